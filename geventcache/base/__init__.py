@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, the clock, strict numbers, glob patterns. Imports nothing of this package."""

@@ -1,0 +1,10 @@
+cdef long long EXACT, SUB_SLOTS
+
+cdef class Histogram:
+    cdef readonly list slots
+    cdef readonly long long count
+    cdef readonly long long total
+    cdef readonly long long maximum
+    cpdef record(self, long long value)
+
+cpdef Py_ssize_t slot_of(long long value) noexcept

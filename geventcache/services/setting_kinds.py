@@ -1,0 +1,225 @@
+"""How the value of a setting is read, checked and shown: one class a kind of value.
+
+Rules: `parse` takes the text of a command line or of CONFIG SET and returns a plain Python value; a text that it
+refuses raises `InvalidSettingError`, whose message is the reference's. `show` gives the text of CONFIG GET, which
+`parse` reads back to the same value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from geventcache.base.numbers import parse_integer, parse_memory, parse_yes_no
+from geventcache.services.addresses import parse_address
+
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+UINT64_MAX = 2**64 - 1
+
+
+class InvalidSettingError(ValueError):
+    """A text that is no value of a setting; the message says what would be."""
+
+
+class Kind:
+    """The base of all kinds, and the kind of free text.
+
+    Attributes:
+        takes_words: whether a command line may give the value as several words.
+    """
+
+    takes_words = False
+
+    def parse(self, text: bytes, current: Any) -> Any:
+        """Return the value of `text`; `current` is the value before, for kinds that change it in part."""
+        return text
+
+    def show(self, value: Any) -> bytes:
+        """Return the text of `value`."""
+        return bytes(value)
+
+
+class Addresses(Kind):
+    """Addresses to listen on, as a tuple of the words that `parse_address` reads."""
+
+    takes_words = True
+
+    def parse(self, text: bytes, current: Any) -> tuple[bytes, ...]:
+        """Return the words of `text`, each of them checked."""
+        words = tuple(text.split())
+        try:
+            for word in words:
+                parse_address(word)
+        except ValueError as error:
+            raise InvalidSettingError(str(error)) from None
+        return words
+
+    def show(self, value: Any) -> bytes:
+        """Return the words, a space between each."""
+        return b" ".join(value)
+
+
+class Integer(Kind):
+    """A decimal integer from `low` to `high`, both included; `ceiling` is what higher ones are quietly cut down to."""
+
+    def __init__(
+        self, low: int = 0, high: int = INT32_MAX, floor: int | None = None, ceiling: int | None = None
+    ) -> None:
+        self.low = low
+        self.high = high
+        self._floor = low if floor is None else floor
+        self._ceiling = high if ceiling is None else ceiling
+
+    def parse(self, text: bytes, current: Any) -> int:
+        """Return the integer, strictly read."""
+        value = parse_integer(text)
+        if value is None:
+            raise InvalidSettingError("argument couldn't be parsed into an integer")
+        return min(max(_within(value, self.low, self.high), self._floor), self._ceiling)
+
+    def show(self, value: Any) -> bytes:
+        """Return the decimal."""
+        return b"%d" % value
+
+
+class Memory(Kind):
+    """A number of bytes, with or without a unit."""
+
+    def __init__(self, low: int = 0, high: int = INT64_MAX) -> None:
+        self.low = low
+        self.high = high
+
+    def parse(self, text: bytes, current: Any) -> int:
+        """Return the bytes."""
+        value = parse_memory(text)
+        if value is None:
+            raise InvalidSettingError("argument must be a memory value")
+        return _within(value, self.low, self.high)
+
+    def show(self, value: Any) -> bytes:
+        """Return the bytes, without a unit."""
+        return b"%d" % value
+
+
+class Octal(Kind):
+    """Permissions of a file."""
+
+    def parse(self, text: bytes, current: Any) -> int:
+        """Return the permissions as an integer."""
+        if text.strip(b"01234567") or not 0 < len(text) <= 4:
+            raise InvalidSettingError("argument couldn't be parsed into an integer")
+        return int(text, 8)
+
+    def show(self, value: Any) -> bytes:
+        """Return the permissions in octal."""
+        return b"%o" % value
+
+
+class YesNo(Kind):
+    """A switch."""
+
+    def parse(self, text: bytes, current: Any) -> bool:
+        """Return whether the text is ``yes``."""
+        value = parse_yes_no(text)
+        if value is None:
+            raise InvalidSettingError("argument must be 'yes' or 'no'")
+        return value
+
+    def show(self, value: Any) -> bytes:
+        """Return ``yes`` or ``no``."""
+        return b"yes" if value else b"no"
+
+
+class Choice(Kind):
+    """One of a few words, in any case."""
+
+    def __init__(self, *choices: bytes) -> None:
+        self.choices = choices
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the word in lower case."""
+        if text.lower() not in self.choices:
+            allowed = b", ".join(self.choices).decode()
+            raise InvalidSettingError(f"argument(s) must be one of the following: {allowed}")
+        return text.lower()
+
+
+class Events(Kind):
+    """Classes of keyspace notifications, as the frozen set of their letters; ``A`` stands for the usual ones."""
+
+    USUAL = "g$lshzxetd"
+    OTHERS = "nKEm"
+
+    def parse(self, text: bytes, current: Any) -> frozenset[str]:
+        """Return the letters, ``A`` spelled out."""
+        letters = set(text.decode("latin-1"))
+        if not letters <= set(self.USUAL + self.OTHERS + "A"):
+            raise InvalidSettingError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+        if "A" in letters:
+            letters |= set(self.USUAL)
+        return frozenset(letters - {"A"})
+
+    def show(self, value: Any) -> bytes:
+        """Return the letters in the reference's order; ``n`` stays hidden behind ``A``, as it does there."""
+        order = "A" + self.OTHERS[1:] if value >= set(self.USUAL) else self.USUAL + self.OTHERS
+        return "".join(letter for letter in order if letter == "A" or letter in value).encode()
+
+
+class BufferLimit(NamedTuple):
+    """When to close a client that does not read: at `hard` unread bytes, or after `seconds` above `soft` bytes."""
+
+    hard: int
+    soft: int
+    seconds: int
+
+
+class BufferLimits(Kind):
+    """A `BufferLimit` for each class of clients; a text names only those that it changes."""
+
+    takes_words = True
+    CLASSES: ClassVar = {b"normal": b"normal", b"slave": b"slave", b"replica": b"slave", b"pubsub": b"pubsub"}
+
+    def parse(self, text: bytes, current: Any) -> dict[bytes, BufferLimit]:
+        """Return the limits of all classes, by class."""
+        words = text.split(b" ") if text else []
+        if len(words) % 4:
+            raise InvalidSettingError("Wrong number of arguments in buffer limit configuration.")
+        limits = dict(current)
+        for at in range(0, len(words), 4):
+            client_class = self.CLASSES.get(words[at].lower())
+            if client_class is None:
+                raise InvalidSettingError("Invalid client class specified in buffer limit configuration.")
+            limits[client_class] = self._limit(*words[at + 1 : at + 4])
+        return limits
+
+    @staticmethod
+    def _limit(hard_text: bytes, soft_text: bytes, seconds_text: bytes) -> BufferLimit:
+        hard, soft = parse_memory(hard_text), parse_memory(soft_text)
+        digits = seconds_text.removeprefix(b"+") or b"0"
+        if hard is None or soft is None or not digits.isdigit() or len(digits) > 18:
+            raise InvalidSettingError("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+        return BufferLimit(hard, soft, int(digits))
+
+    def show(self, value: Any) -> bytes:
+        """Return every class with its three numbers."""
+        return b" ".join(b"%b %d %d %d" % (client_class, *limit) for client_class, limit in value.items())
+
+
+class Only(Kind):
+    """A setting that clients ask for and that has one value here, because the feature behind it does not exist."""
+
+    def __init__(self, text: bytes, reason: str) -> None:
+        self._text = text
+        self._reason = reason
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the one value."""
+        if text.lower() != self._text:
+            raise InvalidSettingError(self._reason)
+        return self._text
+
+
+def _within(value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise InvalidSettingError(f"argument must be between {low} and {high} inclusive")
+    return value

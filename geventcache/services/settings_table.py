@@ -1,0 +1,261 @@
+"""Every setting, declared once: the command line, CONFIG GET and SET and the reference page are made from this table.
+
+Names, defaults and texts are the reference's where it has the setting; those of geventcache alone come last. A setting
+that is not mutable is read once, at the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from geventcache.services.setting_kinds import (
+    INT64_MAX,
+    UINT64_MAX,
+    Addresses,
+    BufferLimit,
+    BufferLimits,
+    Choice,
+    Events,
+    Integer,
+    Kind,
+    Memory,
+    Octal,
+    Only,
+    YesNo,
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: as in CONFIG GET; ``--name`` on the command line.
+        kind: how its value is read and shown.
+        default: the value when nobody sets it, as `kind` returns it.
+        section: the heading it stands under in --help and in the reference page.
+        description: one line.
+        is_mutable: whether CONFIG SET may change it.
+        aliases: further names, equal in every way.
+        short_flag: a one-letter flag on the command line.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    section: str
+    description: str
+    is_mutable: bool = True
+    aliases: tuple[str, ...] = ()
+    short_flag: str = ""
+
+
+_NETWORK = "Network"
+_SECURITY = "Security"
+_LIMITS = "Limits of clients"
+_MEMORY = "Memory"
+_ENCODINGS = "Encodings"
+_OBSERVING = "Observing"
+_RUNNING = "Running"
+_EXPIRY = "Expiry"
+
+_POLICIES = (
+    b"volatile-lru",
+    b"volatile-lfu",
+    b"volatile-random",
+    b"volatile-ttl",
+    b"allkeys-lru",
+    b"allkeys-lfu",
+    b"allkeys-random",
+    b"noeviction",
+)
+_DEFAULT_BUFFER_LIMITS = {
+    b"normal": BufferLimit(0, 0, 0),
+    b"slave": BufferLimit(256 << 20, 64 << 20, 60),
+    b"pubsub": BufferLimit(32 << 20, 8 << 20, 60),
+}
+_COUNT = Integer(0, INT64_MAX)
+_MEBIBYTE = 1 << 20
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "bind",
+        Addresses(),
+        (b"127.0.0.1",),
+        _NETWORK,
+        "Addresses to listen on: HOST, HOST:PORT, [IPv6]:PORT, * or unix:PATH; port 0 takes a free one.",
+        is_mutable=False,
+        short_flag="b",
+    ),
+    Setting("port", Integer(0, 65535), 6379, _NETWORK, "Port of addresses that name none.", is_mutable=False),
+    Setting("unixsocket", Kind(), b"", _NETWORK, "Path of a unix socket to listen on as well.", is_mutable=False),
+    Setting(
+        "unixsocketperm",
+        Octal(),
+        0,
+        _NETWORK,
+        "Permissions of unix sockets, in octal; 0 keeps the umask's.",
+        is_mutable=False,
+    ),
+    Setting("tcp-backlog", Integer(), 511, _NETWORK, "Connections that may wait to be accepted.", is_mutable=False),
+    Setting(
+        "tcp-keepalive",
+        Integer(),
+        300,
+        _NETWORK,
+        "Seconds between keep-alive probes on idle connections; 0 sends none.",
+    ),
+    Setting("timeout", Integer(), 0, _NETWORK, "Seconds after which an idle client is closed; 0 keeps it."),
+    Setting(
+        "protected-mode", YesNo(), True, _SECURITY, "Refuse clients from other machines while there is no password."
+    ),
+    Setting("requirepass", Kind(), b"", _SECURITY, "Password of the default user; empty for none."),
+    Setting(
+        "enable-debug-command",
+        Choice(b"no", b"yes", b"local"),
+        b"no",
+        _SECURITY,
+        "Who may use DEBUG: nobody, everybody, or clients on this machine.",
+        is_mutable=False,
+    ),
+    Setting("maxclients", Integer(1, 2**32 - 1), 10000, _LIMITS, "Clients connected at the same time."),
+    Setting(
+        "proto-max-bulk-len", Memory(_MEBIBYTE), 512 << 20, _LIMITS, "Longest string that a request may carry or make."
+    ),
+    Setting(
+        "client-query-buffer-limit", Memory(_MEBIBYTE), 1 << 30, _LIMITS, "Bytes that one unfinished request may hold."
+    ),
+    Setting(
+        "client-output-buffer-limit",
+        BufferLimits(),
+        _DEFAULT_BUFFER_LIMITS,
+        _LIMITS,
+        "Unread replies a client may leave, by class: CLASS HARD SOFT SECONDS ...; 0 is unlimited.",
+    ),
+    Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
+    Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; 0 is unlimited."),
+    Setting("maxmemory-policy", Choice(*_POLICIES), b"noeviction", _MEMORY, "Which keys go when memory is full."),
+    Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict."),
+    Setting("lfu-log-factor", Integer(), 10, _MEMORY, "How slowly the counters of use grow."),
+    Setting(
+        "lfu-decay-time", Integer(), 1, _MEMORY, "Minutes after which a counter of use goes down by one; 0 keeps it."
+    ),
+    Setting("lazyfree-lazy-eviction", YesNo(), True, _MEMORY, "Free evicted values in slices."),
+    Setting("lazyfree-lazy-expire", YesNo(), True, _MEMORY, "Free expired values in slices."),
+    Setting("lazyfree-lazy-server-del", YesNo(), True, _MEMORY, "Free overwritten values in slices."),
+    Setting("lazyfree-lazy-user-del", YesNo(), True, _MEMORY, "Let DEL free values as UNLINK does."),
+    Setting("lazyfree-lazy-user-flush", YesNo(), True, _MEMORY, "Let FLUSHALL and FLUSHDB free values in slices."),
+    Setting(
+        "hash-max-listpack-entries",
+        _COUNT,
+        512,
+        _ENCODINGS,
+        "Fields of a hash up to which it is called a listpack.",
+        aliases=("hash-max-ziplist-entries",),
+    ),
+    Setting(
+        "hash-max-listpack-value",
+        Memory(),
+        64,
+        _ENCODINGS,
+        "Longest field or value in a hash that is called a listpack.",
+        aliases=("hash-max-ziplist-value",),
+    ),
+    Setting(
+        "list-max-listpack-size",
+        Integer(-(2**31)),
+        -2,
+        _ENCODINGS,
+        "Size of a list that is called a listpack: elements, or -1 to -5 for 4 to 64 kB.",
+        aliases=("list-max-ziplist-size",),
+    ),
+    Setting("list-compress-depth", Integer(), 0, _ENCODINGS, "Accepted and kept; lists are not compressed."),
+    Setting(
+        "set-max-intset-entries", _COUNT, 512, _ENCODINGS, "Members of a set of integers that is called an intset."
+    ),
+    Setting(
+        "set-max-listpack-entries", _COUNT, 128, _ENCODINGS, "Members of a set up to which it is called a listpack."
+    ),
+    Setting("set-max-listpack-value", _COUNT, 64, _ENCODINGS, "Longest member of a set that is called a listpack."),
+    Setting(
+        "zset-max-listpack-entries",
+        _COUNT,
+        128,
+        _ENCODINGS,
+        "Members of a sorted set up to which it is called a listpack.",
+        aliases=("zset-max-ziplist-entries",),
+    ),
+    Setting(
+        "zset-max-listpack-value",
+        Memory(),
+        64,
+        _ENCODINGS,
+        "Longest member of a sorted set that is called a listpack.",
+        aliases=("zset-max-ziplist-value",),
+    ),
+    Setting("hll-sparse-max-bytes", Memory(), 3000, _ENCODINGS, "Longest sparse HyperLogLog."),
+    Setting("stream-node-max-bytes", Memory(), 4096, _ENCODINGS, "Bytes of a node of a stream; 0 is unlimited."),
+    Setting("stream-node-max-entries", _COUNT, 100, _ENCODINGS, "Entries of a node of a stream; 0 is unlimited."),
+    Setting(
+        "notify-keyspace-events", Events(), frozenset(), _OBSERVING, "Classes of keyspace notifications to publish."
+    ),
+    Setting(
+        "slowlog-log-slower-than",
+        Integer(-1, INT64_MAX),
+        10000,
+        _OBSERVING,
+        "Microseconds from which a command enters the slow log; -1 for none.",
+        aliases=("commandlog-execution-slower-than",),
+    ),
+    Setting(
+        "slowlog-max-len",
+        _COUNT,
+        128,
+        _OBSERVING,
+        "Entries that the slow log keeps.",
+        aliases=("commandlog-slow-execution-max-len",),
+    ),
+    Setting(
+        "latency-monitor-threshold",
+        _COUNT,
+        0,
+        _OBSERVING,
+        "Milliseconds from which an event is a latency spike; 0 for none.",
+    ),
+    Setting(
+        "loglevel",
+        Choice(b"debug", b"verbose", b"notice", b"warning", b"nothing"),
+        b"notice",
+        _OBSERVING,
+        "Least important lines to log.",
+    ),
+    Setting("logfile", Kind(), b"", _OBSERVING, "File to log to; empty for standard error.", is_mutable=False),
+    Setting(
+        "busy-reply-threshold",
+        _COUNT,
+        5000,
+        _RUNNING,
+        "Milliseconds after which a running script is reported as busy.",
+        aliases=("lua-time-limit",),
+    ),
+    Setting(
+        "hz", Integer(0, floor=1, ceiling=500), 10, _RUNNING, "Times a second that background work is looked after."
+    ),
+    Setting(
+        "appendonly", Only(b"no", "there is no append only file: argument must be 'no'"), b"no", _RUNNING, "Always no."
+    ),
+    Setting("save", Only(b"", "there are no snapshots: argument must be empty"), b"", _RUNNING, "Always empty."),
+    Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
+    Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
+    Setting(
+        "expire-queue-size",
+        Integer(1),
+        1024,
+        _EXPIRY,
+        "Posts that may wait for the batch worker; what is beyond stays due.",
+        is_mutable=False,
+    ),
+    Setting("expire-time-budget", Integer(1), 500, _EXPIRY, "Microseconds that expiry runs before it lets clients in."),
+    Setting("expire-adaptive", YesNo(), True, _EXPIRY, "Let batches grow and wait less while many keys are due."),
+)
