@@ -1,0 +1,87 @@
+"""What a command may return beside Python's own values.
+
+=====================  ==========================================  =============================
+Python                 RESP2                                       RESP3
+=====================  ==========================================  =============================
+``None``               null bulk string                            null
+``bytes``              bulk string                                 bulk string
+``int``                integer                                     integer
+``bool``               integer 0 or 1                              boolean
+``float``              bulk string                                 double
+``list``, ``tuple``    array                                       array
+``dict``               array of key, value, key, ...               map
+``set``                array                                       set
+``CommandError``       error                                       error
+`Simple`               simple string                               simple string
+`Verbatim`             bulk string                                 verbatim string
+`BigNumber`            bulk string                                 big number
+`Pairs`                array of both, one after the other          array of arrays of two
+`PairedMap`            array of arrays of two                      map
+`Push`                 array                                       push
+`Many`                 each item a reply of its own                the same
+`NULL_ARRAY`           null array                                  null
+=====================  ==========================================  =============================
+"""
+
+
+class Simple(bytes):
+    """A simple string such as ``OK``: one line, no CR or LF."""
+
+    __slots__ = ()
+
+
+class Verbatim(bytes):
+    """Text for people, of format ``txt``."""
+
+    __slots__ = ()
+
+
+class BigNumber(bytes):
+    """The decimal digits of an integer of any size."""
+
+    __slots__ = ()
+
+
+class Pairs(list):
+    """A list of two-item sequences: flat in RESP2, nested in RESP3."""
+
+    __slots__ = ()
+
+
+class PairedMap(dict):
+    """A map that RESP2 shows as an array of pairs."""
+
+    __slots__ = ()
+
+
+class Push(list):
+    """An out-of-band message: kind first."""
+
+    __slots__ = ()
+
+
+class Many(list):
+    """Several replies to one command, as SUBSCRIBE gives one for each channel."""
+
+    __slots__ = ()
+
+
+class NullArray:
+    """The type of `NULL_ARRAY`."""
+
+    def __repr__(self):
+        return "NULL_ARRAY"
+
+
+class NoReply:
+    """The type of `NO_REPLY`: the command has answered, or must not."""
+
+    def __repr__(self):
+        return "NO_REPLY"
+
+
+NULL_ARRAY = NullArray()
+NO_REPLY = NoReply()
+OK = Simple(b"OK")
+PONG = Simple(b"PONG")
+QUEUED = Simple(b"QUEUED")

@@ -1,0 +1,38 @@
+cimport cython
+from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    char *PyByteArray_AS_STRING(object)
+    int PyByteArray_Resize(object, Py_ssize_t) except -1
+    object PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    char *PyBytes_AS_STRING(object)
+
+cdef Py_ssize_t LARGE, START_SIZE, KEPT_SIZE
+cdef dict WRITERS
+
+cdef class ReplyWriter:
+    cdef bytearray data
+    cdef char *ptr
+    cdef Py_ssize_t room
+    cdef public Py_ssize_t size
+    cdef public bint resp3
+    cdef readonly list parts
+    cdef readonly Py_ssize_t parts_size
+    cdef grow(self, Py_ssize_t n)
+    cpdef raw(self, bytes encoded)
+    cpdef number(self, char mark, long long n)
+    cpdef bulk(self, bytes value)
+    cdef large(self, bytes value)
+    cpdef status(self, bytes text)
+    cpdef error(self, bytes text)
+    cpdef null(self)
+    cpdef value(self, object v)
+    cpdef items(self, object values)
+    cpdef floating(self, double v)
+    cpdef map_header(self, Py_ssize_t n)
+    cpdef array_header(self, Py_ssize_t n)
+    cpdef bytes take_buffer(self)
+    cpdef list take_parts(self)
+    cpdef bytes take(self)
+    cpdef Py_ssize_t mark(self)
+    cpdef rollback(self, Py_ssize_t mark)

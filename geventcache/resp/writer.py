@@ -1,0 +1,346 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True
+"""The one reply writer: it alone knows RESP2 from RESP3.
+
+`ReplyWriter` appends encoded values to one buffer that is emptied into a socket before another client's commands run; so one
+buffer serves all clients, its memory stays warm and nothing is allocated a reply (13 ns an item; a list of parts and a join
+takes 27). A value of `LARGE` bytes or more is not copied: it goes into `parts` as it is, between what came before and after.
+
+Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
+"""
+
+import cython
+
+from geventcache.base.errors import CommandError
+from geventcache.base.numbers import format_float
+from geventcache.resp.values import (
+    NO_REPLY,
+    NULL_ARRAY,
+    BigNumber,
+    Many,
+    PairedMap,
+    Pairs,
+    Push,
+    Simple,
+    Verbatim,
+)
+
+LARGE = 64 * 1024
+START_SIZE = 64 * 1024
+KEPT_SIZE = 1024 * 1024
+
+
+class ReplyWriter:
+    """Encodes values one after the other.
+
+    Attributes:
+        resp3: encode for RESP3 (else RESP2).
+        size: bytes in the buffer.
+        parts: None, or the pieces that go out before the buffer.
+        parts_size: bytes in `parts`.
+    """
+
+    def __init__(self) -> None:
+        self.resp3 = False
+        self.size = 0
+        self.parts = None
+        self.parts_size = 0
+        if cython.compiled:
+            self.data = bytearray(START_SIZE)
+            self.room = START_SIZE
+            self.ptr = PyByteArray_AS_STRING(self.data)  # noqa: F821
+        else:
+            self.data = bytearray()
+
+    if cython.compiled:
+
+        def grow(self, n):
+            """Make room for `n` more bytes."""
+            self.room = (self.size + n) * 2
+            PyByteArray_Resize(self.data, self.room)  # noqa: F821
+            self.ptr = PyByteArray_AS_STRING(self.data)  # noqa: F821
+
+    def raw(self, encoded):
+        """Append bytes that are RESP already."""
+        if cython.compiled:
+            n: cython.Py_ssize_t = len(encoded)
+            if self.size + n > self.room:
+                self.grow(n)
+            memcpy(self.ptr + self.size, PyBytes_AS_STRING(encoded), n)  # noqa: F821
+            self.size += n
+        else:
+            self.data += encoded
+            self.size = len(self.data)
+
+    def number(self, mark, n):
+        """Append a line: the byte `mark`, then the decimal `n` (64 bits, signed)."""
+        if cython.compiled:
+            digits: cython.char[24]
+            i: cython.int = 24
+            u: cython.ulonglong = n if n >= 0 else 0 - cython.cast(cython.ulonglong, n)
+            q: cython.p_char
+            if self.size + 32 > self.room:
+                self.grow(32)
+            q = self.ptr + self.size
+            while True:
+                i -= 1
+                digits[i] = 48 + cython.cast(cython.char, u % 10)
+                u //= 10
+                if u == 0:
+                    break
+            if n < 0:
+                i -= 1
+                digits[i] = 45
+            q[0] = mark
+            memcpy(q + 1, cython.cast(cython.p_char, digits) + i, 24 - i)  # noqa: F821
+            q += 25 - i
+            q[0] = 13
+            q[1] = 10
+            self.size += 27 - i
+        else:
+            self.data += b"%c%d\r\n" % (mark, n)
+            self.size = len(self.data)
+
+    def bulk(self, value):
+        """Append a bulk string."""
+        n: cython.Py_ssize_t = len(value)
+        self.number(36, n)
+        if n >= LARGE:
+            self.large(value)
+            self.raw(b"\r\n")
+            return
+        if cython.compiled:
+            q: cython.p_char
+            if self.size + n + 2 > self.room:
+                self.grow(n + 2)
+            q = self.ptr + self.size
+            memcpy(q, PyBytes_AS_STRING(value), n)  # noqa: F821
+            q[n] = 13
+            q[n + 1] = 10
+            self.size += n + 2
+        else:
+            self.data += value + b"\r\n"
+            self.size = len(self.data)
+
+    def large(self, value):
+        """Append `value` without copying it."""
+        before = self.take_buffer()
+        if self.parts is None:
+            self.parts = []
+        self.parts.append(before)
+        self.parts.append(value)
+        self.parts_size += len(before) + len(value)
+
+    def status(self, text):
+        """Append a simple string."""
+        self.raw(b"+%b\r\n" % text)
+
+    def error(self, text):
+        """Append an error."""
+        self.raw(b"-%b\r\n" % text)
+
+    def null(self):
+        """Append a null: RESP2 writes it as a bulk string."""
+        self.raw(b"_\r\n" if self.resp3 else b"$-1\r\n")
+
+    def value(self, v):
+        """Append any value of the table in `geventcache.resp.values`.
+
+        Raises:
+            TypeError: the value has no encoding.
+        """
+        t = type(v)
+        if t is bytes:
+            self.bulk(v)
+        elif v is None:
+            self.null()
+        elif t is int:
+            self.number(58, v)
+        elif t is list or t is tuple:
+            self.number(42, len(v))
+            self.items(v)
+        elif t is Simple:
+            self.raw(b"+%b\r\n" % v)
+        elif t is float:
+            self.floating(v)
+        else:
+            WRITERS[t](self, v)
+
+    def items(self, values):
+        """Append each of `values`, without a header."""
+        for v in values:
+            if type(v) is bytes:
+                self.bulk(v)
+            else:
+                self.value(v)
+
+    def floating(self, v):
+        """Append a floating-point number."""
+        text: bytes = format_float(v)
+        if self.resp3:
+            self.raw(b",%b\r\n" % text)
+        else:
+            self.bulk(text)
+
+    def map_header(self, n):
+        """Begin a map of `n` pairs."""
+        if self.resp3:
+            self.number(37, n)
+        else:
+            self.number(42, 2 * n)
+
+    def array_header(self, n):
+        """Begin an array of `n` items."""
+        self.number(42, n)
+
+    def take_buffer(self):
+        """The buffer's bytes; the buffer is empty then, and no larger than it should stay."""
+        if cython.compiled:
+            taken = PyBytes_FromStringAndSize(self.ptr, self.size)  # noqa: F821
+            self.size = 0
+            if self.room > KEPT_SIZE:
+                self.room = START_SIZE
+                PyByteArray_Resize(self.data, START_SIZE)  # noqa: F821
+                self.ptr = PyByteArray_AS_STRING(self.data)  # noqa: F821
+            return taken
+        taken = bytes(self.data)
+        self.data = bytearray()
+        self.size = 0
+        return taken
+
+    def take_parts(self):
+        """All that was written, as a list of byte strings; nothing is left."""
+        parts = self.parts or []
+        self.parts = None
+        self.parts_size = 0
+        if self.size:
+            parts.append(self.take_buffer())
+        return parts
+
+    def take(self):
+        """All that was written, as one byte string; nothing is left."""
+        return b"".join(self.take_parts())
+
+    def mark(self):
+        """A place to come back to with `rollback`."""
+        return self.parts_size + self.size
+
+    def rollback(self, mark):
+        """Forget what was written since `mark`."""
+        if mark >= self.parts_size:
+            self.size = mark - self.parts_size
+            if not cython.compiled:
+                del self.data[self.size :]
+            return
+        kept = self.take()[:mark]
+        self.raw(kept)
+
+
+def write_map(out, v):
+    """A dict."""
+    out.map_header(len(v))
+    for key, item in v.items():
+        out.value(key)
+        out.value(item)
+
+
+def write_set(out, v):
+    """A set or frozenset."""
+    out.number(126 if out.resp3 else 42, len(v))
+    out.items(v)
+
+
+def write_bool(out, v):
+    """A boolean."""
+    if out.resp3:
+        out.raw(b"#t\r\n" if v else b"#f\r\n")
+    else:
+        out.number(58, 1 if v else 0)
+
+
+def write_bytearray(out, v):
+    """A string that is kept changeable."""
+    out.bulk(bytes(v))
+
+
+def write_verbatim(out, v):
+    """Text."""
+    if out.resp3:
+        out.raw(b"=%d\r\ntxt:%b\r\n" % (len(v) + 4, v))
+    else:
+        out.bulk(bytes(v))
+
+
+def write_big_number(out, v):
+    """An integer of any size."""
+    if out.resp3:
+        out.raw(b"(%b\r\n" % v)
+    else:
+        out.bulk(bytes(v))
+
+
+def write_pairs(out, v):
+    """Pairs."""
+    if out.resp3:
+        out.array_header(len(v))
+        for pair in v:
+            out.array_header(2)
+            out.items(pair)
+    else:
+        out.array_header(2 * len(v))
+        for pair in v:
+            out.items(pair)
+
+
+def write_paired_map(out, v):
+    """A map that is an array of pairs in RESP2."""
+    if out.resp3:
+        out.number(37, len(v))
+    else:
+        out.array_header(len(v))
+    for pair in v.items():
+        if not out.resp3:
+            out.array_header(2)
+        out.items(pair)
+
+
+def write_push(out, v):
+    """A push message."""
+    out.number(62 if out.resp3 else 42, len(v))
+    out.items(v)
+
+
+def write_many(out, v):
+    """Several replies."""
+    out.items(v)
+
+
+def write_null_array(out, v):
+    """A null where an array was expected."""
+    out.raw(b"_\r\n" if out.resp3 else b"*-1\r\n")
+
+
+def write_error(out, v):
+    """An error as a value, as EXEC has them."""
+    out.error(v.text)
+
+
+def write_nothing(out, v):
+    """No reply."""
+
+
+WRITERS = {
+    dict: write_map,
+    set: write_set,
+    frozenset: write_set,
+    bool: write_bool,
+    bytearray: write_bytearray,
+    Verbatim: write_verbatim,
+    BigNumber: write_big_number,
+    Pairs: write_pairs,
+    PairedMap: write_paired_map,
+    Push: write_push,
+    Many: write_many,
+    type(NULL_ARRAY): write_null_array,
+    type(NO_REPLY): write_nothing,
+    CommandError: write_error,
+}
