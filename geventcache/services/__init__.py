@@ -1,0 +1,1 @@
+"""State that is not data: who is connected, who listens, what is configured, what was counted."""

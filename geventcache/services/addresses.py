@@ -1,0 +1,70 @@
+"""Addresses to listen on, as ``--bind`` and the ``bind`` setting write them.
+
+Forms: ``HOST``, ``HOST:PORT``, ``[IPv6]:PORT``, an IPv6 address without brackets or port, ``*`` for all interfaces,
+``unix:PATH``. A leading ``-`` means that the server may start without this one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from geventcache.base.numbers import parse_integer
+
+if TYPE_CHECKING:
+    from geventcache.services.config import Config
+
+_ANY_HOST = {"*": "0.0.0.0", "::*": "::"}
+
+
+class Address(NamedTuple):
+    """Where to listen: a host and a port (0 for a free one, None for the default), or the path of a unix socket."""
+
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+    is_optional: bool = False
+
+    def __str__(self) -> str:
+        """Return the form that `parse_address` reads."""
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def parse_address(text: bytes) -> Address:
+    """Return the address in `text`; raise ValueError if it is none."""
+    written = text.decode("utf-8", "surrogateescape")
+    word = written.removeprefix("-")
+    is_optional = word != written
+    if word.startswith("unix:"):
+        if len(word) == len("unix:"):
+            raise ValueError(f"no path in address '{written}'")
+        return Address(path=word.removeprefix("unix:"), is_optional=is_optional)
+    host, port_text = _host_and_port(word)
+    port = None if port_text is None else parse_integer(port_text.encode("utf-8", "surrogateescape"))
+    if not host or (port_text is not None and (port is None or not 0 <= port <= 65535)):
+        raise ValueError(f"invalid address '{written}'")
+    return Address(_ANY_HOST.get(host, host), port, is_optional=is_optional)
+
+
+def _host_and_port(word: str) -> tuple[str, str | None]:
+    if word.startswith("["):
+        host, _, rest = word[1:].partition("]")
+        return (host, rest[1:] if rest.startswith(":") else None) if rest[:1] in ("", ":") else ("", None)
+    if word.count(":") != 1:
+        return word, None
+    host, _, port = word.partition(":")
+    return host, port
+
+
+def listen_addresses(config: Config) -> list[Address]:
+    """Return all addresses that the settings ask for, ports filled in."""
+    addresses = [parse_address(word) for word in config["bind"]]
+    if config["unixsocket"]:
+        addresses.append(Address(path=config["unixsocket"].decode("utf-8", "surrogateescape")))
+    return [_with_port(address, config["port"]) for address in addresses]
+
+
+def _with_port(address: Address, port: int) -> Address:
+    return address if address.path or address.port is not None else address._replace(port=port)

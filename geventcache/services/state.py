@@ -1,0 +1,134 @@
+"""All that a server knows, in one place: its databases, clients and services, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from geventcache.base.clock import Clock
+from geventcache.base.errors import printable
+from geventcache.services.clients import Client, Clients
+from geventcache.services.config import Config
+from geventcache.services.stats import Stats
+from geventcache.services.waiters import Waiters
+from geventcache.store.databases import Databases
+
+
+class ServerState:
+    """The state of one server.
+
+    Attributes:
+        clock, config, table: its clock, its settings, its commands (a CommandTable).
+        databases: its data; `changes` tells of what happens to it.
+        clients, waiters, stats: services.
+        pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
+        engine: set by the Engine that runs the commands.
+        log: a structlog logger.
+        addresses: what the server listens on.
+        on_shutdown: called by SHUTDOWN.
+    """
+
+    def __init__(self, clock: Clock, config: Config, table: Any, log: Any) -> None:
+        self.clock = clock
+        self.config = config
+        self.table = table
+        self.log = log
+        self.databases = Databases(config["databases"], clock)
+        self.changes = self.databases.changes
+        self.clients = Clients()
+        self.waiters = Waiters(self.changes)
+        self.stats = Stats()
+        self.pushed: list[Client] = []
+        self.chores: list[Callable[[], None]] = []
+        self.engine: Any = None
+        self.addresses: list[str] = []
+        self.on_shutdown: Callable[[], None] = lambda: None
+        self.pause_until_ms = 0
+        self.pauses_all = False
+        self.on_resume: Callable[[], None] = lambda: None
+        self.is_active_expire = True
+        self.expiry: Any = None
+
+    def new_client(self) -> Client:
+        """A client of database 0, not yet registered."""
+        return Client(self, self.databases.get(0))
+
+    def review(self) -> None:
+        """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
+        self.engine.is_special = self.pause_until_ms > 0
+
+    def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
+        """A command that passed the gate is about to be called."""
+
+    def enter(self, client: Client) -> None:
+        """A connection has come."""
+        self.clients.add(client)
+        client.needs_auth = bool(self.config["requirepass"])
+        client.reader.is_trusted = not client.needs_auth
+        client.review()
+
+    def leave(self, client: Client) -> None:
+        """A connection has gone: nothing of it stays anywhere."""
+        self.waiters.release(client)
+        self.clients.remove(client)
+
+    # ------------------------------------------------------------------ pause
+
+    def pause(self, until_ms: int, pauses_all: bool) -> None:
+        """Hold back commands (all, or those that may write) until a time; a running pause is only ever made stronger."""
+        self.pause_until_ms = max(self.pause_until_ms, until_ms)
+        self.pauses_all = self.pauses_all or pauses_all
+        self.review()
+
+    def resume(self) -> None:
+        """End the pause; postponed clients go on."""
+        self.pause_until_ms = 0
+        self.pauses_all = False
+        self.review()
+        self.on_resume()
+
+    def is_paused_for(self, client: Client, command: Any) -> bool:
+        """Must this command wait for the end of the pause?"""
+        if not self.pause_until_ms or client.is_script or client.is_in_exec:
+            return False
+        if self.pause_until_ms <= self.clock.now_ms:
+            self.resume()
+            return False
+        if self.pauses_all:
+            return True
+        return command.may_write or ("runs_queue" in command.declaration.traits and has_writes(client.queue))
+
+    # ------------------------------------------------------------------ limits and reports
+
+    def is_out_of_memory(self) -> bool:
+        """Would a command that needs memory exceed maxmemory?"""
+        return False
+
+    def exceeds_output_limit(self, client: Client) -> bool:
+        """Does the client leave more unread than client-output-buffer-limit allows (at once, or for some time)?"""
+        limit = self.config["client-output-buffer-limit"][b"pubsub" if client.subscription_count() else b"normal"]
+        if limit.hard and client.outbox_size >= limit.hard:
+            self.clients.overflown += 1
+            return True
+        if not limit.soft or client.outbox_size < limit.soft:
+            client.soft_since_ms = 0
+            return False
+        if not client.soft_since_ms:
+            client.soft_since_ms = self.clock.now_ms
+        if self.clock.now_ms - client.soft_since_ms <= limit.seconds * 1000:
+            return False
+        self.clients.overflown += 1
+        return True
+
+    def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
+        """A command took longer than slowlog-log-slower-than."""
+
+    def on_defect(self, error: Exception, name: bytes) -> bytes:
+        """A command raised what it must not: log it and return the error text for the client."""
+        self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
+        return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
+
+
+def has_writes(queue: list[Any] | None) -> bool:
+    """Is there a writing command among the queued ones?"""
+    return any(command.may_write for command, _ in queue or ())

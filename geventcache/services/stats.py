@@ -1,0 +1,47 @@
+"""Counters that belong to the server as a whole."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import time
+
+
+class Stats:
+    """What INFO counts, beside what clients, keyspaces and commands count for themselves."""
+
+    def __init__(self) -> None:
+        self.run_id = secrets.token_hex(20)
+        self.started = time.monotonic()
+        self.errors: dict[bytes, int] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.errors.clear()
+        self.commands = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.error_replies = 0
+        self.expired_lazily = 0
+        self.published = 0
+
+    def count_error(self, text: bytes) -> None:
+        """An error reply went out."""
+        code = text.split(b" ", 1)[0]
+        self.errors[code] = self.errors.get(code, 0) + 1
+        self.error_replies += 1
+
+    def uptime_seconds(self) -> int:
+        """Since the start."""
+        return int(time.monotonic() - self.started)
+
+    @staticmethod
+    def resident_bytes() -> int:
+        """Memory of this process that is in RAM."""
+        try:
+            with open("/proc/self/statm", "rb") as f:
+                return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

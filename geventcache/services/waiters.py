@@ -1,0 +1,114 @@
+"""Clients that wait for keys.
+
+A blocking command that cannot be served returns a `Wait`. The engine parks the client here; whenever one of its keys is changed, the
+key becomes ready, and before the turn that changed it is over, the engine runs the parked command again: for the clients of
+one key in the order in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from geventcache.resp.values import NULL_ARRAY
+from geventcache.store.changes import Listener
+from geventcache.store.keyspace import Keyspace
+
+RANK = 30
+
+Key = tuple[Keyspace, bytes]
+
+
+class Wait:
+    """What a client waits for.
+
+    Attributes:
+        keys: any of these, in its database.
+        timeout_ms: for how long, 0 for ever.
+        kind: the type that a key must have to be worth another try; None for any.
+        timeout_reply: what it gets when the time is over.
+        wakes_without_key: try again also when a key is deleted or has another type (to answer with an error).
+        args: the request to run again, when it differs from the one that was sent (``$`` of XREAD).
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[bytes],
+        timeout_ms: int,
+        kind: type | None = None,
+        timeout_reply: Any = NULL_ARRAY,
+        wakes_without_key: bool = False,
+        args: list[bytes] | None = None,
+    ) -> None:
+        self.keys = tuple(dict.fromkeys(keys))
+        self.timeout_ms = timeout_ms
+        self.kind = kind
+        self.timeout_reply = timeout_reply
+        self.wakes_without_key = wakes_without_key
+        self.args = args
+        self.command: Any = None
+        self.db: Keyspace | None = None
+
+
+class Waiters(Listener):
+    """All parked clients of a server.
+
+    Attributes:
+        ready: the keys that were changed while somebody waits for them, in the order of the changes.
+    """
+
+    def __init__(self, changes: Any) -> None:
+        self.changes = changes
+        self.by_key: dict[Key, dict[Any, None]] = {}
+        self.ready: dict[Key, None] = {}
+        self.parked: dict[Any, None] = {}
+
+    def __len__(self) -> int:
+        return len(self.parked)
+
+    def park(self, client: Any, wait: Wait) -> None:
+        """`client` waits from now on."""
+        client.blocked = wait
+        wait.db = client.db
+        client.hold()
+        self.parked[client] = None
+        for key in wait.keys:
+            self.by_key.setdefault((client.db, key), {})[client] = None
+        self.changes.listen(self, RANK)
+
+    def release(self, client: Any) -> None:
+        """`client` waits no more: it was served, timed out or left."""
+        wait = client.blocked
+        if wait is None:
+            return
+        client.blocked = None
+        client.hold()
+        del self.parked[client]
+        for key in wait.keys:
+            clients = self.by_key[wait.db, key]
+            del clients[client]
+            if not clients:
+                del self.by_key[wait.db, key]
+        if not self.parked:
+            self.changes.ignore(self)
+            self.ready.clear()
+
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+        """A key may have become worth another try."""
+        if (keyspace, key) in self.by_key:
+            self.ready[keyspace, key] = None
+
+    def flushed(self, keyspace: Keyspace) -> None:
+        """Whoever waits for a key to disappear hears of it."""
+        self.look_at(keyspace)
+
+    def swapped(self, one: Keyspace, other: Keyspace) -> None:
+        """Keys may have come into both databases."""
+        self.look_at(one)
+        self.look_at(other)
+
+    def look_at(self, keyspace: Keyspace) -> None:
+        """All keys of a database that somebody waits for are worth another try."""
+        for place in self.by_key:
+            if place[0] is keyspace:
+                self.ready[place] = None

@@ -1,0 +1,98 @@
+"""The numbered databases of one server, and the graveyard that frees what they dropped."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from geventcache.base.clock import Clock
+from geventcache.store.changes import Changes
+from geventcache.store.keyspace import Keyspace
+from geventcache.types.container import Container
+from geventcache.types.limits import EncodingLimits
+
+FREED_A_STEP = 512
+
+
+class Graveyard:
+    """Values too large to be freed at once. Whoever has time calls `step`."""
+
+    def __init__(self) -> None:
+        self.values: deque[Any] = deque()
+        self.freed = 0
+
+    def append(self, value: Any) -> None:
+        """Bury a container or a dict of keys."""
+        self.values.append(value)
+
+    def extend(self, values: Any) -> None:
+        """Bury several."""
+        self.values.extend(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def step(self) -> bool:
+        """Free some hundred elements; return whether nothing is left."""
+        values = self.values
+        if not values:
+            return True
+        value = values[0]
+        if isinstance(value, Container):
+            is_done = value.release(FREED_A_STEP)
+        else:
+            is_done = release_dict(value, self)
+        if is_done:
+            values.popleft()
+            self.freed += 1
+        return not values
+
+
+def release_dict(keys: dict[bytes, Any], graveyard: Graveyard) -> bool:
+    """Free some items of a dict of keys; large values among them are buried for themselves."""
+    for _ in range(min(FREED_A_STEP, len(keys))):
+        value = keys.popitem()[1]
+        value = getattr(value, "value", value)
+        if isinstance(value, Container):
+            graveyard.append(value)
+    return not keys
+
+
+class Databases:
+    """The databases 0 to `count` - 1, each made when it is first asked for.
+
+    Attributes:
+        on_created: called with each new keyspace.
+    """
+
+    def __init__(self, count: int, clock: Clock, limits: EncodingLimits | None = None) -> None:
+        self.count = count
+        self.clock = clock
+        self.limits = limits or EncodingLimits()
+        self.changes = Changes()
+        self.changes.on_observed = self.set_observed
+        self.graveyard = Graveyard()
+        self.made: dict[int, Keyspace] = {}
+        self.on_created = lambda keyspace: None
+
+    def get(self, index: int) -> Keyspace:
+        """The database of that number (which the caller has checked)."""
+        keyspace = self.made.get(index)
+        if keyspace is None:
+            keyspace = self.made[index] = Keyspace(index, self.clock, self.limits, self.changes, self.graveyard)
+            keyspace.observed = bool(self.changes.listeners)
+            self.on_created(keyspace)
+        return keyspace
+
+    def existing(self) -> list[Keyspace]:
+        """The databases made so far, by number."""
+        return [self.made[index] for index in sorted(self.made)]
+
+    def set_observed(self, observed: bool) -> None:
+        """Somebody listens to changes, or nobody any more."""
+        for keyspace in self.made.values():
+            keyspace.observed = observed
+
+    def flush(self) -> int:
+        """Empty all databases; return how many keys there were."""
+        return sum(keyspace.flush() for keyspace in self.existing())

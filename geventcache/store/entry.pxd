@@ -1,0 +1,10 @@
+cimport cython
+
+@cython.final
+@cython.no_gc
+@cython.freelist(256)
+cdef class Entry:
+    cdef public object value
+    cdef public long long deadline_ms
+    cdef public long long filed_ms
+    cdef public unsigned int access

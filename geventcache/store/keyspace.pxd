@@ -1,0 +1,65 @@
+cimport cython
+from geventcache.base.clock cimport Clock
+from geventcache.store.deadlines cimport Deadlines
+from geventcache.store.entry cimport Entry
+from geventcache.types.container cimport Container
+
+cdef long long NEVER
+cdef Py_ssize_t LARGE_VALUE
+
+@cython.final
+@cython.freelist(16)
+cdef class Edit:
+    cdef readonly bytes key
+    cdef readonly Container value
+    cdef readonly object event
+    cdef readonly bint is_new
+    cdef readonly long long revision
+
+cdef class Keyspace:
+    cdef public object index
+    cdef public Clock clock
+    cdef public object limits
+    cdef public object changes
+    cdef public object graveyard
+    cdef public list shards
+    cdef public list edits
+    cdef public Deadlines deadlines
+    cdef public long long boxed
+    cdef public long long volatile
+    cdef public long long dirty
+    cdef public long long hits
+    cdef public long long misses
+    cdef public long long expired
+    cdef public bint has_containers
+    cdef public bint observed
+    cpdef reset(self)
+    cpdef find(self, bytes key)
+    cpdef lookup(self, bytes key)
+    cpdef string(self, bytes key)
+    cpdef find_string(self, bytes key)
+    cpdef read(self, bytes key, kind)
+    cpdef peek(self, bytes key, kind)
+    cpdef long long deadline(self, bytes key) except -1
+    cpdef edit(self, bytes key, kind, event)
+    cpdef edit_or_create(self, bytes key, kind, event)
+    cpdef settle(self)
+    cdef drop_empty(self, bytes key, Container value, bint changed)
+    cpdef put(self, bytes key, value, event)
+    cdef overwrite(self, dict shard, bytes key, value)
+    cpdef put_until(self, bytes key, value, long long deadline_ms, event)
+    cpdef replace(self, bytes key, value, event)
+    cpdef changed(self, bytes key, event)
+    cpdef announce(self, bytes key, event)
+    cpdef notify(self, bytes key, event)
+    cpdef bint delete(self, bytes key, event=*) except -1
+    cpdef remove(self, bytes key)
+    cdef unbox(self, Entry entry)
+    cpdef bint set_deadline(self, bytes key, long long deadline_ms, event=*) except -1
+    cpdef bint persist(self, bytes key, event=*) except -1
+    cpdef expire(self, bytes key, Entry entry)
+    cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, lags) except -1
+    cpdef list filed_at(self, list keys, long long time_ms)
+    cdef dispose(self, value)
+
+cpdef as_string(v)

@@ -1,0 +1,520 @@
+# cython: boundscheck=False, wraparound=False
+"""A database: the one owner of its keys.
+
+Commands open keys by intent (`read`, `edit`, `put`, `delete`, ...) and never see a dict. So what must happen with every access
+happens here and nowhere else:
+
+- **Expiry**: a key is invisible from its deadline on, to every method. Whoever finds it due removes it, in `expire`, which the
+  batch worker uses as well: the ``expired`` event fires once.
+- **Type**: after expiry; a wrong one raises WRONGTYPE.
+- **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container opened by `edit`
+  is compared with its `revision` of before when the command settles: announced if it changed, deleted if it is empty.
+
+Keys live in 256 dicts chosen by their hash: one dict of ten million keys stalls the loop for 0.9 s when it grows, these for
+milliseconds; and a dict at a time is a natural slice for SCAN and FLUSHALL.
+
+A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes) or as ``bytearray`` (changed in place).
+"""
+
+from itertools import islice
+from random import randrange
+
+import cython
+
+from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.base.times import NEVER_MS
+from geventcache.store.deadlines import Deadlines
+from geventcache.store.entry import Entry
+from geventcache.types.container import Container
+
+SHARDS = 256
+NEVER = NEVER_MS
+LARGE_VALUE = 64
+
+DEL = b"del"
+EXPIRE = b"expire"
+EXPIRED = b"expired"
+PERSIST = b"persist"
+NEW = b"new"
+KEYMISS = b"keymiss"
+
+
+class Edit:
+    """A container opened for change: what `Keyspace.settle` compares."""
+
+    def __init__(self, key, value, event, is_new) -> None:
+        self.key = key
+        self.value = value
+        self.event = event
+        self.is_new = is_new
+        self.revision = value.revision
+
+
+class Keyspace:
+    """One database.
+
+    Attributes:
+        index: its number.
+        shards: 256 dicts of key -> value or Entry.
+        boxed: how many values are entries.
+        volatile: how many keys have a deadline.
+        dirty: changes so far.
+        hits, misses: how many reads found a key or none.
+        expired: keys removed because their time had come.
+        observed: somebody listens to changes.
+    """
+
+    def __init__(self, index, clock, limits, changes, graveyard) -> None:
+        self.index = index
+        self.clock = clock
+        self.limits = limits
+        self.changes = changes
+        self.graveyard = graveyard
+        self.edits = []
+        self.dirty = 0
+        self.hits = 0
+        self.misses = 0
+        self.expired = 0
+        self.observed = False
+        self.reset()
+
+    def reset(self):
+        """Begin empty."""
+        self.shards = [{} for _ in range(SHARDS)]
+        self.deadlines = Deadlines(self)
+        self.boxed = 0
+        self.volatile = 0
+        self.has_containers = False
+
+    # ------------------------------------------------------------------ look-up
+
+    def shard(self, key):
+        """The dict that holds `key`, if the key exists."""
+        return self.shards[hash(key) & 255]
+
+    def find(self, key):
+        """The value at `key`, whatever its type, or None. Counts nothing: for commands that write or only ask about keys."""
+        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        if type(v) is Entry:
+            entry: Entry = v
+            if entry.deadline_ms <= self.clock.now_ms:
+                self.expire(key, entry)
+                return None
+            return entry.value
+        return v
+
+    def lookup(self, key):
+        """`find`, counted as a hit or a miss: for commands that read."""
+        v = self.find(key)
+        if v is None:
+            self.misses += 1
+            if self.observed:
+                self.changes.announce(self, key, KEYMISS)
+        else:
+            self.hits += 1
+        return v
+
+    def string(self, key):
+        """Read a string as bytes, None if there is none.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.lookup(key)
+        if v is None or type(v) is bytes:
+            return v
+        return as_string(v)
+
+    def find_string(self, key):
+        """`string`, uncounted."""
+        v = self.find(key)
+        if v is None or type(v) is bytes:
+            return v
+        return as_string(v)
+
+    def read(self, key, kind):
+        """Read the container at `key`, None if there is none.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.lookup(key)
+        if v is not None and type(v) is not kind:
+            raise CommandError(WRONG_TYPE)
+        return v
+
+    def peek(self, key, kind):
+        """`read`, uncounted."""
+        v = self.find(key)
+        if v is not None and type(v) is not kind:
+            raise CommandError(WRONG_TYPE)
+        return v
+
+    def deadline(self, key):
+        """The deadline of `key` in milliseconds: NEVER when it has none, 0 when there is no such key."""
+        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        if type(v) is Entry:
+            entry: Entry = v
+            if entry.deadline_ms <= self.clock.now_ms:
+                self.expire(key, entry)
+                return 0
+            return entry.deadline_ms
+        return 0 if v is None else NEVER
+
+    # ------------------------------------------------------------------ change
+
+    def edit(self, key, kind, event):
+        """Open the container at `key` for change, None if there is none; `event` tells of the change if there was one.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.find(key)
+        if v is None:
+            return None
+        if type(v) is not kind:
+            raise CommandError(WRONG_TYPE)
+        self.edits.append(Edit(key, v, event, False))
+        return v
+
+    def edit_or_create(self, key, kind, event):
+        """Open the container at `key` for change, a new one if there is none (which stays only if the command fills it).
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.find(key)
+        if v is None:
+            v = kind(self.limits)
+            cython.cast(dict, self.shards[hash(key) & 255])[key] = v
+            self.has_containers = True
+            self.edits.append(Edit(key, v, event, True))
+            return v
+        if type(v) is not kind:
+            raise CommandError(WRONG_TYPE)
+        self.edits.append(Edit(key, v, event, False))
+        return v
+
+    def settle(self):
+        """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
+        edits = self.edits
+        self.edits = []
+        edit: Edit
+        for edit in edits:
+            value: Container = edit.value
+            changed: cython.bint = value.revision != edit.revision
+            if changed:
+                if edit.is_new and self.observed:
+                    self.changes.announce(self, edit.key, NEW)
+                self.announce(edit.key, edit.event)
+            if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
+                self.drop_empty(edit.key, edit.value, changed)
+
+    def drop_empty(self, key, value, changed):
+        """Remove the container `value`, now empty, from `key` if it is still there."""
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
+        if v is None:
+            return
+        if type(v) is Entry:
+            if cython.cast(Entry, v).value is not value:
+                return
+            self.unbox(v)
+        elif v is not value:
+            return
+        del shard[key]
+        if changed:
+            self.announce(key, DEL)
+
+    def put(self, key, value, event):
+        """Store a value, whatever was there; the key has no deadline then."""
+        shard: dict = self.shards[hash(key) & 255]
+        if self.boxed == 0 and not self.has_containers and not self.observed:
+            shard[key] = value
+            self.dirty += 1
+            return
+        self.overwrite(shard, key, value)
+        self.announce(key, event)
+
+    def overwrite(self, shard, key, value):
+        """Put `value` in the place of what may be at `key`: its ticket stays usable, its elements are freed in slices."""
+        old = shard.get(key)
+        if isinstance(value, Container):
+            self.has_containers = True
+        if type(old) is Entry:
+            entry: Entry = old
+            if entry.deadline_ms <= self.clock.now_ms:
+                self.expire(key, entry)
+                old = None
+            else:
+                if entry.deadline_ms != NEVER:
+                    entry.deadline_ms = NEVER
+                    self.volatile -= 1
+                self.dispose(entry.value)
+                entry.value = value
+                return
+        shard[key] = value
+        if old is not None:
+            self.dispose(old)
+        elif self.observed:
+            self.changes.announce(self, key, NEW)
+
+    def put_until(self, key, value, deadline_ms, event):
+        """Store a value that expires at `deadline_ms` (milliseconds since the epoch, in the future)."""
+        shard: dict = self.shards[hash(key) & 255]
+        old = shard.get(key)
+        entry: Entry
+        if type(old) is Entry and cython.cast(Entry, old).deadline_ms > self.clock.now_ms:
+            entry = old
+            self.dispose(entry.value)
+            entry.value = value
+            if entry.deadline_ms == NEVER:
+                self.volatile += 1
+            entry.deadline_ms = deadline_ms
+            if entry.filed_ms == 0 or deadline_ms < entry.filed_ms:
+                self.deadlines.file(key, entry, self.clock.now_ms)
+        else:
+            if type(old) is Entry:
+                self.expire(key, old)
+                old = None
+            entry = Entry(value, deadline_ms)
+            shard[key] = entry
+            self.boxed += 1
+            self.volatile += 1
+            self.deadlines.file(key, entry, self.clock.now_ms)
+            if old is not None:
+                self.dispose(old)
+            elif self.observed:
+                self.changes.announce(self, key, NEW)
+        if isinstance(value, Container):
+            self.has_containers = True
+        self.announce(key, event)
+
+    def replace(self, key, value, event):
+        """Store another value at a key; its deadline stays if it has one."""
+        shard: dict = self.shards[hash(key) & 255]
+        old = shard.get(key)
+        if type(old) is Entry and cython.cast(Entry, old).deadline_ms > self.clock.now_ms:
+            self.dispose(cython.cast(Entry, old).value)
+            cython.cast(Entry, old).value = value
+            self.announce(key, event)
+        else:
+            self.put(key, value, event)
+
+    def changed(self, key, event):
+        """Tell of a change made to a value in place (a bytearray has no revision)."""
+        self.announce(key, event)
+
+    def announce(self, key, event):
+        """Count a change and tell the listeners."""
+        self.dirty += 1
+        if self.observed:
+            self.changes.announce(self, key, event)
+
+    def notify(self, key, event):
+        """Tell the listeners of an event that is no change of its own (a second event of a command that changed)."""
+        if self.observed:
+            self.changes.announce(self, key, event)
+
+    def delete(self, key, event=DEL):
+        """Delete a key; return whether it was there."""
+        v = self.remove(key)
+        if v is None:
+            return False
+        self.dispose(v)
+        self.announce(key, event)
+        return True
+
+    def remove(self, key):
+        """Take a key out, silently; return its value, None if there was none. The caller announces."""
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
+        if v is None:
+            return None
+        if type(v) is Entry:
+            entry: Entry = v
+            if entry.deadline_ms <= self.clock.now_ms:
+                self.expire(key, entry)
+                return None
+            self.unbox(entry)
+            v = entry.value
+        del shard[key]
+        return v
+
+    def unbox(self, entry):
+        """Account for an entry that leaves."""
+        self.boxed -= 1
+        if entry.deadline_ms != NEVER:
+            self.volatile -= 1
+        if entry.filed_ms != 0:
+            self.deadlines.stale += 1
+
+    def set_deadline(self, key, deadline_ms, event=EXPIRE):
+        """Give an existing key a deadline (milliseconds since the epoch, in the future); return False if there is no such key."""
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
+        entry: Entry
+        if v is None:
+            return False
+        if type(v) is Entry:
+            entry = v
+            if entry.deadline_ms <= self.clock.now_ms:
+                self.expire(key, entry)
+                return False
+            if entry.deadline_ms == NEVER:
+                self.volatile += 1
+            entry.deadline_ms = deadline_ms
+        else:
+            entry = Entry(v, deadline_ms)
+            shard[key] = entry
+            self.boxed += 1
+            self.volatile += 1
+        if entry.filed_ms == 0 or deadline_ms < entry.filed_ms:
+            self.deadlines.file(key, entry, self.clock.now_ms)
+        self.announce(key, event)
+        return True
+
+    def persist(self, key, event=PERSIST):
+        """Take a key's deadline away; return whether it had one. The box stays until its ticket comes up."""
+        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        if type(v) is not Entry:
+            return False
+        entry: Entry = v
+        if entry.deadline_ms <= self.clock.now_ms:
+            self.expire(key, entry)
+            return False
+        if entry.deadline_ms == NEVER:
+            return False
+        entry.deadline_ms = NEVER
+        self.volatile -= 1
+        self.announce(key, event)
+        return True
+
+    # ------------------------------------------------------------------ expiry
+
+    def expire(self, key, entry):
+        """Remove a key whose time has come: the one place where keys expire."""
+        self.unbox(entry)
+        del cython.cast(dict, self.shards[hash(key) & 255])[key]
+        self.expired += 1
+        self.dispose(entry.value)
+        self.announce(key, EXPIRED)
+
+    def visit(self, keys, start, stop, time_ms, lags):
+        """Redeem the tickets keys[start:stop] of the bucket `time_ms` (None takes their place); return how many keys expired.
+
+        Args:
+            lags: a Histogram that takes the milliseconds between deadline and removal.
+        """
+        i: cython.Py_ssize_t
+        removed: cython.Py_ssize_t = 0
+        now_ms: cython.longlong = self.clock.now_ms
+        shard: dict
+        entry: Entry
+        for i in range(start, stop):
+            key: bytes = keys[i]
+            keys[i] = None  # a million keys are let go one by one and not with their list
+            shard = self.shards[hash(key) & 255]
+            v = shard.get(key)
+            if type(v) is not Entry or cython.cast(Entry, v).filed_ms != time_ms:
+                if self.deadlines.stale > 0:
+                    self.deadlines.stale -= 1
+                continue
+            entry = v
+            entry.filed_ms = 0
+            if entry.deadline_ms <= now_ms:
+                lags.record(now_ms - entry.deadline_ms)
+                self.expire(key, entry)
+                removed += 1
+            elif entry.deadline_ms == NEVER:
+                shard[key] = entry.value
+                self.boxed -= 1
+            else:
+                self.deadlines.file(key, entry, now_ms)
+        return removed
+
+    def filed_at(self, keys, time_ms):
+        """Those of `keys` whose ticket at `time_ms` still counts, each once."""
+        kept = {}
+        for key in keys:
+            v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+            if type(v) is Entry and cython.cast(Entry, v).filed_ms == time_ms:
+                kept[key] = None
+        return list(kept)
+
+    # ------------------------------------------------------------------ all keys
+
+    def __len__(self):
+        """Keys, those that are due but not yet removed included."""
+        return sum(map(len, self.shards))
+
+    def keys(self):
+        """All live keys, as a list."""
+        now_ms: cython.longlong = self.clock.now_ms
+        found: list = []
+        shard: dict
+        for shard in self.shards:
+            for key, v in shard.items():
+                if type(v) is not Entry or cython.cast(Entry, v).deadline_ms > now_ms:
+                    found.append(key)
+        return found
+
+    def random_key(self):
+        """A live key, each as likely as any other; None when there is none."""
+        while True:
+            size: cython.Py_ssize_t = len(self)
+            if not size:
+                return None
+            at: cython.Py_ssize_t = randrange(size)
+            shard: dict
+            for shard in self.shards:
+                if at < len(shard):
+                    key = next(islice(shard, at, None))
+                    if self.find(key) is not None:
+                        return key
+                    break
+                at -= len(shard)
+
+    def flush(self):
+        """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
+        size = len(self)
+        self.graveyard.extend(shard for shard in self.shards if shard)
+        on_earlier = self.deadlines.on_earlier
+        self.reset()
+        self.deadlines.on_earlier = on_earlier
+        self.dirty += size
+        if self.observed:
+            self.changes.flushed(self)
+        return size
+
+    def swap(self, other):
+        """Exchange all keys with another database."""
+        for name in ("shards", "deadlines", "boxed", "volatile", "has_containers"):
+            mine = getattr(self, name)
+            setattr(self, name, getattr(other, name))
+            setattr(other, name, mine)
+        self.deadlines.keyspace = self
+        other.deadlines.keyspace = other
+        self.dirty += 1
+        if self.observed:
+            self.changes.swapped(self, other)
+
+    def dispose(self, value):
+        """Let go of a value; a large container waits to be freed in slices."""
+        if isinstance(value, Container) and len(value) > LARGE_VALUE:
+            self.graveyard.append(value)
+
+
+def as_string(v):
+    """A string value as bytes.
+
+    Raises:
+        CommandError: WRONGTYPE.
+    """
+    if type(v) is bytes:
+        return v
+    if type(v) is int:
+        return b"%d" % v
+    if type(v) is bytearray:
+        return bytes(v)
+    raise CommandError(WRONG_TYPE)
