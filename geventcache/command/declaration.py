@@ -1,0 +1,238 @@
+"""One declaration a command: everything that is known about it without running it.
+
+`command` puts a plain function under its declaration; COMMAND, access control, the rules of MULTI and scripts, key extraction
+and the documentation are derived from it. An import fails when a name repeats, an arity disagrees with the function's
+signature, or a command with keys is not exactly one of readonly and write.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from geventcache.command.keyspecs import KeySpec
+
+MANY = 1 << 40
+
+FLAGS = frozenset(
+    "write readonly denyoom admin pubsub noscript blocking loading stale skip_monitor skip_slowlog asking fast no_auth "
+    "may_replicate no_mandatory_keys allow_busy no_async_loading no_multi touches_arbitrary_keys all_dbs".split()
+)
+
+# What a flag says about access control, and a group unless a declaration says otherwise.
+FLAG_CATEGORIES = {
+    "write": ("write",),
+    "readonly": ("read",),
+    "admin": ("admin", "dangerous"),
+    "pubsub": ("pubsub",),
+    "blocking": ("blocking",),
+    "fast": ("fast",),
+}
+GROUP_CATEGORIES = {
+    "string": "string",
+    "generic": "keyspace",
+    "list": "list",
+    "hash": "hash",
+    "set": "set",
+    "sorted-set": "sortedset",
+    "stream": "stream",
+    "bitmap": "bitmap",
+    "hyperloglog": "hyperloglog",
+    "geo": "geo",
+    "pubsub": "pubsub",
+    "transactions": "transaction",
+    "scripting": "scripting",
+    "connection": "connection",
+    "server": "",
+    "cluster": "",
+}
+
+
+class DeclarationError(Exception):
+    """A command was declared wrongly."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is known about a command.
+
+    Attributes:
+        name: in upper case; a subcommand as ``CLIENT|KILL``.
+        group: the group of COMMAND DOCS.
+        arity: exact number of arguments with the name(s), or minus the least number.
+        flags: the words of COMMAND INFO, without those that are derived.
+        categories: of access control, without ``@``.
+        keys: where the keys are.
+        handler: the function; None for a container of subcommands.
+        minimum, maximum: how many items a request has, names included.
+        traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it), ``subscriber``
+            (allowed to a RESP2 client that has subscribed).
+        key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
+        find_keys: for keys that no specification finds: args -> positions.
+    """
+
+    name: str
+    group: str
+    arity: int
+    summary: str
+    flags: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    keys: tuple[KeySpec, ...] = ()
+    since: str = "1.0.0"
+    complexity: str = ""
+    tips: tuple[str, ...] = ()
+    args: str = ""
+    history: tuple[tuple[str, str], ...] = ()
+    doc_flags: tuple[str, ...] = ()
+    deprecated: tuple[str, str] | None = None
+    handler: Callable[..., Any] | None = None
+    minimum: int = 1
+    maximum: int = MANY
+    traits: frozenset[str] = frozenset()
+    key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None
+    find_keys: Callable[[list[bytes]], list[int]] | None = None
+    subcommands: dict[str, Declaration] = field(default_factory=dict, compare=False)
+
+    @property
+    def wire_name(self) -> bytes:
+        """The name as error texts and INFO show it."""
+        return self.name.lower().encode()
+
+
+DECLARATIONS: dict[str, Declaration] = {}
+
+
+def command(
+    name: str,
+    group: str,
+    *,
+    arity: int,
+    flags: str = "",
+    acl: str | None = None,
+    keys: Sequence[KeySpec] = (),
+    since: str = "1.0.0",
+    complexity: str = "",
+    tips: str = "",
+    args: str = "",
+    history: Sequence[tuple[str, str]] = (),
+    doc_flags: str = "",
+    deprecated: tuple[str, str] | None = None,
+    traits: str = "",
+    key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None,
+    find_keys: Callable[[list[bytes]], list[int]] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare the decorated function as a command; its docstring's first paragraph is the summary.
+
+    Args:
+        acl: categories beside the ones that follow from the flags, instead of the group's.
+        args: in the notation of `geventcache.command.arguments`.
+
+    Raises:
+        DeclarationError: the declaration contradicts itself or the function.
+    """
+
+    def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+        words = frozenset(flags.split())
+        minimum, maximum = counts(handler, name)
+        declaration = Declaration(
+            name,
+            group,
+            arity,
+            summary_of(handler),
+            words,
+            categories_of(words, group, acl),
+            tuple(keys),
+            since,
+            complexity,
+            tuple(tips.split()),
+            args,
+            tuple(history),
+            tuple(doc_flags.split()),
+            deprecated,
+            handler,
+            minimum,
+            maximum,
+            frozenset(traits.split()),
+            key_flags,
+            find_keys,
+        )
+        check(declaration)
+        add(declaration)
+        return handler
+
+    return register
+
+
+def container(
+    name: str,
+    group: str,
+    *,
+    arity: int,
+    summary: str,
+    acl: str | None = None,
+    since: str = "1.0.0",
+    complexity: str = "",
+    flags: str = "",
+) -> None:
+    """Declare a command that has nothing but subcommands. A command that stands by itself too (COMMAND) is declared as such."""
+    words = frozenset(flags.split())
+    add(
+        Declaration(
+            name, group, arity, summary, words, categories_of(words, group, acl), since=since, complexity=complexity, minimum=2
+        )
+    )
+
+
+def counts(handler: Callable[..., Any], name: str) -> tuple[int, int]:
+    """Least and largest number of request items that `handler` takes, its names included."""
+    names = 2 if "|" in name else 1
+    minimum, maximum = names, names
+    for parameter in list(inspect.signature(handler).parameters.values())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            maximum = MANY
+        else:
+            maximum += 1
+            minimum += parameter.default is inspect.Parameter.empty
+    return minimum, maximum
+
+
+def summary_of(handler: Callable[..., Any]) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((handler.__doc__ or "").split("\n\n")[0].split())
+
+
+def categories_of(flags: frozenset[str], group: str, acl: str | None) -> frozenset[str]:
+    """The categories that follow from flags and group, or from `acl` in the group's place."""
+    found = {category for flag in flags for category in FLAG_CATEGORIES.get(flag, ())}
+    found.update((GROUP_CATEGORIES[group] if acl is None else acl).split())
+    if "fast" not in flags:
+        found.add("slow")
+    if group == "scripting":
+        found.discard("read")
+    return frozenset(found)
+
+
+def check(declaration: Declaration) -> None:
+    """Refuse a declaration that cannot be true."""
+    name, flags, arity = declaration.name, declaration.flags, declaration.arity
+    if flags - FLAGS:
+        raise DeclarationError(f"{name}: unknown flags {sorted(flags - FLAGS)}")
+    if abs(arity) != declaration.minimum or (arity > 0) != (declaration.minimum == declaration.maximum):
+        raise DeclarationError(f"{name}: arity {arity}, but its function takes {declaration.minimum} to {declaration.maximum}")
+    if declaration.keys and declaration.group != "scripting" and ("write" in flags) == ("readonly" in flags):
+        if not all("not_key" in spec.flags for spec in declaration.keys):
+            raise DeclarationError(f"{name}: a command with keys is readonly or write")
+    if not declaration.summary:
+        raise DeclarationError(f"{name}: no docstring")
+
+
+def add(declaration: Declaration) -> None:
+    """Put a declaration into its table: a subcommand into its container's."""
+    parent, bar, sub = declaration.name.partition("|")
+    table = DECLARATIONS[parent].subcommands if bar else DECLARATIONS
+    key = sub if bar else parent
+    if key in table:
+        raise DeclarationError(f"{declaration.name} is declared twice")
+    table[key] = declaration

@@ -1,0 +1,143 @@
+"""What COMMAND tells, derived from the declarations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geventcache.command.arguments import parse_arguments
+from geventcache.command.declaration import Declaration
+from geventcache.command.keyspecs import KeySpec
+from geventcache.resp.values import Simple
+
+
+def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
+    """First key, last key and step, as older clients read them; zeros when the keys do not stand in one range."""
+    first, last, step, previous = 0, 0, 0, 0
+    for spec in declaration.keys:
+        if spec.begin[0] != "index" or spec.find[0] != "range":
+            continue
+        _, spec_last, spec_step, _ = spec.find
+        index = spec.begin[1]
+        if first and (spec_step != step or previous != index - 1):
+            continue
+        end = index + spec_last if spec_last >= 0 else spec_last
+        first = min(first, index) if first else index
+        last = end
+        step = spec_step
+        previous = end
+    return first, last, step
+
+
+def has_movable_keys(declaration: Declaration) -> bool:
+    """Can the keys only be found by reading the arguments?"""
+    specs = [spec for spec in declaration.keys if "not_key" not in spec.flags]
+    return any(spec.begin[0] != "index" or spec.find[0] != "range" or "incomplete" in spec.flags for spec in specs)
+
+
+def flags_of(declaration: Declaration) -> set[Simple]:
+    """The flags of COMMAND INFO."""
+    words = set(declaration.flags)
+    if has_movable_keys(declaration):
+        words.add("movablekeys")
+    return {Simple(word.encode()) for word in words}
+
+
+def info(declaration: Declaration) -> list[Any]:
+    """One entry of COMMAND INFO."""
+    first, last, step = legacy_range(declaration)
+    return [
+        declaration.wire_name,
+        declaration.arity,
+        flags_of(declaration),
+        first,
+        last,
+        step,
+        {Simple(b"@" + category.encode()) for category in declaration.categories},
+        [tip.encode() for tip in declaration.tips],
+        [key_spec(spec) for spec in declaration.keys],
+        [info(sub) for sub in declaration.subcommands.values()],
+    ]
+
+
+def key_spec(spec: KeySpec) -> dict[bytes, Any]:
+    """One key specification of COMMAND INFO."""
+    shown: dict[bytes, Any] = {}
+    if spec.notes:
+        shown[b"notes"] = spec.notes.encode()
+    shown[b"flags"] = {Simple(flag.encode()) for flag in spec.flags}
+    begin: dict[bytes, Any] = {}
+    if spec.begin[0] == "index":
+        begin = {b"index": spec.begin[1]}
+    elif spec.begin[0] == "keyword":
+        begin = {b"keyword": spec.begin[1].encode(), b"startfrom": spec.begin[2]}
+    names = {"range": (b"lastkey", b"keystep", b"limit"), "keynum": (b"keynumidx", b"firstkey", b"keystep"), "unknown": ()}
+    shown[b"begin_search"] = {b"type": spec.begin[0].encode(), b"spec": begin}
+    find = dict(zip(names[spec.find[0]], spec.find[1:]))
+    shown[b"find_keys"] = {b"type": spec.find[0].encode(), b"spec": find}
+    return shown
+
+
+def docs(declaration: Declaration) -> dict[bytes, Any]:
+    """One entry of COMMAND DOCS."""
+    shown: dict[bytes, Any] = {
+        b"summary": declaration.summary.encode(),
+        b"since": declaration.since.encode(),
+        b"group": declaration.group.encode(),
+    }
+    if declaration.complexity:
+        shown[b"complexity"] = declaration.complexity.encode()
+    if declaration.doc_flags:
+        shown[b"doc_flags"] = {Simple(flag.encode()) for flag in declaration.doc_flags}
+    if declaration.deprecated:
+        shown[b"deprecated_since"] = declaration.deprecated[0].encode()
+        shown[b"replaced_by"] = declaration.deprecated[1].encode()
+    if declaration.history:
+        shown[b"history"] = [[version.encode(), text.encode()] for version, text in declaration.history]
+    if declaration.args:
+        shown[b"arguments"] = [encode(argument) for argument in parse_arguments(declaration.args)]
+    if declaration.subcommands:
+        shown[b"subcommands"] = {sub.wire_name: docs(sub) for sub in declaration.subcommands.values()}
+    return shown
+
+
+def encode(argument: dict[str, Any]) -> dict[bytes, Any]:
+    """An argument with wire strings."""
+    shown: dict[bytes, Any] = {}
+    for name, fact in argument.items():
+        if name == "flags":
+            shown[name.encode()] = {Simple(flag.encode()) for flag in fact}
+        elif name == "arguments":
+            shown[name.encode()] = [encode(inner) for inner in fact]
+        else:
+            shown[name.encode()] = fact if isinstance(fact, int) else fact.encode()
+    return shown
+
+
+def key_positions(declaration: Declaration, args: list[bytes]) -> list[int]:
+    """Indexes of the keys in a request.
+
+    Raises:
+        ValueError: the arguments do not fit.
+    """
+    if declaration.find_keys is not None:
+        return declaration.find_keys(args)
+    return [i for spec in declaration.keys if "not_key" not in spec.flags for i in spec.positions(args)]
+
+
+def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[bytes, tuple[str, ...]]]:
+    """The keys of a request with what the command does to each.
+
+    Raises:
+        ValueError: the arguments do not fit.
+    """
+    if declaration.find_keys is not None:
+        positions = declaration.find_keys(args)
+        flags = [spec.flags for spec in declaration.keys]
+        return [(args[i], flags[min(n, len(flags) - 1)]) for n, i in enumerate(positions)]
+    found = []
+    for spec in declaration.keys:
+        if "not_key" in spec.flags:
+            continue
+        flags_here = spec.flags if declaration.key_flags is None else declaration.key_flags(args)
+        found += [(args[i], flags_here) for i in spec.positions(args)]
+    return found

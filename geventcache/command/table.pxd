@@ -1,0 +1,15 @@
+cdef class Command:
+    cdef readonly object declaration
+    cdef readonly bytes name
+    cdef readonly object handler
+    cdef readonly Py_ssize_t low, high, start
+    cdef readonly bint is_write, may_write, is_denied_oom, is_admin, is_loud, is_blocking, is_immediate
+    cdef public dict subcommands
+    cdef public long long calls, usec, rejected, failed
+    cdef public object latency
+    cdef note(self, long long usec)
+
+cdef class CommandTable:
+    cdef readonly dict commands
+    cdef readonly dict by_spelling
+    cpdef Command find(self, list args)

@@ -1,0 +1,100 @@
+"""The commands of one server: look-up by name, and the counters that INFO commandstats shows."""
+
+import cython
+
+from geventcache.command.declaration import DECLARATIONS
+
+
+class Command:
+    """A command at run time: the facts of its declaration as C values, and its counters.
+
+    Attributes:
+        name: in lower case, a subcommand as ``client|kill``.
+        low, high: least and largest number of request items.
+        start: index of the request item that the context takes the place of: 0, or 1 in a subcommand.
+        subcommands: by name in lower case, None if there are none.
+        is_special: the gate must look at this command even if nothing is special about the client or the server.
+        calls, usec, rejected, failed: counters.
+        latency: a Histogram of microseconds, None until the first call that is measured.
+    """
+
+    def __init__(self, declaration) -> None:
+        flags = declaration.flags
+        self.declaration = declaration
+        self.name = declaration.wire_name
+        self.handler = declaration.handler
+        self.low = declaration.minimum
+        self.high = declaration.maximum
+        self.start = 1 if "|" in declaration.name else 0
+        self.is_write = "write" in flags
+        self.may_write = self.is_write or "may_replicate" in flags or declaration.group == "scripting"
+        self.is_denied_oom = "denyoom" in flags
+        self.is_admin = "admin" in flags
+        self.is_blocking = "blocking" in flags
+        self.is_immediate = "immediate" in declaration.traits
+        self.is_loud = "skip_monitor" not in flags
+        self.subcommands = None
+        self.reset()
+
+    def reset(self):
+        """Counters to zero."""
+        self.calls = 0
+        self.usec = 0
+        self.rejected = 0
+        self.failed = 0
+        self.latency = None
+
+    def note(self, usec):
+        """Count a call that took so many microseconds."""
+        self.calls += 1
+        self.usec += usec
+
+
+class CommandTable:
+    """Commands by name, in any case."""
+
+    def __init__(self, declarations=None) -> None:
+        self.commands = {}
+        self.by_spelling = {}
+        for name, declaration in (DECLARATIONS if declarations is None else declarations).items():
+            self.add(name, declaration)
+
+    def add(self, name, declaration):
+        """Make the command of a declaration, with its subcommands."""
+        command = Command(declaration)
+        if declaration.subcommands:
+            command.subcommands = {
+                sub.lower().encode(): Command(sub_declaration) for sub, sub_declaration in declaration.subcommands.items()
+            }
+        self.commands[name.lower().encode()] = command
+        # The two spellings that clients use are found at once; others by folding the case.
+        self.by_spelling[name.lower().encode()] = self.by_spelling[name.upper().encode()] = command
+
+    def find(self, args):
+        """The command of a request, a subcommand where there is one; None if there is no such command.
+
+        A container whose subcommand does not exist is returned itself (it has no handler).
+        """
+        command: Command = self.by_spelling.get(args[0])
+        if command is None:
+            command = self.commands.get(cython.cast(bytes, args[0]).lower())
+            if command is None:
+                return None
+        if command.subcommands is not None and len(args) > 1:
+            sub = command.subcommands.get(cython.cast(bytes, args[1]).lower())
+            if sub is not None:
+                return sub
+        return command
+
+    def all(self):
+        """All commands, containers before their subcommands."""
+        for command in self.commands.values():
+            yield command
+            if command.subcommands is not None:
+                yield from command.subcommands.values()
+
+    def reset(self):
+        """All counters to zero."""
+        for command in self.all():
+            command.reset()
+

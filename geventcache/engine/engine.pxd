@@ -1,0 +1,49 @@
+from cpython.object cimport PyObject
+from geventcache.base.clock cimport Clock, monotonic_us
+from geventcache.command.table cimport Command, CommandTable
+from geventcache.resp.writer cimport ReplyWriter
+from geventcache.services.clients cimport Client
+from geventcache.store.keyspace cimport Keyspace
+
+cdef extern from *:
+    """
+    /* The request list's own items are the arguments of the call: no tuple is made. */
+    static CYTHON_INLINE PyObject *geventcache_invoke(PyObject *f, PyObject *list, Py_ssize_t start) {
+        return PyObject_Vectorcall(f, ((PyListObject *)list)->ob_item + start, (size_t)(PyList_GET_SIZE(list) - start), NULL);
+    }
+    """
+    object invoke "geventcache_invoke"(object handler, list args, Py_ssize_t start)
+
+cdef class Engine:
+    cdef public object state
+    cdef readonly Clock clock
+    cdef readonly CommandTable table
+    cdef readonly ReplyWriter out
+    cdef ReplyWriter aside
+    cdef object waiters
+    cdef dict ready
+    cdef public bint is_special
+    cdef public Client current
+    cdef public long long slow_us
+    cdef readonly long long last_us
+    cdef long long tick_us
+    cdef readonly list pushed
+    cdef readonly list chores
+    cdef Py_ssize_t mark
+    cpdef begin_turn(self)
+    cpdef execute(self, Client client, list args)
+    cdef finish(self, Client client, Command command, list args, name)
+    cdef reject(self, Client client, list args, Command command)
+    cdef refuse(self, Client client, Command command, bytes text)
+    cdef fail(self, Command command, bytes text)
+    cdef bint admit(self, Client client, Command command, list args) except -1
+    cdef withhold(self, Client client)
+    cpdef call(self, Client client, Command command, list args)
+    cpdef list run_queue(self, Client client)
+    cdef value_of(self, Client client, Command command, list args)
+    cdef park(self, Client client, Command command, list args, name, wait)
+    cpdef serve_waiters(self)
+    cdef retry(self, Client client, wait)
+    cpdef unblock(self, Client client, value)
+    cpdef time_out(self, Client client)
+    cpdef send(self, Client client, value)

@@ -1,0 +1,39 @@
+"""May this command run now? One pure function, the same for clients, EXEC and scripts.
+
+`refusal` is asked only when something is special about the client or the server; the common case costs one test. The order of
+the questions is the reference's: a client sees the same error when several apply.
+"""
+
+from __future__ import annotations
+
+from geventcache.base import errors
+
+
+def refusal(state, client, command, args):
+    """The error text that refuses the command, or None.
+
+    Args:
+        state: the ServerState.
+        client: the Client that calls.
+        command: the Command, which exists and has a proper number of arguments.
+        args: the request.
+    """
+    declaration = command.declaration
+    if client.needs_auth and "no_auth" not in declaration.flags:
+        return errors.NO_AUTH
+    if client.access is not None:
+        text = client.access.refusal(client, command, args)
+        if text is not None:
+            return text
+    if client.is_script and "noscript" in declaration.flags:
+        return b"ERR This Redis command is not allowed from script"
+    if command.is_denied_oom and state.is_out_of_memory():
+        return errors.OUT_OF_MEMORY
+    if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
+        return (
+            b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            % declaration.wire_name
+        )
+    if client.queue is not None and "no_multi" in declaration.flags:
+        return b"ERR Command not allowed inside a transaction"
+    return None

@@ -1,0 +1,343 @@
+"""The server: listeners, connections, timers; started and stopped as one.
+
+A `Server` runs on the gevent hub of the thread that starts it, beside whatever else runs there; `run` is a process that does nothing
+else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import os
+import signal
+import socket
+from typing import Any
+
+import gevent
+from gevent import get_hub
+from gevent.event import Event
+from gevent.server import StreamServer
+from gevent.socket import socket as GreenSocket
+
+from geventcache.base.clock import Clock
+from geventcache.command.table import CommandTable
+from geventcache.commands import load_commands
+from geventcache.engine import engine as engine_module
+from geventcache.engine.engine import Engine
+from geventcache.resp.reader import RequestReader
+from geventcache.server.connection import Connection, new_buffer
+from geventcache.server.cron import Cron
+from geventcache.server.expiry import Expiry
+from geventcache.services.clients import Client
+from geventcache.services.config import Config
+from geventcache.services.state import ServerState
+
+TINY_SECONDS = 1e-6
+GRACE_SECONDS = 5.0
+PROTECTED = (
+    b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "
+    b"Set requirepass, or protected-mode no if the network is trusted, or connect from this machine.\r\n"
+)
+
+
+class ListenError(OSError):
+    """An address cannot be listened on; the message says which and why."""
+
+
+class Server:
+    """One server.
+
+    Attributes:
+        config, state, engine, expiry: its parts.
+        addresses: what it listens on, real ports included, as soon as it has started.
+    """
+
+    def __init__(self, config: Config, log: Any, clock: Clock | None = None) -> None:
+        load_commands()
+        self.config = config
+        self.log = log
+        self.state = ServerState(clock or Clock(), config, CommandTable(), log)
+        self.engine = Engine(self.state)
+        self.state.on_resume = self.resume
+        self.state.on_shutdown = self.request_stop
+        self.expiry = Expiry(self.state, self.end_turn, log)
+        self.state.expiry = self.expiry
+        self.cron = Cron(self)
+        self.buffer = new_buffer()
+        self.listeners: list[StreamServer] = []
+        self.postponed: list[Connection] = []
+        self.deferred: list[Connection] = []
+        self.defer_timer: Any = None
+        self.stopping = Event()
+        self.is_stopping = False
+
+    # ------------------------------------------------------------------ start and stop
+
+    @property
+    def addresses(self) -> list[str]:
+        """What the server listens on."""
+        return self.state.addresses
+
+    def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            ListenError: an address is taken or wrong; nothing is listened on then.
+        """
+        self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
+        try:
+            for address in self.config["bind"]:
+                self.listen(address.decode())
+            if self.config["unixsocket"]:
+                self.listen("unix:" + self.config["unixsocket"].decode())
+        except ListenError:
+            self.close_listeners()
+            raise
+        self.expiry.start()
+        self.cron.start()
+
+    def listen(self, address: str) -> None:
+        """Open one listener: HOST, HOST:PORT, [HOST]:PORT or unix:PATH."""
+        try:
+            sock = self.bind(address)
+        except OSError as error:
+            raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
+        listener = StreamServer(sock, self.handle)
+        listener.start()
+        self.listeners.append(listener)
+        if sock.family == socket.AF_UNIX:
+            shown = "unix:" + sock.getsockname()
+        else:
+            host, port = sock.getsockname()[:2]
+            shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.state.addresses.append(shown)
+        self.log.info("listening", address=shown)
+
+    def bind(self, address: str) -> Any:
+        """A listening socket for an address."""
+        backlog = self.config["tcp-backlog"]
+        if address.startswith("unix:"):
+            path = address[5:]
+            remove_stale_socket(path)
+            sock = GreenSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.bind(path)
+            if self.config["unixsocketperm"]:
+                os.chmod(path, self.config["unixsocketperm"])
+        else:
+            host, port = split_address(address, self.config["port"])
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            sock = GreenSocket(family, socket.SOCK_STREAM)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, port))
+        sock.listen(backlog)
+        return sock
+
+    def close_listeners(self) -> None:
+        """Accept nobody any more."""
+        for listener in self.listeners:
+            listener.close()
+        for address in self.state.addresses:
+            if address.startswith("unix:"):
+                with contextlib.suppress(OSError):
+                    os.unlink(address[5:])
+        self.listeners.clear()
+
+    def request_stop(self) -> None:
+        """Let `serve_forever` come back; may be called from anywhere on the hub."""
+        self.stopping.set()
+
+    def serve_forever(self) -> None:
+        """Wait for `request_stop`, then stop."""
+        self.stopping.wait()
+        self.stop()
+
+    def stop(self) -> None:
+        """Accept nobody, let running requests finish and their answers go out, close everything. May be called twice."""
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        self.close_listeners()
+        self.expiry.stop()
+        self.cron.stop()
+        for client in self.state.clients:
+            client.close()
+        with gevent.Timeout(GRACE_SECONDS, False):
+            while len(self.state.clients):
+                gevent.sleep(0.001)
+        for client in self.state.clients:
+            if client.transport is not None:
+                client.transport.break_off()
+        gevent.sleep(0)
+        if self.defer_timer is not None:
+            self.defer_timer.stop()
+            self.defer_timer.close()
+            self.defer_timer = None
+
+    # ------------------------------------------------------------------ clients
+
+    def handle(self, sock: Any, address: Any) -> None:
+        """Serve a new connection, in a greenlet of its own."""
+        refusal = self.refusal(sock, address)
+        if refusal:
+            self.state.clients.rejected += 1
+            with contextlib.suppress(OSError):
+                sock.send(refusal)
+            sock.close()
+            return
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.set_keepalive(sock)
+        client = self.state.new_client()
+        client.address, client.local_address = peer_names(sock, address)
+        connection = Connection(self, sock, client)
+        self.state.enter(client)
+        connection.serve()
+
+    def refusal(self, sock: Any, address: Any) -> bytes:
+        """Why a new connection is not served; empty if it is."""
+        if len(self.state.clients) >= self.config["maxclients"]:
+            return b"-ERR max number of clients reached\r\n"
+        if self.config["protected-mode"] and not self.config["requirepass"] and not is_local(sock, address):
+            return PROTECTED
+        return b""
+
+    def set_keepalive(self, sock: Any) -> None:
+        """Let the kernel find dead peers, as tcp-keepalive says."""
+        seconds = self.config["tcp-keepalive"]
+        if not seconds:
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(seconds // 3, 1))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+    def new_reader(self) -> RequestReader:
+        """A reader with the limits of the settings."""
+        return RequestReader(self.config["proto-max-bulk-len"], self.config["client-query-buffer-limit"])
+
+    def leave(self, client: Client) -> None:
+        """A connection has ended."""
+        self.state.leave(client)
+        self.end_turn()
+
+    def exceeds_output_limit(self, client: Client) -> bool:
+        """Does the client leave more unread than client-output-buffer-limit allows?"""
+        return self.state.exceeds_output_limit(client)
+
+    # ------------------------------------------------------------------ turns
+
+    def end_turn(self) -> None:
+        """After commands have run: send what they pushed to others, do the chores that they left."""
+        state = self.state
+        while state.pushed or state.chores:
+            pushed, state.pushed[:] = list(state.pushed), []
+            chores, state.chores[:] = list(state.chores), []
+            for client in pushed:
+                if client.transport is not None:
+                    client.transport.drain()
+            for chore in chores:
+                chore()
+
+    def defer(self, connection: Connection) -> None:
+        """Continue a connection after the loop has polled."""
+        self.deferred.append(connection)
+        if len(self.deferred) == 1:
+            self.defer_timer.start(self.continue_deferred)
+
+    def continue_deferred(self) -> None:
+        """The timer's callback: continue those that had used up their turn."""
+        self.defer_timer.stop()
+        deferred, self.deferred = self.deferred, []
+        for connection in deferred:
+            connection.resume()
+
+    def postpone(self, connection: Connection) -> None:
+        """Continue a connection after the pause."""
+        self.postponed.append(connection)
+        self.cron.watch_pause()
+
+    def resume(self) -> None:
+        """The pause is over."""
+        postponed, self.postponed = self.postponed, []
+        for connection in postponed:
+            connection.client.postponed = False
+            connection.client.hold()
+            connection.wake()
+
+
+def split_address(address: str, default_port: int) -> tuple[str, int]:
+    """Host and port of HOST, HOST:PORT, [HOST]:PORT or a bare IPv6 address.
+
+    Raises:
+        OSError: the port is none.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = address, str(default_port)
+    if not port.isdigit() or int(port) > 65535:
+        raise OSError(errno.EINVAL, f"{port!r} is no port")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def remove_stale_socket(path: str) -> None:
+    """Remove a unix socket that nobody listens on any more."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.connect(path)
+    except ConnectionRefusedError:
+        os.unlink(path)
+    except OSError:
+        pass
+    finally:
+        probe.close()
+
+
+def peer_names(sock: Any, address: Any) -> tuple[bytes, bytes]:
+    """Both ends of a connection, as CLIENT LIST shows them."""
+    if sock.family == socket.AF_UNIX:
+        path = f"{sock.getsockname()}:0".encode()
+        return path, path
+    return name_of(address), name_of(sock.getsockname())
+
+
+def name_of(address: Any) -> bytes:
+    """An address of the internet as text."""
+    host, port = address[:2]
+    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
+
+
+def is_local(sock: Any, address: Any) -> bool:
+    """Does a connection come from this machine?"""
+    return sock.family == socket.AF_UNIX or address[0] in ("::1", "::ffff:127.0.0.1") or address[0].startswith("127.")
+
+
+def run(config: Config, log: Any) -> int:
+    """Run a server until it is told to stop; return the exit status.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+    """
+    server = Server(config, log)
+    server.start()
+    watchers = [gevent.signal_handler(number, server.request_stop) for number in (signal.SIGTERM, signal.SIGINT)]
+    tame_garbage_collector()
+    log.info("ready", pid=os.getpid(), compiled=is_compiled())
+    server.serve_forever()
+    for watcher in watchers:
+        watcher.cancel()
+    log.info("stopped")
+    return 0
+
+
+def tame_garbage_collector() -> None:
+    """No automatic collections: a full one stalls the loop in proportion to the data. `Cron` collects young objects when idle."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def is_compiled() -> bool:
+    """Do the compiled modules run, or their Python source?"""
+    return not engine_module.__file__.endswith(".py")

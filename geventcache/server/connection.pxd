@@ -1,0 +1,63 @@
+cimport cython
+from geventcache.engine.engine cimport Engine
+from geventcache.resp.reader cimport RequestReader
+from geventcache.resp.writer cimport ReplyWriter
+from geventcache.services.clients cimport Client
+
+cdef extern from "sys/socket.h" nogil:
+    ssize_t c_recv "recv"(int fd, void *buf, size_t n, int flags)
+    ssize_t c_send "send"(int fd, const void *buf, size_t n, int flags)
+    enum: MSG_DONTWAIT
+    enum: MSG_NOSIGNAL
+cdef extern from "errno.h":
+    int errno
+    enum: EAGAIN
+    enum: EINTR
+cdef extern from "Python.h":
+    char *PyByteArray_AS_STRING(object)
+    char *PyBytes_AS_STRING(object)
+cdef extern from "greenlet/greenlet.h":
+    void PyGreenlet_Import()
+cdef extern from *:
+    """
+    static CYTHON_INLINE PyObject *geventcache_switch(PyObject *g) {
+        return PyGreenlet_Switch((PyGreenlet *)g, NULL, NULL);
+    }
+    """
+    object switch "geventcache_switch"(object greenlet)
+
+cdef Py_ssize_t BUFFER_SIZE, BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
+cdef long long TURN_BUDGET_US
+
+cdef class Connection:
+    cdef readonly object server, sock, hub, greenlet, io, writable, timer
+    cdef readonly Client client
+    cdef Engine engine
+    cdef readonly RequestReader reader
+    cdef bytearray buffer
+    cdef readonly list backlog
+    cdef int fd
+    cdef Py_ssize_t sent
+    cdef readonly bint is_idle, is_reading, is_broken
+    cpdef ready(self)
+    cpdef resume(self)
+    cpdef wake(self)
+    cdef wait(self)
+    cdef listen(self)
+    cdef stop_reading(self)
+    cdef bint turn(self) except -1
+    cdef run(self, list commands)
+    cdef on_hold(self)
+    cpdef time_out(self)
+    cdef bint check_reader(self) except -1
+    cdef bint say_goodbye(self) except -1
+    cdef list pull(self)
+    cpdef flush(self)
+    cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
+    cpdef drain(self)
+    cdef gather(self)
+    cdef congest(self)
+    cpdef drain_more(self)
+    cdef decongest(self)
+    cdef bint is_overfull(self)
+    cpdef break_off(self)

@@ -1,0 +1,109 @@
+"""What has to be done from time to time: once a second, so that an idle server uses no CPU worth measuring."""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from typing import Any
+
+from gevent import get_hub
+
+SECONDS = 1.0
+YOUNG_ENOUGH = 20_000
+SAMPLES = 16
+
+
+class Cron:
+    """The one-second timer of a server.
+
+    Attributes:
+        commands_per_second, bytes_in_per_second, bytes_out_per_second: of the last seconds.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.state = server.state
+        self.timer: Any = None
+        self.pause_timer: Any = None
+        self.samples: deque[int] = deque([0] * SAMPLES, SAMPLES)
+        self.last_commands = 0
+
+    def start(self) -> None:
+        """Begin."""
+        loop = get_hub().loop
+        self.timer = loop.timer(SECONDS, SECONDS)
+        self.timer.start(self.tick)
+
+    def stop(self) -> None:
+        """End."""
+        for timer in (self.timer, self.pause_timer):
+            if timer is not None:
+                timer.stop()
+                timer.close()
+        self.timer = self.pause_timer = None
+
+    def tick(self) -> None:
+        """Once a second."""
+        clock = self.state.clock
+        clock.update()
+        step_ms = clock.check_wall()
+        if step_ms:
+            self.server.log.warning("clock_stepped", by_ms=step_ms)
+            self.server.expiry.arm()
+        self.close_idle(clock.now_ms)
+        self.sample()
+        if len(self.state.databases.graveyard) or any(
+            keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
+        ):
+            self.server.expiry.nudge()
+        self.collect()
+        self.server.end_turn()
+
+    def close_idle(self, now_ms: int) -> None:
+        """Close clients that were silent for `timeout` seconds, and those that do not take their last words."""
+        timeout_ms = self.state.config["timeout"] * 1000
+        for client in self.state.clients:
+            if client.is_congested and client.transport is not None and self.state.exceeds_output_limit(client):
+                client.transport.break_off()
+            elif client.is_closing and now_ms - client.last_active_ms > 5000 and client.transport is not None:
+                client.transport.break_off()
+            elif timeout_ms and now_ms - client.last_active_ms > timeout_ms:
+                if client.blocked is None and not client.subscription_count():
+                    client.close()
+
+    def sample(self) -> None:
+        """Note how many commands ran in the last second."""
+        commands = sum(command.calls for command in self.state.table.all())
+        self.samples.append(max(0, commands - self.last_commands))
+        self.last_commands = commands
+
+    @property
+    def commands_per_second(self) -> int:
+        """The mean of the last seconds."""
+        return sum(self.samples) // SAMPLES
+
+    @staticmethod
+    def collect() -> None:
+        """Collect young garbage while that is cheap; else move all that is young to where no collection looks."""
+        if gc.get_count()[0] < YOUNG_ENOUGH:
+            gc.collect(1)
+        else:
+            gc.freeze()
+
+    def watch_pause(self) -> None:
+        """Wake up when the pause of CLIENT PAUSE is over."""
+        if self.pause_timer is None:
+            loop = get_hub().loop
+            loop.update_now()
+            delay_ms = max(0, self.state.pause_until_ms - self.state.clock.update())
+            self.pause_timer = loop.timer(delay_ms / 1000)
+            self.pause_timer.start(self.end_pause)
+
+    def end_pause(self) -> None:
+        """The pause may be over, or have been made longer."""
+        self.pause_timer.close()
+        self.pause_timer = None
+        if self.state.pause_until_ms > self.state.clock.update():
+            self.watch_pause()
+        else:
+            self.state.resume()

@@ -1,0 +1,225 @@
+"""The expiry engine: timers on the hub post buckets of due keys to a bounded queue, one worker drains it in slices.
+
+The rules:
+
+- One timer is armed for the earliest bucket of all databases. Its callback takes the buckets that are due and posts each
+  as one item, without blocking; a full queue leaves the rest where it is (due, and found by the worker), and is counted.
+- One worker greenlet removes keys in batches of up to `expire-batch-size` keys or `expire-batch-timeout` milliseconds, whichever
+  comes first. It gives the hub back after every `expire-time-budget` microseconds, by a timer and not by ``sleep(0)``, which would not
+  let input in. Under load the batches grow (`expire-adaptive`), the budget does not.
+- There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets, in the
+  same slices.
+"""
+
+from gevent import get_hub, sleep, spawn
+from gevent.queue import Queue
+
+from geventcache.base.clock import monotonic_us
+from geventcache.base.histogram import Histogram
+from geventcache.base.times import NEVER_MS
+
+YIELD_SECONDS = 1e-6
+LONGEST_TIMER_MS = 3_600_000
+GROWTH_LIMIT = 16
+LAG_WARNING_MS = 1000
+
+
+class Expiry:
+    """The expiry of one server.
+
+    Attributes:
+        queue: of (deadlines, time, keys); depth, peak: keys in it, now and at most.
+        batches, keys: batches so far and the keys that they removed; sizes, lags: Histograms of batch sizes and of the milliseconds
+            from deadline to removal.
+        fallbacks: how often the queue was full.
+    """
+
+    def __init__(self, state, end_turn, log) -> None:
+        self.state = state
+        self.config = state.config
+        self.databases = state.databases
+        self.clock = state.clock
+        self.end_turn = end_turn
+        self.log = log
+        self.loop = get_hub().loop
+        self.timer = None
+        self.armed_ms = NEVER_MS
+        self.is_arming = False
+        self.queue = Queue(self.config["expire-queue-size"])
+        self.worker = None
+        self.on_batch = None
+        self.growth = 1
+        self.is_overflown = False
+        self.slice_us = 0
+        self.batch_visited = 0
+        self.batch_removed = 0
+        self.batch_ms = 0
+        self.depth = 0
+        self.reset_counters()
+        self.databases.on_created = self.adopt
+        for keyspace in self.databases.existing():
+            self.adopt(keyspace)
+
+    def reset_counters(self):
+        """Counters to zero."""
+        self.peak = 0
+        self.batches = 0
+        self.fallbacks = 0
+        self.sizes = Histogram()
+        self.lags = Histogram()
+
+    def adopt(self, keyspace):
+        """Follow the deadlines of a database."""
+        keyspace.deadlines.on_earlier = self.arm_soon
+
+    def start(self):
+        """Begin to expire keys."""
+        self.timer = self.loop.timer(0.001)
+        self.worker = spawn(self.work)
+        self.arm()
+
+    def stop(self):
+        """End the timer and the worker; what is due stays where it is."""
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer.close()
+            self.timer = None
+        if self.worker is not None:
+            self.worker.kill()
+            self.worker = None
+
+    # ------------------------------------------------------------------ the timer
+
+    def arm_soon(self):
+        """A deadline earlier than all others was set: arm the timer when the turn is over, however many there were."""
+        if not self.is_arming:
+            self.is_arming = True
+            self.state.chores.append(self.arm)
+
+    def next_ms(self):
+        """The time of the earliest bucket of all databases."""
+        return min((keyspace.deadlines.next_ms for keyspace in self.databases.made.values()), default=NEVER_MS)
+
+    def arm(self):
+        """Arm the timer for the earliest bucket."""
+        self.is_arming = False
+        if self.timer is None:
+            return
+        next_ms = self.next_ms()
+        if next_ms == NEVER_MS:
+            self.timer.stop()
+            return
+        # The loop's own time may be seconds old after a long turn; a timer counts from it.
+        self.loop.update_now()
+        delay_ms = min(max(next_ms - self.clock.update(), 0), LONGEST_TIMER_MS)
+        self.timer.stop()
+        self.timer.close()
+        self.timer = self.loop.timer(delay_ms / 1000)
+        self.timer.start(self.fire)
+
+    def fire(self):
+        """The timer's callback, in the hub: post what is due."""
+        if not self.state.is_active_expire:
+            return
+        if self.post_due(self.clock.update()):
+            self.arm()
+        else:
+            # The worker is behind; it comes back here when it has emptied the queue.
+            self.is_overflown = True
+            self.fallbacks += 1
+            self.log.warning("expire_queue_full", queue_size=self.queue.maxsize, depth=self.depth)
+
+    def post_due(self, now_ms):
+        """Post every bucket that is due; False if the queue is full before all are in it."""
+        for keyspace in self.databases.existing():
+            deadlines = keyspace.deadlines
+            while deadlines.next_ms <= now_ms:
+                if self.queue.full():
+                    return False
+                due = deadlines.pop_due(now_ms)
+                if due is not None:
+                    self.depth += len(due[1])
+                    self.queue.put_nowait((deadlines, *due))
+        self.peak = max(self.peak, self.depth)
+        return True
+
+    def nudge(self):
+        """There is housekeeping: large values to be freed, stale tickets."""
+        if not self.queue.full():
+            self.queue.put_nowait(None)
+
+    # ------------------------------------------------------------------ the worker
+
+    def work(self):
+        """The worker greenlet: drain the queue, for ever."""
+        while True:
+            due = self.queue.get()
+            self.begin_slice()
+            if due is not None:
+                self.drain(*due)
+            if self.queue.empty():
+                self.close_batch()
+                self.keep_house()
+                self.end_turn()
+                self.growth = 1
+                if self.is_overflown:
+                    self.is_overflown = False
+                    self.fire()
+
+    def begin_slice(self):
+        """Clients were let in: the time budget counts from now."""
+        self.slice_us = monotonic_us()
+        self.clock.update()
+
+    def breathe(self):
+        """Let clients in if the time budget is used up."""
+        if monotonic_us() - self.slice_us >= self.config["expire-time-budget"]:
+            self.end_turn()
+            sleep(YIELD_SECONDS)
+            self.begin_slice()
+
+    def drain(self, deadlines, time_ms, keys):
+        """Visit the keys of a bucket, in batches."""
+        self.warn_if_late(time_ms)
+        visited = 0
+        while visited < len(keys):
+            limit = self.config["expire-batch-size"] * self.growth
+            stop = min(visited + limit - self.batch_visited, len(keys))
+            self.batch_removed += deadlines.keyspace.visit(keys, visited, stop, time_ms, self.lags)
+            self.batch_visited += stop - visited
+            self.depth -= stop - visited
+            visited = stop
+            if self.batch_visited >= limit or self.clock.now_ms - self.batch_ms >= self.config["expire-batch-timeout"]:
+                self.close_batch()
+                if self.depth > limit and self.growth < GROWTH_LIMIT and self.config["expire-adaptive"]:
+                    self.growth *= 2
+            self.breathe()
+
+    def close_batch(self):
+        """The batch is complete: count it and tell who wants to know."""
+        if self.batch_visited:
+            self.batches += 1
+            self.sizes.record(self.batch_removed)
+            if self.on_batch is not None:
+                self.on_batch(self.batch_removed)
+        self.batch_visited = 0
+        self.batch_removed = 0
+        self.batch_ms = self.clock.now_ms
+
+    def warn_if_late(self, time_ms):
+        """A line in the log when keys wait too long for their removal."""
+        lag_ms = self.clock.now_ms - time_ms
+        if lag_ms >= LAG_WARNING_MS:
+            self.log.warning("expire_late", lag_ms=lag_ms, depth=self.depth, growth=self.growth)
+
+    def keep_house(self):
+        """Free large values, sweep out stale tickets: in slices, while no key is due."""
+        graveyard = self.databases.graveyard
+        while len(graveyard):
+            graveyard.step()
+            self.breathe()
+        for keyspace in self.databases.existing():
+            if keyspace.deadlines.overdue():
+                for _ in keyspace.deadlines.sweep():
+                    self.breathe()
+        self.arm()
