@@ -1,0 +1,62 @@
+"""Writes the pages that are made from declarations; with --check, fails if one of them is not up to date.
+
+Run from anywhere: ``python docs/generate.py [--check]``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from geventcache.services.settings_table import SETTINGS, Setting
+
+FOLDER = Path(__file__).parent
+_HEAD = """# Settings
+
+On the command line as `--NAME VALUE`; CONFIG GET shows all of them, CONFIG SET changes those marked as changeable. Sizes
+take `k`, `kb`, `m`, `mb`, `g` and `gb`.
+"""
+
+
+def settings_page() -> str:
+    """Return the page of all settings."""
+    return "\n".join([_HEAD, *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    for section, settings in groupby(SETTINGS, key=lambda setting: setting.section):
+        yield f"## {section}\n\n| setting | default | changeable | meaning |\n| --- | --- | --- | --- |"
+        yield from map(_row, settings)
+        yield ""
+
+
+def _row(setting: Setting) -> str:
+    names = ", ".join(f"`{name}`" for name in (setting.name, *setting.aliases))
+    default = setting.kind.show(setting.default).decode()
+    shown = f"`{default}`" if default else "empty"
+    return f"| {names} | {shown} | {'yes' if setting.is_mutable else 'no'} | {setting.description} |"
+
+
+PAGES = {"settings.md": settings_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check all pages; return the exit status."""
+    stale = [name for name, page in PAGES.items() if _text(FOLDER / name) != page()]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"docs/{name} is not up to date: run docs/generate.py", file=sys.stderr)
+        return bool(stale)
+    for name in stale:
+        (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+    return 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

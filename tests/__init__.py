@@ -1,0 +1,1 @@
+"""The tests of geventcache. Nothing here sleeps, and nothing asserts on elapsed time."""

@@ -1,0 +1,25 @@
+"""What all tests share: the report tells which build is tested, and a run that expects the other one stops."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import geventcache
+from geventcache.base.build import IS_COMPILED
+
+_BUILD = "compiled" if IS_COMPILED else "pure"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop if GEVENTCACHE_EXPECT_BUILD names the other build."""
+    expected = os.environ.get("GEVENTCACHE_EXPECT_BUILD", _BUILD)
+    if expected != _BUILD:
+        raise pytest.UsageError(f"a {expected} build was expected, this one is {_BUILD}: {geventcache.__file__}")
+
+
+def pytest_report_header() -> str:
+    """Tell which build is tested, and where it is."""
+    return f"geventcache: {_BUILD}, {Path(geventcache.__file__).parent}"

@@ -1,0 +1,372 @@
+"""The server commands: CONFIG, INFO, FLUSHALL and their like. Values that are the server's own are compared by type."""
+
+from __future__ import annotations
+
+import pytest
+
+from .match import mapping
+from .pair import Pair
+from .wire import Reply
+
+SCRIPTS = {
+    "dbsize and flush": """
+        DBSIZE
+        MSET a 1 b 2
+        DBSIZE
+        SELECT 1
+        SET c 3
+        DBSIZE
+        FLUSHDB
+        DBSIZE
+        SELECT 0
+        DBSIZE
+        FLUSHDB ASYNC
+        SET a 1
+        FLUSHDB SYNC
+        DBSIZE
+        SET a 1
+        FLUSHALL ASYNC
+        FLUSHALL SYNC
+        flushall sync
+        FLUSHALL NOW
+        FLUSHDB NOW
+        FLUSHALL SYNC ASYNC
+        FLUSHDB ASYNC ASYNC
+        DBSIZE x
+    """,
+    "config get": """
+        mapping: CONFIG GET maxmemory
+        mapping: CONFIG GET MAXMEMORY
+        mapping: CONFIG GET maxmemory maxmemory
+        mapping: CONFIG GET maxmemory-policy timeout
+        mapping: CONFIG GET nosuch
+        mapping: CONFIG GET nosuch timeout
+        mapping: CONFIG GET hash-max-listpack-*
+        mapping: CONFIG GET hash-max-ziplist-entries
+        mapping: CONFIG GET notify-keyspace-event[s]
+        CONFIG GET
+        CONFIG
+        CONFIG NOSUCH
+        CONFIG SET
+        CONFIG SET maxmemory
+        CONFIG SET maxmemory 1 timeout
+        CONFIG RESETSTAT
+        CONFIG RESETSTAT x
+        CONFIG HELP x
+    """,
+    "config set refuses": """
+        CONFIG SET nosuch 1
+        CONFIG SET "no such" 1
+        CONFIG SET maxmemory x
+        CONFIG SET maxmemory -1
+        CONFIG SET maxmemory 1.5gb
+        CONFIG SET maxmemory ""
+        CONFIG SET maxmemory 99999999999999999999
+        CONFIG SET maxmemory 0 maxmemory 0
+        CONFIG SET maxmemory 0 nosuch 1
+        CONFIG SET nosuch 1 maxmemory 0
+        CONFIG SET timeout x
+        CONFIG SET timeout -1
+        CONFIG SET timeout 99999999999
+        CONFIG SET maxmemory-policy nosuch
+        CONFIG SET maxmemory-samples 0
+        CONFIG SET maxmemory-samples 65
+        CONFIG SET hz x
+        CONFIG SET databases 4
+        CONFIG SET port x
+        CONFIG SET lazyfree-lazy-user-del maybe
+        CONFIG SET notify-keyspace-events q
+        CONFIG SET client-output-buffer-limit x
+        CONFIG SET client-output-buffer-limit "normal 1 2"
+        CONFIG SET client-output-buffer-limit "nosuch 1 2 3"
+        CONFIG SET maxclients 0
+        CONFIG SET proto-max-bulk-len 1
+        CONFIG SET slowlog-log-slower-than x
+        CONFIG SET list-max-listpack-size x
+    """,
+    "time, lolwut, shutdown": """
+        shape: TIME
+        TIME x
+        ignore: LOLWUT
+        ignore: LOLWUT VERSION 5
+        LOLWUT VERSION x
+        LOLWUT VERSION
+        SHUTDOWN NOSUCH
+        SHUTDOWN ABORT
+        SHUTDOWN SAVE NOSAVE
+        SHUTDOWN ABORT NOW
+    """,
+    "debug is off": """
+        DEBUG SLEEP 0
+        DEBUG HELP
+        DEBUG
+        DEBUG NOSUCH
+        DEBUG SET-ACTIVE-EXPIRE 1
+    """,
+    "info": """
+        shape: INFO
+        INFO nosuch
+        shape: INFO server clients
+        shape: INFO ALL
+        shape: INFO everything
+        shape: INFO Default
+        shape: INFO server nosuch
+    """,
+    "command refuses": """
+        COMMAND NOSUCH
+        COMMAND COUNT x
+        COMMAND INFO nosuch
+        COMMAND INFO nosuch config|nosuch get|x
+        COMMAND DOCS nosuch
+        COMMAND GETKEYS
+        COMMAND GETKEYS nosuch
+        COMMAND GETKEYS GET
+        COMMAND GETKEYS GET a b
+        COMMAND GETKEYS PING
+        COMMAND GETKEYSANDFLAGS
+        COMMAND GETKEYSANDFLAGS PING
+        COMMAND GETKEYSANDFLAGS nosuch a
+        COMMAND LIST FILTERBY
+        COMMAND LIST FILTERBY MODULE nosuch
+        COMMAND LIST FILTERBY ACLCAT nosuch
+        COMMAND LIST FILTERBY PATTERN nosuch*
+        COMMAND LIST FILTERBY WHAT x
+        unordered: COMMAND LIST FILTERBY PATTERN set*
+        unordered: COMMAND LIST FILTERBY PATTERN mse?ex
+    """,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_server_script(pair: Pair, name: str) -> None:
+    """Each line of the script has the reference's reply."""
+    pair.play(SCRIPTS[name])
+
+
+DEFAULTS = [
+    "appendonly",
+    "client-output-buffer-limit",
+    "client-query-buffer-limit",
+    "databases",
+    "hash-max-listpack-entries",
+    "hash-max-listpack-value",
+    "hll-sparse-max-bytes",
+    "hz",
+    "latency-monitor-threshold",
+    "lazyfree-lazy-eviction",
+    "lazyfree-lazy-expire",
+    "lazyfree-lazy-server-del",
+    "lazyfree-lazy-user-del",
+    "lazyfree-lazy-user-flush",
+    "lfu-decay-time",
+    "lfu-log-factor",
+    "list-compress-depth",
+    "list-max-listpack-size",
+    "maxclients",
+    "maxmemory",
+    "maxmemory-clients",
+    "maxmemory-policy",
+    "maxmemory-samples",
+    "notify-keyspace-events",
+    "proto-max-bulk-len",
+    "protected-mode",
+    "requirepass",
+    "save",
+    "set-max-intset-entries",
+    "set-max-listpack-entries",
+    "set-max-listpack-value",
+    "slowlog-log-slower-than",
+    "slowlog-max-len",
+    "stream-node-max-bytes",
+    "stream-node-max-entries",
+    "tcp-backlog",
+    "tcp-keepalive",
+    "timeout",
+    "tracking-table-max-keys",
+    "zset-max-listpack-entries",
+    "zset-max-listpack-value",
+    "acllog-max-len",
+]
+
+
+@pytest.mark.parametrize("parameter", DEFAULTS)
+def test_settings_have_the_defaults(pair: Pair, parameter: str) -> None:
+    """A setting that nobody touched has the reference's value, in its spelling."""
+    pair.do("CONFIG", "GET", parameter, match=mapping())
+
+
+SPELLINGS = [
+    ("maxmemory", "100mb"),
+    ("maxmemory", "1GB"),
+    ("maxmemory", "1k"),
+    ("maxmemory", "2kb"),
+    ("maxmemory", "0"),
+    ("maxmemory-policy", "allkeys-lru"),
+    ("maxmemory-policy", "VOLATILE-TTL"),
+    ("maxmemory-policy", "noeviction"),
+    ("timeout", "0300"),
+    ("timeout", "0"),
+    ("lazyfree-lazy-user-del", "NO"),
+    ("lazyfree-lazy-user-del", "yes"),
+    ("notify-keyspace-events", "KEA"),
+    ("notify-keyspace-events", "Kg$x"),
+    ("notify-keyspace-events", "AKE"),
+    ("notify-keyspace-events", "KElshzt"),
+    ("notify-keyspace-events", "g$lshzxetdKE"),
+    ("notify-keyspace-events", "mnKE"),
+    ("notify-keyspace-events", "g"),
+    ("notify-keyspace-events", ""),
+    ("list-max-listpack-size", "-2"),
+    ("client-output-buffer-limit", "normal 1mb 2mb 30"),
+    ("client-output-buffer-limit", "normal 0 0 0 pubsub 33554432 8388608 60"),
+    ("slowlog-log-slower-than", "-1"),
+    ("slowlog-log-slower-than", "10000"),
+    ("hash-max-ziplist-entries", "10"),
+    ("hash-max-listpack-entries", "512"),
+    ("hz", "1"),
+    ("hz", "1000"),
+    ("hz", "10"),
+    ("proto-max-bulk-len", "600mb"),
+    ("proto-max-bulk-len", "536870912"),
+    ("maxclients", "5000"),
+    ("maxclients", "10000"),
+]
+
+
+@pytest.mark.parametrize(("parameter", "value"), SPELLINGS)
+def test_settings_are_spelt_alike(resp2_pair: Pair, parameter: str, value: str) -> None:
+    """What CONFIG SET takes, CONFIG GET shows in the reference's spelling."""
+    with resp2_pair.configured(**{parameter.replace("-", "_"): value}):
+        resp2_pair.do("CONFIG", "GET", parameter)
+
+
+def test_config_set_is_all_or_nothing(pair: Pair) -> None:
+    """One bad value leaves all the settings of the call as they were."""
+    pair.play("""
+        CONFIG SET maxmemory-samples 7 timeout x
+        mapping: CONFIG GET maxmemory-samples
+        CONFIG SET maxmemory-samples 7 nosuch x
+        mapping: CONFIG GET maxmemory-samples
+    """)
+
+
+INFO_FIELDS = {
+    "server": """
+        redis_version server_name os arch_bits process_id run_id tcp_port server_time_usec uptime_in_seconds
+        uptime_in_days hz configured_hz executable config_file
+    """,
+    "clients": """
+        connected_clients maxclients client_recent_max_input_buffer client_recent_max_output_buffer blocked_clients
+        tracking_clients pubsub_clients watching_clients total_watched_keys total_blocking_keys
+    """,
+    "memory": """
+        used_memory used_memory_human used_memory_rss used_memory_peak used_memory_dataset total_system_memory maxmemory
+        maxmemory_human maxmemory_policy mem_fragmentation_ratio mem_allocator lazyfree_pending_objects
+    """,
+    "persistence": "loading rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time aof_enabled",
+    "stats": """
+        total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes
+        total_net_output_bytes rejected_connections expired_keys evicted_keys keyspace_hits keyspace_misses
+        pubsub_channels pubsub_patterns latest_fork_usec total_error_replies
+    """,
+    "replication": "role connected_slaves master_repl_offset",
+    "cpu": "used_cpu_sys used_cpu_user",
+    "cluster": "cluster_enabled",
+}
+
+
+def info(reply: Reply) -> dict[str, str]:
+    """Return the fields of an INFO reply."""
+    lines = reply.value.removeprefix(b"txt:").decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("section", INFO_FIELDS)
+def test_info_has_what_dashboards_read(pair: Pair, section: str) -> None:
+    """Each section has its title and the fields that clients and dashboards read, on both servers."""
+    for client in pair.clients:
+        reply = client.do("INFO", section)
+        title = reply.value.removeprefix(b"txt:").splitlines()[0]
+        assert title.lower() == b"# " + section.encode()
+        assert set(INFO_FIELDS[section].split()) - info(reply).keys() == set()
+
+
+COUNTED = (
+    "keyspace_hits",
+    "keyspace_misses",
+    "expired_keys",
+    "evicted_keys",
+    "total_error_replies",
+    "total_commands_processed",
+)
+
+
+def test_statistics_count_alike(resp2_pair: Pair) -> None:
+    """Hits, misses, errors and commands are counted as the reference counts them."""
+    resp2_pair.do("CONFIG", "RESETSTAT")
+    resp2_pair.play("""
+        MSET a 1 b 2
+        GET a
+        GET missing
+        MGET a b missing
+        EXISTS a missing
+        INCR b
+        INCR c
+        TTL a
+        TYPE missing
+        nosuch
+        GET
+        EXPIRE a -1
+        SET d v PXAT 1
+        GET d
+    """)
+    counted = [info(client.do("INFO", "stats")) for client in resp2_pair.clients]
+    assert {name: counted[1].get(name) for name in COUNTED} == {name: counted[0].get(name) for name in COUNTED}
+
+
+def test_command_statistics_count_alike(resp2_pair: Pair) -> None:
+    """INFO commandstats and errorstats count the calls, the rejected and the failed calls of each command."""
+    resp2_pair.do("CONFIG", "RESETSTAT")
+    resp2_pair.play("""
+        SET a x
+        SET a
+        INCR a
+        GET a
+        CONFIG GET timeout
+        OBJECT NOSUCH
+        nosuch
+    """)
+    counted = [counts(info(client.do("INFO", "commandstats"))) for client in resp2_pair.clients]
+    assert counted[1] == counted[0]
+    errors = [info(client.do("INFO", "errorstats")) for client in resp2_pair.clients]
+    assert errors[1] == errors[0]
+
+
+def counts(statistics: dict[str, str]) -> dict[str, list[str]]:
+    """Return the fields of each command's statistics that are no times."""
+    return {name: [part for part in text.split(",") if "usec" not in part] for name, text in statistics.items()}
+
+
+def test_keyspace_section_counts_keys(resp2_pair: Pair) -> None:
+    """INFO keyspace has a line for each database that is not empty."""
+    resp2_pair.play("""
+        MSET a 1 b 2 c 3
+        EXPIRE a 1000
+        SELECT 5
+        SET x y
+    """)
+    lines = [
+        {name: text.split(",")[:2] for name, text in info(client.do("INFO", "keyspace")).items()}
+        for client in resp2_pair.clients
+    ]
+    assert lines[1] == lines[0]
+
+
+@pytest.mark.parametrize("name", ["CONFIG", "OBJECT", "MEMORY", "COMMAND", "CLIENT"])
+def test_help_has_the_same_frame(pair: Pair, name: str) -> None:
+    """HELP is an array of simple strings with the reference's first and last lines around the server's own."""
+    frames = []
+    for client in pair.clients:
+        reply = client.do(name, "HELP")
+        frames.append((reply.kind, {line.kind for line in reply.value}, reply.value[0], reply.value[-2:]))
+    assert frames[1] == frames[0]
