@@ -15,8 +15,8 @@ from geventcache.services.settings_table import SETTINGS, Setting
 FOLDER = Path(__file__).parent
 _HEAD = """# Settings
 
-On the command line as `--NAME VALUE`; CONFIG GET shows all of them, CONFIG SET changes those marked as changeable. Sizes
-take `k`, `kb`, `m`, `mb`, `g` and `gb`.
+On the command line as `--NAME VALUE`; CONFIG GET shows all of them, CONFIG SET changes those marked as changeable.
+Sizes take `k`, `kb`, `m`, `mb`, `g` and `gb`.
 """
 
 

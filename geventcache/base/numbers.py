@@ -3,8 +3,8 @@
 
 Python's own `int()` and `float()` accept spaces, underscores and signs that the reference refuses, and its `repr()`
 lays doubles out in another way, so both directions live here. Doubles are printed with the Grisu2 method (Loitsch,
-2010), which the reference uses: it is not always the shortest text, so `repr()` would differ in about one of two
-thousand random doubles.
+2010), which the reference uses: it is not always the shortest text, so `repr()` would differ in about one of 230
+random doubles.
 
 Nothing here indexes from the end of a text, hence the directives.
 """

@@ -8,6 +8,7 @@ from geventcache.base.times import NEVER_MS
 
 MAX_MS = 9223372036854775807
 NEVER = NEVER_MS
+NO_UNIT, EX, PX, EXAT, PXAT = range(5)
 
 
 def parse_expiration(unit, amount, now_ms, name):
@@ -22,17 +23,30 @@ def parse_expiration(unit, amount, now_ms, name):
     Raises:
         CommandError: the amount is not an integer, not positive or too large.
     """
-    word: bytes = unit
-    if word not in UNITS:
-        word = word.upper()
-        if word not in UNITS:
-            return -1
+    kind: cython.int = unit_of(unit)
+    if kind == NO_UNIT:
+        return -1
     n: cython.longlong
     is_integer: cython.bint
     n, is_integer = scan_integer(amount)
     if not is_integer:
         raise CommandError(NOT_INTEGER)
-    return deadline_of(n, word[0] == 69, len(word) == 2, now_ms, name)
+    return deadline_of(n, kind == EX or kind == EXAT, kind == EX or kind == PX, now_ms, name)
+
+
+def unit_of(word):
+    """Which option a word is: EX, PX, EXAT, PXAT or NO_UNIT. By its letters, since this is on the path of every SET with a deadline."""
+    n: cython.Py_ssize_t = len(word)
+    if (n != 2 and n != 4) or (word[1] & 0xDF) != 88:
+        return NO_UNIT
+    first: cython.int = word[0] & 0xDF
+    if first != 69 and first != 80:
+        return NO_UNIT
+    if n == 2:
+        return EX if first == 69 else PX
+    if (word[2] & 0xDF) != 65 or (word[3] & 0xDF) != 84:
+        return NO_UNIT
+    return EXAT if first == 69 else PXAT
 
 
 def deadline_of(n, is_seconds, is_relative, now_ms, name):
@@ -51,5 +65,3 @@ def deadline_of(n, is_seconds, is_relative, now_ms, name):
         n += now_ms
     return n if n < NEVER else NEVER - 1
 
-
-UNITS = frozenset((b"EX", b"PX", b"EXAT", b"PXAT"))

@@ -13,7 +13,18 @@ from itertools import chain
 
 import hiredis
 
-SUSPICIOUS = re.compile(rb"\*\d{5}|\n[+=]|[*$]0\d")
+HUGE_ARRAY = re.compile(rb"\*\d{5}")
+
+
+def is_suspicious(piece: bytes) -> bool:
+    """May this hold what hiredis would take wrongly? Plain searches: one expression for all costs 1.5 us a command, these 0.2."""
+    return (
+        b"+" in piece  # a simple string would pass for a bulk string
+        or b"=" in piece  # so would a verbatim string
+        or b"$0" in piece  # leading zeros
+        or b"*0" in piece
+        or HUGE_ARRAY.search(piece) is not None
+    )
 
 
 class FastRequests:
@@ -24,7 +35,7 @@ class FastRequests:
 
     def split(self, piece: bytes, max_bulk: int) -> tuple[list[list[bytes]], bytes]:
         """The commands in `piece` and what is left for the exact reader: nothing, or all of it."""
-        if piece[:1] != b"*" or len(piece) > max_bulk or SUSPICIOUS.search(piece):
+        if piece[:1] != b"*" or len(piece) > max_bulk or is_suspicious(piece):
             return [], piece
         reader = self.reader
         reader.feed(piece)

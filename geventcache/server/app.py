@@ -7,7 +7,6 @@ else.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import os
 import signal
@@ -20,15 +19,16 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
+from geventcache.base.build import IS_COMPILED
 from geventcache.base.clock import Clock
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
-from geventcache.engine import engine as engine_module
 from geventcache.engine.engine import Engine
 from geventcache.resp.reader import RequestReader
 from geventcache.server.connection import Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.expiry import Expiry
+from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
 from geventcache.services.config import Config
 from geventcache.services.state import ServerState
@@ -75,7 +75,7 @@ class Server:
     # ------------------------------------------------------------------ start and stop
 
     @property
-    def addresses(self) -> list[str]:
+    def addresses(self) -> list[Address]:
         """What the server listens on."""
         return self.state.addresses
 
@@ -87,50 +87,50 @@ class Server:
         """
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         try:
-            for address in self.config["bind"]:
-                self.listen(address.decode())
-            if self.config["unixsocket"]:
-                self.listen("unix:" + self.config["unixsocket"].decode())
+            for address in listen_addresses(self.config):
+                self.listen(address)
         except ListenError:
             self.close_listeners()
             raise
         self.expiry.start()
         self.cron.start()
 
-    def listen(self, address: str) -> None:
-        """Open one listener: HOST, HOST:PORT, [HOST]:PORT or unix:PATH."""
+    def listen(self, address: Address) -> None:
+        """Open one listener.
+
+        Raises:
+            ListenError: the system refuses, and the address is not an optional one.
+        """
         try:
             sock = self.bind(address)
         except OSError as error:
-            raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
+            reason = f"cannot listen on {address}: {error.strerror or error}"
+            if not address.is_optional:
+                raise ListenError(reason) from None
+            self.log.warning("not_listening", address=str(address), reason=reason)
+            return
         listener = StreamServer(sock, self.handle)
         listener.start()
         self.listeners.append(listener)
-        if sock.family == socket.AF_UNIX:
-            shown = "unix:" + sock.getsockname()
-        else:
+        if not address.path:
             host, port = sock.getsockname()[:2]
-            shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.state.addresses.append(shown)
-        self.log.info("listening", address=shown)
+            address = Address(host, port)
+        self.state.addresses.append(address)
+        self.log.info("listening", address=str(address))
 
-    def bind(self, address: str) -> Any:
+    def bind(self, address: Address) -> Any:
         """A listening socket for an address."""
-        backlog = self.config["tcp-backlog"]
-        if address.startswith("unix:"):
-            path = address[5:]
-            remove_stale_socket(path)
+        if address.path:
+            remove_stale_socket(address.path)
             sock = GreenSocket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.bind(path)
+            sock.bind(address.path)
             if self.config["unixsocketperm"]:
-                os.chmod(path, self.config["unixsocketperm"])
+                os.chmod(address.path, self.config["unixsocketperm"])
         else:
-            host, port = split_address(address, self.config["port"])
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            sock = GreenSocket(family, socket.SOCK_STREAM)
+            sock = GreenSocket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((host, port))
-        sock.listen(backlog)
+            sock.bind((address.host, address.port))
+        sock.listen(self.config["tcp-backlog"])
         return sock
 
     def close_listeners(self) -> None:
@@ -138,9 +138,9 @@ class Server:
         for listener in self.listeners:
             listener.close()
         for address in self.state.addresses:
-            if address.startswith("unix:"):
+            if address.path:
                 with contextlib.suppress(OSError):
-                    os.unlink(address[5:])
+                    os.unlink(address.path)
         self.listeners.clear()
 
     def request_stop(self) -> None:
@@ -267,20 +267,6 @@ class Server:
             connection.wake()
 
 
-def split_address(address: str, default_port: int) -> tuple[str, int]:
-    """Host and port of HOST, HOST:PORT, [HOST]:PORT or a bare IPv6 address.
-
-    Raises:
-        OSError: the port is none.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        host, port = address, str(default_port)
-    if not port.isdigit() or int(port) > 65535:
-        raise OSError(errno.EINVAL, f"{port!r} is no port")
-    return host.strip("[]") or "0.0.0.0", int(port)
-
-
 def remove_stale_socket(path: str) -> None:
     """Remove a unix socket that nobody listens on any more."""
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -323,7 +309,7 @@ def run(config: Config, log: Any) -> int:
     server.start()
     watchers = [gevent.signal_handler(number, server.request_stop) for number in (signal.SIGTERM, signal.SIGINT)]
     tame_garbage_collector()
-    log.info("ready", pid=os.getpid(), compiled=is_compiled())
+    log.info("ready", pid=os.getpid(), build="compiled" if IS_COMPILED else "uncompiled")
     server.serve_forever()
     for watcher in watchers:
         watcher.cancel()
@@ -337,7 +323,3 @@ def tame_garbage_collector() -> None:
     gc.freeze()
     gc.disable()
 
-
-def is_compiled() -> bool:
-    """Do the compiled modules run, or their Python source?"""
-    return not engine_module.__file__.endswith(".py")

@@ -7,6 +7,7 @@ from typing import Any
 
 from geventcache.base.clock import Clock
 from geventcache.base.errors import printable
+from geventcache.services.addresses import Address
 from geventcache.services.clients import Client, Clients
 from geventcache.services.config import Config
 from geventcache.services.stats import Stats
@@ -41,7 +42,7 @@ class ServerState:
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
-        self.addresses: list[str] = []
+        self.addresses: list[Address] = []
         self.on_shutdown: Callable[[], None] = lambda: None
         self.pause_until_ms = 0
         self.pauses_all = False

@@ -9,6 +9,8 @@ cdef class Deadlines:
     cdef public dict buckets
     cdef public list heap
     cdef public long long next_ms
+    cdef long long last_ms
+    cdef list last_bucket
     cdef public Py_ssize_t tickets
     cdef public Py_ssize_t stale
     cdef public object on_earlier

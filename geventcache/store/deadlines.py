@@ -45,6 +45,8 @@ class Deadlines:
         self.buckets = {}
         self.heap = []
         self.next_ms = FAR_AWAY
+        self.last_ms = 0
+        self.last_bucket = []
         self.tickets = 0
         self.stale = 0
         self.on_earlier = None
@@ -61,13 +63,18 @@ class Deadlines:
         if entry.filed_ms != 0:
             self.stale += 1
         entry.filed_ms = due_ms
+        self.tickets += 1
+        if due_ms == self.last_ms:  # keys set one after the other mostly share a bucket
+            self.last_bucket.append(key)
+            return
         time_ms = due_ms
         bucket = self.buckets.get(time_ms)
-        self.tickets += 1
+        self.last_ms = due_ms
         if bucket is not None:
-            cython.cast(list, bucket).append(key)
+            self.last_bucket = bucket
+            self.last_bucket.append(key)
             return
-        self.buckets[time_ms] = [key]
+        self.last_bucket = self.buckets[time_ms] = [key]
         heappush(self.heap, time_ms)
         if due_ms < self.next_ms:
             self.next_ms = due_ms
@@ -80,6 +87,8 @@ class Deadlines:
             time_ms = heappop(self.heap)
             keys = self.buckets.pop(time_ms, None)
             self.next_ms = self.heap[0] if self.heap else FAR_AWAY
+            if time_ms == self.last_ms:
+                self.last_ms = 0
             if keys is not None:  # a sweep leaves the times of buckets that it emptied
                 self.tickets -= len(keys)
                 return time_ms, keys
@@ -113,3 +122,4 @@ class Deadlines:
         self.tickets -= seen - len(kept)
         if not bucket:
             del self.buckets[time_ms]
+            self.last_ms = 0
