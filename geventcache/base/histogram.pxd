@@ -1,5 +1,7 @@
+cimport cython
 cdef long long EXACT, SUB_SLOTS
 
+@cython.final
 cdef class Histogram:
     cdef readonly list slots
     cdef readonly long long count

@@ -1,3 +1,5 @@
+cimport cython
+@cython.final
 cdef class Command:
     cdef readonly object declaration
     cdef readonly bytes name
@@ -9,6 +11,7 @@ cdef class Command:
     cdef public object latency
     cdef note(self, long long usec)
 
+@cython.final
 cdef class CommandTable:
     cdef readonly dict commands
     cdef readonly dict by_spelling

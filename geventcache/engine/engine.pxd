@@ -1,3 +1,4 @@
+cimport cython
 from cpython.object cimport PyObject
 from geventcache.base.clock cimport Clock, monotonic_us
 from geventcache.command.table cimport Command, CommandTable
@@ -14,6 +15,7 @@ cdef extern from *:
     """
     object invoke "geventcache_invoke"(object handler, list args, Py_ssize_t start)
 
+@cython.final
 cdef class Engine:
     cdef public object state
     cdef readonly Clock clock

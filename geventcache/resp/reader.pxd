@@ -12,6 +12,7 @@ cdef extern from "Python.h":
 cdef Py_ssize_t MAX_ELEMENTS, MAX_INLINE, MAX_ELEMENTS_UNAUTHENTICATED, MAX_BULK_UNAUTHENTICATED
 cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER
 
+@cython.final
 cdef class RequestReader:
     cdef public Py_ssize_t max_bulk
     cdef public Py_ssize_t max_pending

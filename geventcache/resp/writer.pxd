@@ -10,6 +10,7 @@ cdef extern from "Python.h":
 cdef Py_ssize_t LARGE, START_SIZE, KEPT_SIZE
 cdef dict WRITERS
 
+@cython.final
 cdef class ReplyWriter:
     cdef bytearray data
     cdef char *ptr

@@ -29,6 +29,7 @@ cdef extern from *:
 cdef Py_ssize_t BUFFER_SIZE, BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
 cdef long long TURN_BUDGET_US
 
+@cython.final
 cdef class Connection:
     cdef readonly object server, sock, hub, greenlet, io, writable, timer
     cdef readonly Client client

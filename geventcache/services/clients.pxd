@@ -1,5 +1,7 @@
+cimport cython
 from geventcache.store.keyspace cimport Keyspace
 
+@cython.final
 cdef class Client:
     cdef public object server
     cdef public Keyspace db

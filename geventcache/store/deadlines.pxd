@@ -4,6 +4,7 @@ from geventcache.store.entry cimport Entry
 cdef long long NEAR_MS, MIDDLE_MS, FAR_AWAY
 cdef int MIDDLE_SHIFT, FAR_SHIFT
 
+@cython.final
 cdef class Deadlines:
     cdef public object keyspace
     cdef public dict buckets

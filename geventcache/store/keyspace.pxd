@@ -16,6 +16,7 @@ cdef class Edit:
     cdef readonly bint is_new
     cdef readonly long long revision
 
+@cython.final
 cdef class Keyspace:
     cdef public object index
     cdef public Clock clock
@@ -40,7 +41,7 @@ cdef class Keyspace:
     cpdef find_string(self, bytes key)
     cpdef read(self, bytes key, kind)
     cpdef peek(self, bytes key, kind)
-    cpdef long long deadline(self, bytes key) except -1
+    cpdef long long deadline(self, bytes key) except *
     cpdef edit(self, bytes key, kind, event)
     cpdef edit_or_create(self, bytes key, kind, event)
     cpdef settle(self)

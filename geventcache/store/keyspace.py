@@ -197,8 +197,7 @@ class Keyspace:
 
     def settle(self):
         """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
-        edits = self.edits
-        self.edits = []
+        edits: list = self.edits
         edit: Edit
         for edit in edits:
             value: Container = edit.value
@@ -209,6 +208,7 @@ class Keyspace:
                 self.announce(edit.key, edit.event)
             if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
                 self.drop_empty(edit.key, edit.value, changed)
+        edits.clear()
 
     def drop_empty(self, key, value, changed):
         """Remove the container `value`, now empty, from `key` if it is still there."""
@@ -292,6 +292,9 @@ class Keyspace:
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""
+        if self.boxed == 0:
+            self.put(key, value, event)
+            return
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
         if type(old) is Entry and cython.cast(Entry, old).deadline_ms > self.clock.now_ms:
