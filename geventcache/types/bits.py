@@ -1,0 +1,227 @@
+"""Strings as arrays of bits: bit 0 is the highest bit of the first byte, bits beyond the end are zero.
+
+Bulk work goes through Python's big integers and the byte search of the C library, a piece of `PIECE` bytes at a time,
+so that it runs at memory speed without being compiled and needs little memory beside its result. Functions that change
+a string take a bytearray and grow it as needed; the rest take bytes or bytearray.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import NamedTuple, TypeAlias
+
+Bits: TypeAlias = bytes | bytearray
+
+PIECE = 32 * 1024
+PIECE_OF_ZEROS = bytes(PIECE)
+PIECE_OF_ONES = b"\xff" * PIECE
+OPERATORS: dict[bytes, Callable[[int, int], int]] = {
+    b"AND": operator.and_,
+    b"OR": operator.or_,
+    b"XOR": operator.xor,
+}
+INVERTED = bytes(range(255, -1, -1))
+KIND = re.compile(rb"([iu])([1-9][0-9]?)\Z")
+WRAP = b"WRAP"
+SAT = b"SAT"
+FAIL = b"FAIL"
+MAX_U64 = 2**64 - 1
+
+
+# Single bits
+
+
+def get_bit(data: Bits, offset: int) -> int:
+    """The bit at an offset."""
+    place = offset >> 3
+    return data[place] >> (7 - (offset & 7)) & 1 if place < len(data) else 0
+
+
+def set_bit(data: bytearray, offset: int, bit: int) -> int:
+    """Set the bit at an offset to 0 or 1; return what it was."""
+    grow_to_bit(data, offset)
+    mask = 0x80 >> (offset & 7)
+    old = data[offset >> 3]
+    data[offset >> 3] = old | mask if bit else old & ~mask
+    return 1 if old & mask else 0
+
+
+def grow_to_bit(data: bytearray, offset: int) -> None:
+    """Extend a string with zeros until it has a bit at an offset."""
+    missing = (offset >> 3) + 1 - len(data)
+    if missing > 0:
+        data.extend(bytes(missing))
+
+
+# Ranges
+
+
+def bit_range(size: int, start: int, end: int, is_bit: bool) -> tuple[int, int] | None:
+    """The first and last bit of a range in a string of `size` bytes, or None when the range is empty.
+
+    Arguments:
+        start, end: both included; in bytes, or in bits with `is_bit`; negative ones count from the end of the string.
+    """
+    total = size * 8 if is_bit else size
+    first = max(start + total if start < 0 else start, 0)
+    last = min(max(end + total if end < 0 else end, 0), total - 1)
+    if first > last:
+        return None
+    return (first, last) if is_bit else (first * 8, last * 8 + 7)
+
+
+def count_ones(data: Bits, start: int = 0, end: int = -1, is_bit: bool = False) -> int:
+    """How many bits of a range (see `bit_range`) are set; none if its ends, both negative, are in the wrong order."""
+    found = None if end < start < 0 else bit_range(len(data), start, end, is_bit)
+    if found is None:
+        return 0
+    first, last = found
+    low, high = first >> 3, (last >> 3) + 1
+    ones = sum(int.from_bytes(data[at : min(at + PIECE, high)], "little").bit_count() for at in range(low, high, PIECE))
+    before = data[low] >> (8 - (first & 7))
+    after = data[high - 1] & (0x7F >> (last & 7))
+    return ones - before.bit_count() - after.bit_count()
+
+
+def find_bit(
+    data: Bits, bit: int, start: int = 0, end: int = -1, is_bit: bool = False, is_end_given: bool = False
+) -> int:
+    """The position of the first bit of a range (see `bit_range`) that is set, or clear; -1 if there is none.
+
+    A string whose bits are all set is taken to go on with a clear one, unless the end of the range was given.
+    """
+    found = bit_range(len(data), start, end, is_bit)
+    if found is None:
+        return -1
+    first, last = found
+    position = first_bit(data, bit, first, last)
+    if position <= last:
+        return position
+    return -1 if bit or is_end_given else len(data) * 8
+
+
+def first_bit(data: Bits, bit: int, first: int, last: int) -> int:
+    """The first bit from `first` on that equals `bit`; a position after `last` if there is none up to there."""
+    flip = 0 if bit else 0xFF
+    place = first >> 3
+    byte = (data[place] ^ flip) & (0xFF >> (first & 7))
+    if not byte:
+        place = skip_bytes(data, place + 1, (last >> 3) + 1, PIECE_OF_ZEROS if bit else PIECE_OF_ONES)
+        if place > last >> 3:
+            return last + 1
+        byte = data[place] ^ flip
+    return place * 8 + 8 - byte.bit_length()
+
+
+def skip_bytes(data: Bits, start: int, stop: int, piece: bytes) -> int:
+    """The place of the first byte of data[start:stop] that is not the byte `piece` consists of; `stop` if all are."""
+    while start + PIECE <= stop and data.startswith(piece, start):
+        start += PIECE
+    rest = data[start : min(start + PIECE, stop)]
+    return start + len(rest) - len(rest.lstrip(piece[:1]))
+
+
+# Whole strings
+
+
+def combine(name: bytes, values: Sequence[Bits]) -> bytes:
+    """The bits of all strings combined by an operator of `OPERATORS`; the shorter ones go on with zeros."""
+    combined = OPERATORS[name]
+    size = max(map(len, values), default=0)
+    pieces = []
+    for at in range(0, size, PIECE):
+        numbers = [int.from_bytes(value[at : at + PIECE], "little") for value in values]
+        pieces.append(reduce(combined, numbers).to_bytes(min(PIECE, size - at), "little"))
+    return b"".join(pieces)
+
+
+def invert(value: Bits) -> bytes:
+    """Every bit of a string turned over."""
+    return bytes(value).translate(INVERTED)
+
+
+# Integers of any width at any bit
+
+
+class FieldKind(NamedTuple):
+    """The type of an integer within a string: `is_signed`, and its width in bits (1 to 64, unsigned to 63)."""
+
+    is_signed: bool
+    bits: int
+
+    @property
+    def low(self) -> int:
+        """The least value."""
+        return -(1 << (self.bits - 1)) if self.is_signed else 0
+
+    @property
+    def high(self) -> int:
+        """The greatest value."""
+        return (1 << (self.bits - self.is_signed)) - 1
+
+    def wrap(self, value: int) -> int:
+        """The value that the lowest `bits` bits of an integer mean."""
+        return ((value - self.low) & ((1 << self.bits) - 1)) + self.low
+
+    def fit(self, value: int, policy: bytes) -> int | None:
+        """A value within the range: wrapped round, or the nearest (SAT), or None for one that is outside (FAIL)."""
+        if self.low <= value <= self.high:
+            return value
+        if policy == FAIL:
+            return None
+        return self.wrap(value) if policy == WRAP else min(max(value, self.low), self.high)
+
+
+def parse_kind(text: bytes) -> FieldKind | None:
+    """The type that ``i1`` to ``i64`` or ``u1`` to ``u63`` names, or None."""
+    match = KIND.match(text)
+    if match is None:
+        return None
+    kind = FieldKind(match[1] == b"i", int(match[2]))
+    return kind if kind.bits <= 63 + kind.is_signed else None
+
+
+def get_field(data: Bits, kind: FieldKind, offset: int) -> int:
+    """The integer whose highest bit is at an offset."""
+    low, high = offset >> 3, (offset + kind.bits + 7) >> 3
+    span = int.from_bytes(data[low:high].ljust(high - low, b"\0"), "big")
+    return kind.wrap(span >> (high * 8 - offset - kind.bits))
+
+
+def put_field(data: bytearray, kind: FieldKind, offset: int, value: int) -> None:
+    """Write an integer that is within its type's range."""
+    grow_to_bit(data, offset + kind.bits - 1)
+    low, high = offset >> 3, (offset + kind.bits + 7) >> 3
+    shift = high * 8 - offset - kind.bits
+    mask = ((1 << kind.bits) - 1) << shift
+    span = int.from_bytes(data[low:high], "big")
+    data[low:high] = (span & ~mask | value << shift & mask).to_bytes(high - low, "big")
+
+
+def set_field(data: bytearray, kind: FieldKind, offset: int, value: int, policy: bytes = WRAP) -> int | None:
+    """Write any 64-bit integer; return the old one, or None if it does not fit and nothing was written.
+
+    An unsigned type takes a negative value as the great number that its 64 bits are.
+    """
+    old = get_field(data, kind, offset)
+    if not kind.is_signed:
+        value &= MAX_U64
+    elif kind.high - value >= 2**63 and kind.bits < 64:
+        # The reference's distance to the greatest value overflows here, and so it saturates upwards.
+        value = kind.high if policy == SAT else value
+    fitting = kind.fit(value, policy)
+    if fitting is None:
+        return None
+    put_field(data, kind, offset, fitting)
+    return old
+
+
+def increment_field(data: bytearray, kind: FieldKind, offset: int, increment: int, policy: bytes = WRAP) -> int | None:
+    """Add to an integer; return the new one, or None if that does not fit and nothing was written."""
+    fitting = kind.fit(get_field(data, kind, offset) + increment, policy)
+    if fitting is not None:
+        put_field(data, kind, offset, fitting)
+    return fitting

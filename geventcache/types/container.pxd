@@ -1,0 +1,2 @@
+cdef class Container:
+    cdef public long long revision

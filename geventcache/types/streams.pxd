@@ -1,0 +1,58 @@
+from geventcache.types.container cimport Container
+from geventcache.types.stream_groups cimport Consumer, Group, Pending
+from geventcache.types.stream_nodes cimport Node
+
+cdef Py_ssize_t MAX_NODE_BYTES, ATTEMPTS_PER_CLAIM, ID_BYTES
+cdef Py_ssize_t SAMPLED_NODES, STREAM_BYTES, NODE_BYTES, ENTRY_BYTES, ITEM_BYTES, PENDING_BYTES
+
+cdef Py_ssize_t common_bytes(object first, object second) except -1
+cdef Py_ssize_t close_forks(list forks, Py_ssize_t depth) except -1
+
+cdef class Stream(Container):
+    cdef public long long groups_revision
+    cdef readonly object limits
+    cdef readonly list nodes
+    cdef readonly list bases
+    cdef readonly Py_ssize_t length
+    cdef readonly object last_id
+    cdef readonly object max_deleted_id
+    cdef readonly long long entries_added
+    cdef readonly dict groups
+    cpdef object first_id(self)
+    cpdef object top_id(self)
+    cpdef object next_id(self, long long now_ms)
+    cpdef object next_id_at(self, object ms)
+    cpdef bint append(self, object entry_id, tuple fields) except -1
+    cdef Node node_for(self, object entry_id, tuple fields, Py_ssize_t size)
+    cpdef tuple get(self, object entry_id)
+    cpdef bint delete(self, object entry_id) except -1
+    cdef drop_nodes(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef list range(self, object start, object end, Py_ssize_t count=*, bint reverse=*)
+    cdef collect(self, Node node, object start, object end, Py_ssize_t wanted, bint reverse, list found)
+    cpdef Py_ssize_t trim_to_length(self, long long max_length, bint is_approximate=*, long long limit=*) except -1
+    cpdef Py_ssize_t trim_below(self, object min_id, bint is_approximate=*, long long limit=*) except -1
+    cdef Py_ssize_t finish_trim(self, Py_ssize_t nodes, Py_ssize_t removed) except -1
+    cpdef set_ids(self, object last_id, long long entries_added=*, object max_deleted_id=*)
+    cpdef bint create_group(self, bytes name, object last_delivered_id, long long entries_read=*) except -1
+    cpdef bint destroy_group(self, bytes name) except -1
+    cpdef set_group_id(self, Group group, object last_delivered_id, long long entries_read=*)
+    cpdef list sorted_groups(self)
+    cpdef Consumer create_consumer(self, Group group, bytes name, long long now_ms)
+    cpdef object delete_consumer(self, Group group, bytes name)
+    cpdef bint ack(self, Group group, object entry_id) except -1
+    cpdef list read_new(self, Group group, Consumer consumer, Py_ssize_t count, bint is_noack, long long now_ms)
+    cdef long long count_read(self, Group group, object entry_id) except -2
+    cpdef list read_pending(self, Consumer consumer, object after_id, Py_ssize_t count, long long now_ms)
+    cpdef tuple claim(
+        self, Group group, Consumer consumer, object entry_id, long long min_idle_ms, long long now_ms,
+        long long delivery_time_ms, long long retry_count=*, bint is_justid=*, bint is_force=*
+    )
+    cpdef tuple autoclaim(
+        self, Group group, Consumer consumer, object start, Py_ssize_t count, long long min_idle_ms, long long now_ms,
+        bint is_justid=*
+    )
+    cpdef object lag(self, Group group)
+    cdef bint has_deleted_from(self, object entry_id) except -1
+    cdef long long distance_from_start(self, object entry_id) except -2
+    cpdef Stream copy(self)
+    cpdef bint release(self, Py_ssize_t count) except -1

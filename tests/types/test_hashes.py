@@ -1,0 +1,195 @@
+"""The hash against a dict and a dict of deadlines."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from geventcache.types.field_deadlines import FAR_AWAY
+from geventcache.types.hashes import Hash
+from geventcache.types.limits import EncodingLimits
+
+fields = st.sampled_from([b"%d" % i for i in range(12)])
+values = st.sampled_from([b"", b"1", b"value", b"v" * 65])
+times = st.integers(1, 20)
+
+
+class HashMachine(RuleBasedStateMachine):
+    """Every method beside the same change of two dicts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hash = Hash(EncodingLimits())
+        self.model: dict[bytes, bytes] = {}
+        self.times: dict[bytes, int] = {}
+
+    def changes(self, is_change, act):
+        """`act` moves `revision` exactly if it is a change."""
+        before = self.hash.revision
+        result = act()
+        assert (self.hash.revision > before) is is_change
+        return result
+
+    @rule(field=fields, value=values, keep=st.booleans())
+    def set(self, field, value, keep):
+        """A value is set."""
+        is_new = field not in self.model
+        assert self.changes(True, lambda: self.hash.set(field, value, keep)) is is_new
+        self.model[field] = value
+        if not keep:
+            self.times.pop(field, None)
+
+    @rule(field=fields)
+    def delete(self, field):
+        """A field goes, with its deadline."""
+        exists = field in self.model
+        assert self.changes(exists, lambda: self.hash.delete(field)) is exists
+        self.model.pop(field, None)
+        self.times.pop(field, None)
+
+    @rule(field=fields, deadline_ms=times | st.none())
+    def set_deadline(self, field, deadline_ms):
+        """A deadline is set, changed or taken away."""
+        does = field in self.model if deadline_ms is not None else field in self.times
+        assert self.changes(does, lambda: self.hash.set_deadline(field, deadline_ms)) is does
+        if does and deadline_ms is not None:
+            self.times[field] = deadline_ms
+        elif does:
+            del self.times[field]
+
+    @rule(now_ms=times, most=st.integers(0, 3))
+    def expire(self, now_ms, most):
+        """Fields due go, the earliest first."""
+        due = sorted(time for time in self.times.values() if time <= now_ms)[: most or None]
+        removed = self.changes(bool(due), lambda: self.hash.expired(now_ms, most))
+        assert [self.times.pop(field) for field in removed] == due
+        for field in removed:
+            del self.model[field]
+
+    @rule(field=fields, now_ms=times)
+    def read(self, field, now_ms):
+        """Every way to read."""
+        is_due = self.times.get(field, FAR_AWAY) <= now_ms
+        assert self.hash.get(field) == self.model.get(field)
+        assert self.hash.get_live(field, now_ms) == (None if is_due else self.model.get(field))
+        assert self.hash.is_due(field, now_ms) is is_due
+        assert self.hash.deadline(field) == self.times.get(field)
+        live = {name: value for name, value in self.model.items() if self.times.get(name, FAR_AWAY) > now_ms}
+        assert self.hash.live(now_ms) == live
+
+    @rule(count=st.integers(0, 15))
+    def choose(self, count):
+        """Random choices are different and present."""
+        found = self.hash.random_fields(count)
+        assert len(found) == len(set(found)) == min(count, len(self.model))
+        assert self.model.keys() >= set(found)
+        if self.model:
+            assert self.hash.random_field() in self.model
+
+    @rule()
+    def copy(self):
+        """A copy lives on when the original changes."""
+        other = self.hash.copy()
+        assert other.encoding() == self.hash.encoding()
+        for field in list(self.hash):
+            self.hash.delete(field)
+        self.hash = other
+
+    @invariant()
+    def same(self):
+        """Contents are those of the model, and the revision moved if they did."""
+        assert list(self.hash.fields.items()) == list(self.model.items())
+        assert len(self.hash) == len(self.model)
+        assert self.hash.next_deadline() == min(self.times.values(), default=FAR_AWAY)
+        assert (self.hash.deadlines is None) is (not self.times)
+
+
+TestHashMachine = HashMachine.TestCase
+TestHashMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def filled(count: int) -> Hash:
+    """A hash of `count` fields."""
+    result = Hash(EncodingLimits())
+    for i in range(count):
+        result.set(b"f%d" % i, b"%d" % i)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("count", "field", "value", "encoding"),
+    [
+        (511, b"x", b"1", b"listpack"),
+        (512, b"x", b"1", b"hashtable"),
+        (512, b"f3", b"1", b"listpack"),
+        (0, b"f" * 64, b"v" * 64, b"listpack"),
+        (0, b"f" * 65, b"v", b"hashtable"),
+        (0, b"f", b"v" * 65, b"hashtable"),
+    ],
+)
+def test_encoding_by_size(count: int, field: bytes, value: bytes, encoding: bytes) -> None:
+    """A hash outgrows the listpack by its fields or by the length of one of them."""
+    target = filled(count)
+    target.set(field, value)
+    assert target.encoding() == encoding
+
+
+def test_encoding_never_goes_back() -> None:
+    """A hash that was big, and its copy, keep the name."""
+    target = filled(513)
+    for i in range(512):
+        target.delete(b"f%d" % i)
+    assert target.encoding() == target.copy().encoding() == b"hashtable"
+
+
+def test_encoding_by_the_number_of_arguments() -> None:
+    """A command that sets one field 513 times changes the name."""
+    target = filled(1)
+    target.expect(512)
+    assert target.encoding() == b"listpack"
+    target.expect(513)
+    assert target.encoding() == b"hashtable"
+
+
+def test_a_deadline_makes_a_hashtable() -> None:
+    """It stays one when the deadline is gone."""
+    target = filled(1)
+    target.set_deadline(b"f0", 5)
+    target.set_deadline(b"f0", None)
+    assert target.encoding() == b"hashtable"
+
+
+def test_renewing_deadlines_leaves_bounded_garbage() -> None:
+    """The index does not grow with the number of renewals."""
+    target = filled(10)
+    for time_ms in range(1, 5000):
+        target.set_deadline(b"f%d" % (time_ms % 10), time_ms)
+    assert target.memory_usage() < filled(10).memory_usage() + 5000
+
+
+def test_a_big_hash_is_scanned_completely_while_it_changes() -> None:
+    """Fields that stay come exactly once."""
+    target = filled(1000)
+    cursor, found = target.scan(0, 10)
+    for i in range(500):
+        target.delete(b"f%d" % i)
+        target.set(b"new%d" % i, b"")
+    for _ in range(100):
+        cursor, page = target.scan(cursor, 10)
+        found += page
+        if cursor == 0:
+            break
+    assert cursor == 0
+    assert sorted(field for field in found if field in target) == sorted(b"f%d" % i for i in range(500, 1000))
+
+
+def test_a_small_hash_is_scanned_in_one_page() -> None:
+    """Whatever the cursor and the count."""
+    assert filled(20).scan(2**64 - 1, 1) == (0, [b"f%d" % i for i in range(20)])
+
+
+def test_release_frees_in_slices() -> None:
+    """Each slice takes its count from what is left, and the last one says so."""
+    target = filled(25)
+    target.set_deadline(b"f3", 9)
+    assert [target.release(10), target.release(10), target.release(10)] == [False, False, True]
