@@ -2,12 +2,14 @@ from geventcache.types.listpack cimport entry_size, width_of
 
 cdef Py_ssize_t SMALL
 
-cdef Py_ssize_t integer_size(object value) except -1
-cdef object signed(object difference)
+cdef Py_ssize_t integer_size(Py_ssize_t value) noexcept
+cdef Py_ssize_t difference_size(unsigned long long value, unsigned long long base) except -1
 
 cdef class Node:
     cdef readonly object base_id
     cdef readonly object tail_id
+    cdef unsigned long long base_ms
+    cdef unsigned long long base_seq
     cdef readonly list ids
     cdef readonly list entries
     cdef readonly tuple names

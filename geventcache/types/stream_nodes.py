@@ -17,15 +17,18 @@ if not cython.compiled:
 SMALL = 2
 
 
-def integer_size(value: EntryId) -> cython.Py_ssize_t:
-    """Bytes that an integer takes as an entry of a listpack."""
-    return width_of(abs(value), value < 0) + 1
+def integer_size(value: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """Bytes that a count takes as an entry of a listpack."""
+    return width_of(value, False) + 1
 
 
-def signed(difference: EntryId) -> EntryId:
-    """The difference of two unsigned 64-bit integers as the reference packs it: signed, wrapped."""
-    wrapped = difference & MAX_HALF
-    return wrapped - (MAX_HALF + 1) if wrapped > MAX_HALF >> 1 else wrapped
+def difference_size(value: cython.ulonglong, base: cython.ulonglong) -> cython.Py_ssize_t:
+    """Bytes that the difference of two halves of IDs takes as an entry of a listpack: 64 bits, signed."""
+    is_negative: cython.bint = value < base
+    distance: cython.ulonglong = base - value if is_negative else value - base
+    if distance >> (SEQ_BITS - 1):
+        return width_of(MAX_HALF - distance + 1, not is_negative) + 1
+    return width_of(distance, is_negative) + 1
 
 
 class Node:
@@ -43,6 +46,8 @@ class Node:
 
     def __init__(self, entry_id: EntryId, names: Fields) -> None:
         self.base_id = entry_id
+        self.base_ms = entry_id >> SEQ_BITS
+        self.base_seq = entry_id & MAX_HALF
         self.tail_id = entry_id
         self.ids: list[EntryId] = []
         self.entries: list[Fields] = []
@@ -71,8 +76,8 @@ class Node:
         while is_same and i < count:
             is_same = fields[2 * i] == names[i]
             i += 1
-        body += integer_size(signed((entry_id >> SEQ_BITS) - (self.base_id >> SEQ_BITS)))
-        body += integer_size(signed((entry_id & MAX_HALF) - (self.base_id & MAX_HALF)))
+        body += difference_size(entry_id >> SEQ_BITS, self.base_ms)
+        body += difference_size(entry_id & MAX_HALF, self.base_seq)
         for i in range(count):
             body += entry_size(fields[2 * i + 1])
         if is_same:
