@@ -29,6 +29,7 @@ NOT_INTEGER = b"ERR value is not an integer or out of range"
 NOT_FLOAT = b"ERR value is not a valid float"
 NO_SUCH_KEY = b"ERR no such key"
 OVERFLOW = b"ERR increment or decrement would overflow"
+DECREMENT_OVERFLOW = b"ERR decrement would overflow"
 NAN_OR_INFINITY = b"ERR increment would produce NaN or Infinity"
 OUT_OF_RANGE = b"ERR index out of range"
 OFFSET_OUT_OF_RANGE = b"ERR offset is out of range"
@@ -37,6 +38,22 @@ SAME_OBJECT = b"ERR source and destination objects are the same"
 DB_OUT_OF_RANGE = b"ERR DB index is out of range"
 INVALID_DB = b"ERR invalid DB index"
 INVALID_CURSOR = b"ERR invalid cursor"
+NOT_INT32 = b"ERR value is out of range, value must between -2147483648 and 2147483647"
+KEY_COUNT = b"ERR invalid numkeys value or out of range"
+LCS_NOT_STRINGS = b"ERR The specified keys must contain string values"
+LCS_LEN_AND_IDX = b"ERR If you want both the length and indexes, please just use IDX."
+LCS_MEMORY = b"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+EXPIRE_NX_CONFLICT = b"ERR NX and XX, GT or LT options at the same time are not compatible"
+EXPIRE_GT_LT_CONFLICT = b"ERR GT and LT options at the same time are not compatible"
+SORT_NOT_NUMBERS = b"ERR One or more scores can't be converted into double"
+NO_LFU_POLICY = (
+    b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between "
+    b"policies at runtime LRU and LFU data will take some time to adjust."
+)
+LFU_POLICY = (
+    b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at "
+    b"runtime LRU and LFU data will take some time to adjust."
+)
 TIMEOUT_NOT_FLOAT = b"ERR timeout is not a float or out of range"
 TIMEOUT_NEGATIVE = b"ERR timeout is negative"
 TIMEOUT_OUT_OF_RANGE = b"ERR timeout is out of range"
@@ -46,8 +63,114 @@ NO_PROTOCOL = b"NOPROTO unsupported protocol version"
 OUT_OF_MEMORY = b"OOM command not allowed when used memory > 'maxmemory'."
 MAX_CLIENTS = b"ERR max number of clients reached"
 EXEC_ABORT = b"EXECABORT Transaction discarded because of previous errors."
+EXEC_WITHOUT_MULTI = b"ERR EXEC without MULTI"
+DISCARD_WITHOUT_MULTI = b"ERR DISCARD without MULTI"
 NO_SCRIPT = b"NOSCRIPT No matching script. Please use EVAL."
 UNBLOCKED = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
+HELLO_UNAUTHENTICATED = (
+    b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+    b"<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+PROTOCOL_NOT_INTEGER = b"ERR Protocol version is not an integer or out of range"
+NO_PASSWORD_SET = (
+    b"ERR AUTH <password> called without any password configured for the default user. "
+    b"Are you sure your configuration is correct?"
+)
+CLIENT_NAME_INVALID = b"ERR Client names cannot contain spaces, newlines or special characters."
+NO_SUCH_CLIENT = b"ERR No such client"
+CLIENT_ID_TOO_LOW = b"ERR client-id should be greater than 0"
+PAUSE_MODE = b"ERR CLIENT PAUSE mode must be WRITE or ALL"
+UNBLOCK_REASON = b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+TIMEOUT_NOT_INTEGER = b"ERR timeout is not an integer or out of range"
+NO_CONFIG_FILE = b"ERR The server is running without a config file"
+FIRST_DB_INVALID = b"ERR invalid first DB index"
+SECOND_DB_INVALID = b"ERR invalid second DB index"
+NO_SHUTDOWN = b"ERR No shutdown in progress."
+SHUTDOWN_SAVE = b"ERR there are no snapshots: SHUTDOWN SAVE cannot be done"
+LOLWUT_USAGE = b"ERR Syntax error. Use: LOLWUT [columns rows] [real imaginary]"
+DEBUG_REFUSED = (
+    b'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
+    b"connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+COUNT_BELOW_ALL = b"ERR count should be greater than or equal to -1"
+COMMAND_LOG_TYPE = b"ERR type should be one of the following: slow, large-request, large-reply"
+RESP3_ONLY = b"ERR RESP2 is not supported by this command"
+INVALID_COMMAND = b"ERR Invalid command specified"
+NO_KEY_ARGUMENTS = b"ERR The command has no key arguments"
+INVALID_ARGUMENT_COUNT = b"ERR Invalid number of arguments specified for command"
+INVALID_ARGUMENTS = b"ERR Invalid arguments specified for command"
+NOT_POSITIVE = b"ERR value is out of range, must be positive"
+COUNT_NEGATIVE = b"ERR COUNT can't be negative"
+MAXLEN_NEGATIVE = b"ERR MAXLEN can't be negative"
+COUNT_NOT_POSITIVE = b"ERR count should be greater than 0"
+NUMKEYS_NOT_POSITIVE = b"ERR numkeys should be greater than 0"
+NO_OPPOSITE = b"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+RANK_ZERO = (
+    b"ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
+    b"or use negative to start from the end of the list"
+)
+INVALID_STREAM_ID = b"ERR Invalid stream ID specified as stream command argument"
+RANGE_START_INVALID = b"ERR invalid start ID for the interval"
+RANGE_END_INVALID = b"ERR invalid end ID for the interval"
+TRIM_STRATEGIES = b"ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+TRIM_LIMIT_ALONE = b"ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+TRIM_LIMIT_EXACT = b"ERR syntax error, LIMIT cannot be used without the special ~ option"
+TRIM_MAXLEN_NEGATIVE = b"ERR The MAXLEN argument must be >= 0."
+TRIM_LIMIT_NEGATIVE = b"ERR The LIMIT argument must be >= 0."
+ENTRY_ID_ZERO = b"ERR The ID specified in XADD must be greater than 0-0"
+ENTRY_ID_TOO_LOW = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
+ENTRY_IDS_EXHAUSTED = b"ERR The stream has exhausted the last possible ID, unable to add more items"
+LAST_ID_BELOW_DELETED = b"ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+LAST_ID_BELOW_GIVEN = b"ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
+LAST_ID_BELOW_TOP = b"ERR The ID specified in XSETID is smaller than the target stream top item"
+ENTRIES_ADDED_NEGATIVE = b"ERR entries_added must be positive"
+ENTRIES_ADDED_TOO_LOW = b"ERR The entries_added specified in XSETID is smaller than the target stream length"
+ENTRIES_READ_NEGATIVE = b"ERR value for ENTRIESREAD must be positive or -1"
+NO_STREAM_FOR_GROUP = (
+    b"ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
+    b"option to create an empty stream automatically."
+)
+GROUP_EXISTS = b"BUSYGROUP Consumer Group name already exists"
+GROUP_MISSING = b"ERR Missing GROUP option for XREADGROUP"
+NEW_ID_IN_XREAD = (
+    b"ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+)
+AUTOCLAIM_COUNT = b"ERR COUNT must be > 0"
+BIT_OFFSET_INVALID = b"ERR bit offset is not an integer or out of range"
+BIT_INVALID = b"ERR bit is not an integer or out of range"
+BIT_NOT_BINARY = b"ERR The bit argument must be 1 or 0."
+BITOP_NOT_SINGLE = b"ERR BITOP NOT must be called with a single source key."
+BITFIELD_TYPE = b"ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+BITFIELD_OVERFLOW = b"ERR Invalid OVERFLOW type specified"
+BITFIELD_READ_ONLY = b"ERR BITFIELD_RO only supports the GET subcommand"
+NOT_HYPERLOGLOG = b"WRONGTYPE Key is not a valid HyperLogLog string value."
+CORRUPTED_HYPERLOGLOG = b"INVALIDOBJ Corrupted HLL object detected"
+HYPERLOGLOG_MISSING = b"ERR The specified key does not exist"
+HYPERLOGLOG_NOT_SPARSE = b"ERR HLL encoding is not sparse"
+SELF_TEST_FAILED = b"TESTFAILED the estimated count is off by more than it may be"
+NOT_ON_OR_OFF = b"ERR Argument must be ON or OFF"
+GEO_UNIT = b"ERR unsupported unit provided. please use M, KM, FT, MI"
+GEO_RADIUS_NOT_NUMBER = b"ERR need numeric radius"
+GEO_RADIUS_NEGATIVE = b"ERR radius cannot be negative"
+GEO_WIDTH_NOT_NUMBER = b"ERR need numeric width"
+GEO_HEIGHT_NOT_NUMBER = b"ERR need numeric height"
+GEO_SIDE_NEGATIVE = b"ERR height or width cannot be negative"
+GEO_CORNERS_INVALID = b"ERR invalid number of vertices"
+GEO_CORNERS_TOO_FEW = b"ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"
+GEO_COUNT_NOT_POSITIVE = b"ERR COUNT must be > 0"
+GEO_ANY_WITHOUT_COUNT = b"ERR the ANY argument requires COUNT argument"
+KEYS_BEYOND_ARGUMENTS = b"ERR Number of keys can't be greater than number of args"
+LIMIT_NEGATIVE = b"ERR LIMIT can't be negative"
+VALUE_OUT_OF_RANGE = b"ERR value is out of range"
+SCORE_NAN = b"ERR resulting score is not a number (NaN)"
+SCORE_BOUND = b"ERR min or max is not a float"
+LEX_BOUND = b"ERR min or max not valid string range item"
+WEIGHT_NOT_FLOAT = b"ERR weight value is not a float"
+XX_WITH_NX = b"ERR XX and NX options at the same time are not compatible"
+GT_LT_NX = b"ERR GT, LT, and/or NX options at the same time are not compatible"
+INCR_PAIRS = b"ERR INCR option supports a single increment-element pair"
+LIMIT_BY_RANK = b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+SCORES_BY_LEX = b"ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 
 
 def wrong_arity(name: bytes) -> bytes:
@@ -61,13 +184,28 @@ def unknown_command(args: list[bytes]) -> bytes:
     for arg in args[1:]:
         if len(shown) >= 128:
             break
-        shown += b"'%b' " % arg[: 128 - len(shown)]
-    return printable(b"ERR unknown command '%b', with args beginning with: %b" % (args[0][:128], shown))
+        shown += b"'%b' " % up_to_zero(arg[: 128 - len(shown)])
+    return printable(b"ERR unknown command '%b', with args beginning with: %b" % (up_to_zero(args[0][:128]), shown))
 
 
-def unknown_subcommand(container: bytes, subcommand: bytes) -> bytes:
+def unknown_subcommand(subcommand: bytes, container: bytes) -> bytes:
     """The error of a subcommand that its container does not have."""
-    return printable(b"ERR unknown subcommand '%b'. Try %b HELP." % (subcommand[:128], container.upper()))
+    return printable(b"ERR unknown subcommand '%b'. Try %b HELP." % (up_to_zero(subcommand[:128]), container.upper()))
+
+
+def unknown_use(container: bytes, subcommand: bytes) -> bytes:
+    """The error of a subcommand that finds fault with its number of arguments itself."""
+    return b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (subcommand, container)
+
+
+def not_in_transaction(name: bytes) -> bytes:
+    """The error of a command that MULTI refuses to queue; `name` as ``client|reply``."""
+    return b"ERR Command '%b' not allowed inside a transaction" % name
+
+
+def exec_aborted(reason: bytes) -> bytes:
+    """The error of an EXEC that is refused for `reason`, an error text."""
+    return b"EXECABORT Transaction discarded because of: " + reason.removeprefix(b"ERR ")
 
 
 def invalid_expire(name: bytes) -> bytes:
@@ -78,3 +216,163 @@ def invalid_expire(name: bytes) -> bytes:
 def printable(text: bytes) -> bytes:
     """`text` on one line: an error reply ends at its first line end."""
     return text.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def hello_option(option: bytes) -> bytes:
+    """The error of an option that HELLO does not know, or that lacks its arguments."""
+    return printable(b"ERR Syntax error in HELLO option '%b'" % option)
+
+
+def attribute_invalid(name: bytes) -> bytes:
+    """The error of a value of CLIENT SETINFO that is not printable."""
+    return printable(b"ERR %b cannot contain spaces, newlines or special characters." % name)
+
+
+def attribute_unknown(name: bytes) -> bytes:
+    """The error of an attribute that CLIENT SETINFO does not know."""
+    return printable(b"ERR Unrecognized option '%b'" % name)
+
+
+def no_such_user(name: bytes) -> bytes:
+    """The error of a filter that names a user who does not exist."""
+    return printable(b"ERR No such user '%b'" % name)
+
+
+def unknown_client_type(name: bytes) -> bytes:
+    """The error of a filter that names a type of clients that does not exist."""
+    return printable(b"ERR Unknown client type '%b'" % name)
+
+
+def unknown_in_filter(kind: bytes, text: bytes) -> bytes:
+    """The error of a filter with a letter that means nothing; `kind` as ``flags``."""
+    return printable(b"ERR Unknown %b found in the provided filter: %b" % (kind, text))
+
+
+def not_integer(name: bytes) -> bytes:
+    """The error of a number that is none; `name` is what it stands for."""
+    return b"ERR %b is not an integer or out of range" % name
+
+
+def too_low(name: bytes) -> bytes:
+    """The error of a number that must be positive."""
+    return b"ERR %b should be greater than 0" % name
+
+
+def db_out_of_range(name: bytes, count: int) -> bytes:
+    """The error of a filter's database that does not exist."""
+    return b"ERR %b number should be between 0 and %d" % (name, count - 1)
+
+
+def bad_subcommand(subcommand: bytes, container: bytes) -> bytes:
+    """The error of a subcommand that does not exist, or has too few or too many arguments, where the two are not told apart."""
+    return printable(
+        b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (subcommand[:128], container)
+    )
+
+
+def no_samples(event: bytes) -> bytes:
+    """The error of a latency graph without spikes."""
+    return printable(b"ERR No samples available for event '%b'" % event)
+
+
+def unsupported_option(option: bytes) -> bytes:
+    """The error of a word that is no condition of EXPIRE; the reference shows it up to a zero byte."""
+    return printable(b"ERR Unsupported option %b" % option.partition(b"\0")[0])
+
+
+def unknown_type(name: bytes) -> bytes:
+    """The error of a type that SCAN does not know."""
+    return printable(b"ERR unknown type name '%b'" % name.partition(b"\0")[0])
+
+
+def only_in_hscan(option: bytes) -> bytes:
+    """The error of an option that belongs to another scan."""
+    return b"ERR %b option can only be used in HSCAN" % option
+
+
+def no_group(key: bytes, group: bytes) -> bytes:
+    """The error of a consumer group that does not exist, or whose stream does not."""
+    return printable(b"NOGROUP No such key '%b' or consumer group '%b'" % (key, group))
+
+
+def no_group_in_stream(key: bytes, group: bytes) -> bytes:
+    """The error of a consumer group that an existing stream does not have."""
+    return printable(b"NOGROUP No such consumer group '%b' for key name '%b'" % (group, key))
+
+
+def no_group_to_read(key: bytes, group: bytes) -> bytes:
+    """The error of a consumer group that XREADGROUP does not find."""
+    return no_group(printable(key), group) + b" in XREADGROUP with GROUP option"
+
+
+def unbalanced_streams(name: bytes, symbol: bytes) -> bytes:
+    """The error of as many keys as IDs that are not as many; `name` as ``xread``."""
+    return b"ERR Unbalanced '%b' list of streams: for each stream key an ID or '%b' must be specified." % (name, symbol)
+
+
+def meaningless_id(symbol: bytes) -> bytes:
+    """The error of a special ID that means nothing to XREADGROUP."""
+    return (
+        b"ERR The %b ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
+        b"specifying a proper ID, or use the > ID to get new messages. The %b ID would just return an empty result set."
+    ) % (symbol, symbol)
+
+
+def only_in_xreadgroup(option: bytes) -> bytes:
+    """The error of an option that XREAD does not have."""
+    return b"ERR The %b option is only supported by XREADGROUP. You called XREAD instead." % option
+
+
+def invalid_claim_argument(name: bytes, command: bytes) -> bytes:
+    """The error of a number that is none; `name` as ``IDLE option``, `command` as ``XCLAIM``."""
+    return b"ERR Invalid %b argument for %b" % (name, command)
+
+
+def unknown_claim_option(option: bytes) -> bytes:
+    """The error of an option that XCLAIM does not know."""
+    return printable(b"ERR Unrecognized XCLAIM option '%b'" % option)
+
+
+def unknown_pfdebug(subcommand: bytes) -> bytes:
+    """The error of a subcommand that PFDEBUG does not know."""
+    return printable(b"ERR Unknown PFDEBUG subcommand '%b'" % subcommand)
+
+
+def invalid_position(longitude: float, latitude: float) -> bytes:
+    """The error of a position that is not on the map."""
+    return b"ERR invalid longitude,latitude pair %f,%f" % (longitude, latitude)
+
+
+def no_such_member(member: bytes) -> bytes:
+    """The error of a member that a search cannot begin at."""
+    return printable(b"ERR member %b does not exist" % member)
+
+
+def not_with_store(command: bytes) -> bytes:
+    """The error of details that are asked for where the result is stored."""
+    return b"ERR %b is not compatible with WITHDIST, WITHHASH and WITHCOORD options" % command
+
+
+def needs_centre(name: bytes) -> bytes:
+    """The error of a search without a centre; `name` as ``GEOSEARCH``."""
+    return b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %b" % name
+
+
+def needs_shape(name: bytes) -> bytes:
+    """The error of a search without a shape."""
+    return b"ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for %b" % name
+
+
+def only_in(option: bytes, command: bytes) -> bytes:
+    """The error of an option of a scan that belongs to another command."""
+    return b"ERR %b option can only be used in %b" % (option, command)
+
+
+def no_input_keys(name: bytes) -> bytes:
+    """The error of an operation on sorted sets that is given no keys; `name` as ``zunion``."""
+    return b"ERR at least 1 input key is needed for '%b' command" % name
+
+
+def up_to_zero(text: bytes) -> bytes:
+    """What a C program would show of `text`."""
+    return text.split(b"\0", 1)[0]

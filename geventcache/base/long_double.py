@@ -1,4 +1,4 @@
-"""Floating point of 64 significant bits, which INCRBYFLOAT and HINCRBYFLOAT compute with and print.
+"""Floating point of 64 significant bits: INCRBYFLOAT and HINCRBYFLOAT compute with it, and timeouts are read as such.
 
 The reference adds C long doubles (on x86-64: a significand of 64 bits) and prints 17 decimals without trailing zeros.
 Python has no such type, so a value is kept as an exact integer times a power of two and rounded to 64 bits, half to
@@ -41,6 +41,16 @@ class LongDouble(NamedTuple):
         exponent = min(self.exponent, other.exponent)
         total = (self.significand << (self.exponent - exponent)) + (other.significand << (other.exponent - exponent))
         return _rounded(total, exponent)
+
+    def times(self, factor: int) -> LongDouble:
+        """Return the rounded product; not finite when the number is not, or when the product is out of range."""
+        return self if not self.is_finite else _rounded(self.significand * factor, self.exponent)
+
+    def ceiling(self) -> int:
+        """Return the smallest integer that is not below; only for finite numbers."""
+        if self.exponent >= 0:
+            return self.significand << self.exponent
+        return -(-self.significand >> -self.exponent)
 
     def text(self) -> bytes:
         """Return the shortest text with up to 17 decimals; only for finite numbers."""

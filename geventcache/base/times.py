@@ -1,3 +1,3 @@
 """Points in time that mean something by themselves, in milliseconds since the epoch."""
 
-NEVER_MS = 1 << 62
+NEVER_MS = (1 << 63) - 1

@@ -105,7 +105,7 @@ def arrange(facts: dict[str, Any], flags: list[str]) -> dict[str, Any]:
         if name in facts:
             argument[name] = facts[name]
     if flags:
-        argument["flags"] = set(flags)
+        argument["flags"] = [flag for flag in FLAGS.values() if flag in flags]
     if "arguments" in facts:
         argument["arguments"] = facts["arguments"]
     return argument

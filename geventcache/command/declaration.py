@@ -17,8 +17,8 @@ from geventcache.command.keyspecs import KeySpec
 MANY = 1 << 40
 
 FLAGS = frozenset(
-    "write readonly denyoom admin pubsub noscript blocking loading stale skip_monitor skip_slowlog asking fast no_auth "
-    "may_replicate no_mandatory_keys allow_busy no_async_loading no_multi touches_arbitrary_keys all_dbs".split()
+    "write readonly denyoom admin pubsub noscript blocking loading stale skip_monitor skip_commandlog asking fast no_auth "
+    "no_mandatory_keys allow_busy no_async_loading no_multi".split()
 )
 
 # What a flag says about access control, and a group unless a declaration says otherwise.
@@ -68,7 +68,7 @@ class Declaration:
         handler: the function; None for a container of subcommands.
         minimum, maximum: how many items a request has, names included.
         traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it), ``subscriber``
-            (allowed to a RESP2 client that has subscribed).
+            (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds it back).
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
     """
@@ -222,7 +222,8 @@ def check(declaration: Declaration) -> None:
     if abs(arity) != declaration.minimum or (arity > 0) != (declaration.minimum == declaration.maximum):
         raise DeclarationError(f"{name}: arity {arity}, but its function takes {declaration.minimum} to {declaration.maximum}")
     if declaration.keys and declaration.group != "scripting" and ("write" in flags) == ("readonly" in flags):
-        if not all("not_key" in spec.flags for spec in declaration.keys):
+        # WATCH looks at keys and is neither: it may run while writes are paused and while nothing may be read.
+        if declaration.group != "transactions" and not all("not_key" in spec.flags for spec in declaration.keys):
             raise DeclarationError(f"{name}: a command with keys is readonly or write")
     if not declaration.summary:
         raise DeclarationError(f"{name}: no docstring")

@@ -1,14 +1,23 @@
-"""Deadlines as commands are given them: EX, PX, EXAT, PXAT."""
+"""Deadlines as commands are given them: EX, PX, EXAT, PXAT, and the conditions NX, XX, GT, LT of the EXPIRE family."""
 
 import cython
 
-from geventcache.base.errors import NOT_INTEGER, CommandError, invalid_expire
+from geventcache.base.errors import (
+    EXPIRE_GT_LT_CONFLICT,
+    EXPIRE_NX_CONFLICT,
+    NOT_INTEGER,
+    CommandError,
+    invalid_expire,
+    unsupported_option,
+)
 from geventcache.base.numbers import scan_integer
 from geventcache.base.times import NEVER_MS
 
 MAX_MS = 9223372036854775807
 NEVER = NEVER_MS
 NO_UNIT, EX, PX, EXAT, PXAT = range(5)
+NX, XX, GT, LT = 1, 2, 4, 8
+CONDITIONS = {b"NX": NX, b"XX": XX, b"GT": GT, b"LT": LT}
 
 
 def parse_expiration(unit, amount, now_ms, name):
@@ -31,11 +40,14 @@ def parse_expiration(unit, amount, now_ms, name):
     n, is_integer = scan_integer(amount)
     if not is_integer:
         raise CommandError(NOT_INTEGER)
-    return deadline_of(n, kind == EX or kind == EXAT, kind == EX or kind == PX, now_ms, name)
+    return deadline_of(n, kind in (EX, EXAT), kind in (EX, PX), now_ms, name)
 
 
 def unit_of(word):
-    """Which option a word is: EX, PX, EXAT, PXAT or NO_UNIT. By its letters, since this is on the path of every SET with a deadline."""
+    """Which option a word is: EX, PX, EXAT, PXAT or NO_UNIT.
+
+    By its letters, since this is on the path of every SET with a deadline.
+    """
     n: cython.Py_ssize_t = len(word)
     if (n != 2 and n != 4) or (word[1] & 0xDF) != 88:
         return NO_UNIT
@@ -65,3 +77,51 @@ def deadline_of(n, is_seconds, is_relative, now_ms, name):
         n += now_ms
     return n if n < NEVER else NEVER - 1
 
+
+def any_deadline_of(n, is_seconds, base_ms, name):
+    """A deadline in milliseconds since the epoch, which may be over, from an amount of any sign.
+
+    Args:
+        base_ms: what the amount is counted from: the time, or 0.
+
+    Raises:
+        CommandError: the amount is too large, or too small.
+    """
+    if is_seconds:
+        if n > MAX_MS // 1000 or n < -(MAX_MS // 1000):
+            raise CommandError(invalid_expire(name))
+        n *= 1000
+    if n > MAX_MS - base_ms:
+        raise CommandError(invalid_expire(name))
+    n += base_ms
+    return n if n < NEVER else NEVER - 1
+
+
+def parse_condition(words):
+    """The conditions that the words mean, as a number for `is_met`.
+
+    Raises:
+        CommandError: a word is none, or they exclude each other.
+    """
+    condition: cython.int = 0
+    for word in words:
+        bit = CONDITIONS.get(word.upper())
+        if bit is None:
+            raise CommandError(unsupported_option(word))
+        condition |= bit
+    if condition & NX and condition != NX:
+        raise CommandError(EXPIRE_NX_CONFLICT)
+    if condition & GT and condition & LT:
+        raise CommandError(EXPIRE_GT_LT_CONFLICT)
+    return condition
+
+
+def is_met(condition, current_ms, deadline_ms):
+    """Tell whether `deadline_ms` may take the place of the deadline `current_ms` (NEVER_MS for none)."""
+    if condition & NX and current_ms != NEVER:
+        return False
+    if condition & XX and current_ms == NEVER:
+        return False
+    if condition & GT and deadline_ms <= current_ms:
+        return False
+    return not (condition & LT and deadline_ms >= current_ms)

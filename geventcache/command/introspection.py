@@ -7,7 +7,7 @@ from typing import Any
 from geventcache.command.arguments import parse_arguments
 from geventcache.command.declaration import Declaration
 from geventcache.command.keyspecs import KeySpec
-from geventcache.resp.values import Simple
+from geventcache.resp.values import Distinct, Simple
 
 
 def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
@@ -29,7 +29,7 @@ def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
 
 
 def has_movable_keys(declaration: Declaration) -> bool:
-    """Can the keys only be found by reading the arguments?"""
+    """Whether the keys can only be found by reading the arguments."""
     specs = [spec for spec in declaration.keys if "not_key" not in spec.flags]
     return any(spec.begin[0] != "index" or spec.find[0] != "range" or "incomplete" in spec.flags for spec in specs)
 
@@ -53,8 +53,8 @@ def info(declaration: Declaration) -> list[Any]:
         last,
         step,
         {Simple(b"@" + category.encode()) for category in declaration.categories},
-        [tip.encode() for tip in declaration.tips],
-        [key_spec(spec) for spec in declaration.keys],
+        Distinct(tip.encode() for tip in declaration.tips),
+        Distinct(key_spec(spec) for spec in declaration.keys),
         [info(sub) for sub in declaration.subcommands.values()],
     ]
 
@@ -70,9 +70,13 @@ def key_spec(spec: KeySpec) -> dict[bytes, Any]:
         begin = {b"index": spec.begin[1]}
     elif spec.begin[0] == "keyword":
         begin = {b"keyword": spec.begin[1].encode(), b"startfrom": spec.begin[2]}
-    names = {"range": (b"lastkey", b"keystep", b"limit"), "keynum": (b"keynumidx", b"firstkey", b"keystep"), "unknown": ()}
+    names = {
+        "range": (b"lastkey", b"keystep", b"limit"),
+        "keynum": (b"keynumidx", b"firstkey", b"keystep"),
+        "unknown": (),
+    }
     shown[b"begin_search"] = {b"type": spec.begin[0].encode(), b"spec": begin}
-    find = dict(zip(names[spec.find[0]], spec.find[1:]))
+    find = dict(zip(names[spec.find[0]], spec.find[1:], strict=False))
     shown[b"find_keys"] = {b"type": spec.find[0].encode(), b"spec": find}
     return shown
 
@@ -92,7 +96,7 @@ def docs(declaration: Declaration) -> dict[bytes, Any]:
         shown[b"deprecated_since"] = declaration.deprecated[0].encode()
         shown[b"replaced_by"] = declaration.deprecated[1].encode()
     if declaration.history:
-        shown[b"history"] = [[version.encode(), text.encode()] for version, text in declaration.history]
+        shown[b"history"] = Distinct([version.encode(), text.encode()] for version, text in declaration.history)
     if declaration.args:
         shown[b"arguments"] = [encode(argument) for argument in parse_arguments(declaration.args)]
     if declaration.subcommands:
@@ -105,7 +109,7 @@ def encode(argument: dict[str, Any]) -> dict[bytes, Any]:
     shown: dict[bytes, Any] = {}
     for name, fact in argument.items():
         if name == "flags":
-            shown[name.encode()] = {Simple(flag.encode()) for flag in fact}
+            shown[name.encode()] = Distinct(Simple(flag.encode()) for flag in fact)
         elif name == "arguments":
             shown[name.encode()] = [encode(inner) for inner in fact]
         else:
@@ -132,8 +136,9 @@ def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[by
     """
     if declaration.find_keys is not None:
         positions = declaration.find_keys(args)
-        flags = [spec.flags for spec in declaration.keys]
-        return [(args[i], flags[min(n, len(flags) - 1)]) for n, i in enumerate(positions)]
+        flags = [tuple(flag for flag in spec.flags if flag != "variable_flags") for spec in declaration.keys]
+        # Where only the command itself can tell, the further keys are those that it stores at: the last specification.
+        return [(args[i], flags[-1 if n else 0]) for n, i in enumerate(positions)]
     found = []
     for spec in declaration.keys:
         if "not_key" in spec.flags:

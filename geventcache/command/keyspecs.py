@@ -75,6 +75,8 @@ class KeySpec:
         if first + index >= len(args) or not args[first + index].isdigit():
             raise ValueError("no key count")
         count = int(args[first + index])
+        if not count:
+            raise ValueError("no keys")
         start = first + offset
         if start + (count - 1) * step >= len(args):
             raise ValueError("too few arguments")

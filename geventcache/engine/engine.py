@@ -21,7 +21,6 @@ from geventcache.store.keyspace import Keyspace
 OK_LINE = b"+OK\r\n"
 CROSS_PROTOCOL = (b"post", b"host:")
 MILLISECOND_US = 1000
-NO_LIMIT_US = 1 << 62
 
 if not cython.compiled:
 
@@ -38,7 +37,7 @@ class Engine:
         out: the ReplyWriter of the running command.
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
         current: the Client whose command runs, None between commands.
-        slow_us: a command that takes as long or longer is reported to `state.on_slow_command`.
+        slow_us: a command that takes as long or longer is reported to `state.on_slow_command`; kept by the state.
     """
 
     def __init__(self, state) -> None:
@@ -54,10 +53,9 @@ class Engine:
         self.is_special = False
         self.current = None
         self.mark = 0
-        self.slow_us = NO_LIMIT_US
         self.last_us = 0
         self.tick_us = 0
-        state.engine = self
+        state.attach(self)
 
     def begin_turn(self):
         """Requests will be executed: take the time."""
@@ -72,20 +70,21 @@ class Engine:
         postponed (`Client.postponed`), or it closes.
         """
         out: ReplyWriter = self.out
-        name = args[0]
-        command: Command = self.table.by_spelling.get(name)
+        command: Command = self.table.by_spelling.get(args[0])
         if command is None or command.subcommands is not None:
             command = self.table.find(args)
         out.resp3 = client.resp3
         if command is None or command.handler is None or not command.low <= len(args) <= command.high:
             self.reject(client, args, command)
             return
+        client.last_command = command.name
         if (client.is_special or self.is_special) and not self.admit(client, command, args):
             return
         self.mark = out.mark()
         client.commands += 1
         self.current = client
         db: Keyspace = client.db
+        name = args[command.start]
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
@@ -110,8 +109,9 @@ class Engine:
         """What follows a call: counting, slow commands, clients that waited, messages to the caller itself."""
         now_us: cython.longlong = monotonic_us()
         usec: cython.longlong = now_us - self.last_us
-        command.calls += 1
-        command.usec += usec
+        if client.blocked is None:  # else it is counted when it has its answer
+            command.calls += 1
+            command.usec += usec
         self.last_us = now_us
         if now_us >= self.tick_us:
             self.tick_us = now_us + MILLISECOND_US
@@ -122,34 +122,61 @@ class Engine:
         if self.ready:
             self.serve_waiters()
         self.current = None
-        if client.is_pushed_to and not client.is_congested:
-            # What the command sent to its own caller (a message it subscribed to) follows the reply at once.
-            while client.outbox:
-                self.out.raw(client.outbox.popleft())
-            client.outbox_size = 0
-        if client.reply_mode != REPLY_ON:
+        if client.reply_mode != REPLY_ON and client.blocked is None:
             self.withhold(client)
+        if client.is_pushed_to:
+            self.follow_up(client)
+
+    def follow_up(self, client):
+        """What the command sent to its own caller (a message that it subscribed to) follows the reply at once."""
+        messages = [client.outbox.pop() for _ in range(len(client.outbox) - client.unsent)]
+        for message in reversed(messages):
+            client.outbox_size -= len(message)
+            self.out.raw(message)
 
     def reject(self, client, args, command):
         """Answer a request that names no command, or has too few or too many arguments."""
         if command is None:
             if cython.cast(bytes, args[0]).lower() in CROSS_PROTOCOL:
-                client.close()  # a browser was made to talk to us: not a word to it
+                self.out.rollback(0)  # a browser was made to talk to us: not a word to it
+                client.close()
                 return
-            text = errors.unknown_command(args)
+            text = errors.NO_AUTH if client.needs_auth else errors.unknown_command(args)
+        elif client.needs_auth and "no_auth" not in command.declaration.flags:
+            text = errors.NO_AUTH
         elif command.handler is None and len(args) > 1:
             text = errors.unknown_subcommand(args[1], command.name)
+            command = None
+        elif command.declaration.arity < 0 and len(args) > command.high:
+            self.overrun(client, command, args)
+            return
         else:
             text = errors.wrong_arity(command.name)
         self.refuse(client, command, text)
+
+    def overrun(self, client, command, args):
+        """Answer a request that its arity admits but that is longer than the command reads.
+
+        Only the command would find that out: MULTI queues the request, and it counts as a call that failed.
+        """
+        if (client.is_special or self.is_special) and not self.admit(client, command, args):
+            return
+        command.calls += 1
+        command.failed += 1
+        text = errors.wrong_arity(command.name)
+        self.answer(client, CommandError(text))
+        self.state.stats.count_error(text)
 
     def refuse(self, client, command, text):
         """Answer a command that will not be called."""
         if command is not None:
             command.rejected += 1
+            if command.runs_queue:
+                self.state.end_transaction(client)
+                text = errors.exec_aborted(text)
         if client.queue is not None:
             client.queue_error = True
-        self.out.error(text)
+        self.answer(client, CommandError(text))
         self.state.stats.count_error(text)
 
     def fail(self, command, text):
@@ -170,14 +197,25 @@ class Engine:
             return False
         if client.queue is not None and not command.is_immediate:
             client.queue.append((command, args))
-            self.out.value(QUEUED)
+            self.answer(client, QUEUED)
             return False
         self.state.before_command(client, command, args)
         return True
 
+    def answer(self, client, value):
+        """Answer a command that was not called, unless its client wants no answer."""
+        if client.reply_mode == REPLY_ON:
+            self.out.value(value)
+        else:
+            self.pass_over(client)
+
     def withhold(self, client):
         """Take the reply back, as CLIENT REPLY asks."""
         self.out.rollback(self.mark)
+        self.pass_over(client)
+
+    def pass_over(self, client):
+        """One reply was not sent."""
         if client.reply_mode == REPLY_SKIP_NEXT:
             client.reply_mode = REPLY_SKIP
         elif client.reply_mode == REPLY_SKIP:
@@ -194,9 +232,12 @@ class Engine:
         """
         db: Keyspace = client.db
         started_us: cython.longlong = monotonic_us()
+        name = args[command.start]
         args[command.start] = client
         command.calls += 1
         try:
+            if len(args) > command.high:
+                raise CommandError(errors.wrong_arity(command.name))
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
             command.failed += 1
@@ -205,27 +246,35 @@ class Engine:
         finally:
             if db.edits:
                 db.settle()
-            command.usec += monotonic_us() - started_us
-        return value.timeout_reply if type(value) is Wait else value
+            usec: cython.longlong = monotonic_us() - started_us
+            command.usec += usec
+            args[command.start] = name
+            if usec >= self.slow_us:
+                self.state.on_slow_command(client, command, args, usec)
+        return value.denied_reply if type(value) is Wait else value
 
-    def run_queue(self, client):
-        """The values of the requests that MULTI queued; a failed one's is its error."""
-        values = []
-        queue = client.queue
-        client.queue = None
+    def run_queue(self, client, queue):
+        """Run the requests that MULTI queued and write an array of their values; a failed one's is its error.
+
+        Each value is written before the next request runs: that may change it, or the protocol.
+        """
+        out: ReplyWriter = self.out
+        out.array_header(len(queue))
         client.is_in_exec = True
         try:
             for command, args in queue:
-                values.append(self.value_of(client, command, args))
+                value = self.value_of(client, command, args)
+                out.resp3 = client.resp3
+                out.value(value)
         finally:
             client.is_in_exec = False
-        return values
 
     def value_of(self, client, command, args):
         """The value of a queued request, its error as a value."""
-        text = refusal(self.state, client, command, args)
+        # The gate let the request into the queue; only its user's rights may have changed since.
+        text = client.access.refusal(client, command, args) if client.access is not None else None
         if text is not None:
-            command.rejected += 1
+            cython.cast(Command, command).rejected += 1
             self.state.stats.count_error(text)
             return CommandError(text)
         try:
@@ -238,10 +287,7 @@ class Engine:
     # ------------------------------------------------------------------ blocked clients
 
     def park(self, client, command, args, name, wait):
-        """The command waits; inside a transaction or a script it gets what it would get after its timeout."""
-        if client.is_in_exec or client.is_script:
-            self.out.value(wait.timeout_reply)
-            return
+        """The command waits."""
         if wait.args is None:
             args[command.start] = name
             wait.args = args
@@ -254,37 +300,66 @@ class Engine:
         while ready:
             place = next(iter(ready))
             del ready[place]
-            for client in list(self.waiters.by_key.get(place, ())):
+            for client in self.waiters.at(place):
                 wait = client.blocked
-                if wait is None or place not in self.waiters.by_key:
+                if wait is None or client.is_closing:
                     continue
                 value = place[0].find(place[1])
+                if value is None and not self.waiters.keyless:
+                    break  # a thousand clients may wait for the one element that the first of them got
                 if wait.wakes_without_key or (value is not None and wait.kind in (None, type(value))):
                     self.retry(client, wait)
 
     def retry(self, client, wait):
-        """Run a parked command again; answer it unless it still has to wait."""
+        """Run a parked command again, if the gate still lets it pass; answer it unless it still has to wait."""
         command: Command = wait.command
-        args = list(wait.args)
+        text = refusal(self.state, client, command, wait.args) if client.is_special or self.is_special else None
+        if text is not None:
+            command.rejected += 1
+            self.state.stats.count_error(text)
+            self.release(client, CommandError(text))
+            return
+        started_us: cython.longlong = monotonic_us()
+        value = self.outcome(client, command, list(wait.args))
+        command.usec += monotonic_us() - started_us
+        if type(value) is Wait:
+            self.waiters.requeue(client)
+        else:
+            self.unblock(client, value)
+
+    def outcome(self, client, command, args):
+        """The value of a parked command, settled; its error as a value."""
+        caller = self.current
+        self.current = client
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
-            command.failed += 1
-            self.state.stats.count_error(error.text)
             value = error
         except Exception as error:
             value = CommandError(self.state.on_defect(error, command.name))
         db: Keyspace = client.db
         if db.edits:
             db.settle()
-        if type(value) is not Wait:
-            self.unblock(client, value)
+        self.current = caller
+        return value
 
     def unblock(self, client, value):
+        """The call of a parked client ends with `value`: it is counted and answered, and the client goes on."""
+        command: Command = client.blocked.command
+        command.calls += 1
+        if type(value) is CommandError:
+            command.failed += 1
+            self.state.stats.count_error(value.text)
+        self.release(client, value)
+
+    def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
         self.waiters.release(client)
-        self.send(client, value)
+        if client.reply_mode == REPLY_ON:
+            self.send(client, value)
+        else:
+            self.pass_over(client)
         if client.transport is not None:
             client.transport.wake()
 

@@ -21,19 +21,26 @@ def refusal(state, client, command, args):
     declaration = command.declaration
     if client.needs_auth and "no_auth" not in declaration.flags:
         return errors.NO_AUTH
+    if client.queue is not None and "no_multi" in declaration.flags:
+        return errors.not_in_transaction(declaration.wire_name)
     if client.access is not None:
         text = client.access.refusal(client, command, args)
         if text is not None:
             return text
     if client.is_script and "noscript" in declaration.flags:
         return b"ERR This Redis command is not allowed from script"
-    if command.is_denied_oom and state.is_out_of_memory():
+    if needs_memory(client, command) and state.is_out_of_memory():
         return errors.OUT_OF_MEMORY
     if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
         return (
             b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
             % declaration.wire_name
         )
-    if client.queue is not None and "no_multi" in declaration.flags:
-        return b"ERR Command not allowed inside a transaction"
     return None
+
+
+def needs_memory(client, command):
+    """True for a command that maxmemory may refuse, and for an EXEC of such a one."""
+    if command.runs_queue:
+        return any(queued.is_denied_oom for queued, _ in client.queue or ())
+    return command.is_denied_oom

@@ -10,7 +10,7 @@ cdef extern from "Python.h":
     int resize_bytes "_PyBytes_Resize"(PyObject **, Py_ssize_t) except -1
 
 cdef Py_ssize_t MAX_ELEMENTS, MAX_INLINE, MAX_ELEMENTS_UNAUTHENTICATED, MAX_BULK_UNAUTHENTICATED
-cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER
+cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER, MAX_DIGITS
 
 @cython.final
 cdef class RequestReader:
@@ -18,6 +18,7 @@ cdef class RequestReader:
     cdef public Py_ssize_t max_pending
     cdef public bint is_trusted
     cdef public bint overflown
+    cdef readonly bint has_more
     cdef public object error
     cdef readonly list args
     cdef readonly Py_ssize_t multibulk_count

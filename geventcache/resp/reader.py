@@ -29,6 +29,7 @@ LARGE = 32 * 1024
 FIRST_PIECE = 1024 * 1024
 ELEMENT_OVERHEAD = 33
 
+MAX_DIGITS = 19
 NOT_A_NUMBER = -2
 
 
@@ -57,12 +58,14 @@ def parse_length(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.
         n: cython.Py_ssize_t = 0
         digit: cython.uint
         i: cython.Py_ssize_t = start
-        if end - start > 12 or end <= start:
+        if end <= start:
             return NOT_A_NUMBER
         if p[start] == 45:
             i += 1
             if i == end:
                 return NOT_A_NUMBER
+        if end - i > MAX_DIGITS:
+            return NOT_A_NUMBER
         if p[i] == 48 and end - start > 1:
             return NOT_A_NUMBER
         while i < end:
@@ -74,7 +77,7 @@ def parse_length(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.
         return -1 if p[start] == 45 else n
     text = p[start:end]
     digits = text[1:] if text[:1] == b"-" else text
-    if not digits.isdigit() or len(text) > 12 or (digits[:1] == b"0" and len(text) > 1):
+    if not digits.isdigit() or len(digits) > MAX_DIGITS or (digits[:1] == b"0" and len(text) > 1):
         return NOT_A_NUMBER
     return -1 if digits is not text else int(text)
 
@@ -95,7 +98,8 @@ class RequestReader:
         error: the ProtocolError that ended the stream, or None.
         max_bulk: longest element in bytes (proto-max-bulk-len).
         max_pending: most bytes of one unfinished command (client-query-buffer-limit); over it, `overflown` becomes true.
-        is_trusted: False until the client has authenticated where it must; small limits apply meanwhile.
+        is_trusted: False until the client has authenticated where it must; small limits apply meanwhile, and commands come out
+            one by one, since any of them may authenticate: `has_more` tells to call `feed` again, with nothing.
         multibulk_count: elements that the command being read still lacks (0 between commands).
     """
 
@@ -105,6 +109,7 @@ class RequestReader:
         self.is_trusted = True
         self.overflown = False
         self.error = None
+        self.has_more = False
         self.args = None
         self.multibulk_count = 0
         self.length = -1
@@ -179,9 +184,11 @@ class RequestReader:
                     words = split_inline(cut(p, pos, eol))
                     if words is None:
                         return self.fail(done, b"unbalanced quotes in request")
+                    pos = eol + 1
                     if words:
                         done.append(words)
-                    pos = eol + 1
+                        if not self.is_trusted:
+                            break
                     continue
                 eol = find_byte(p, 13, pos, end)
                 if eol < 0 or eol + 1 >= end:
@@ -240,11 +247,14 @@ class RequestReader:
                 done.append(args)
                 args = None
                 self.pending = 0
+                if not self.is_trusted:
+                    break
         self.args = args
         self.multibulk_count = want
         self.length = length
         if pos < end:
             self.tail = cut(p, pos, end)
+        self.has_more = pos < end and not self.is_trusted and len(done) > 0
         if self.pending > self.max_pending:
             self.overflown = True
         return done

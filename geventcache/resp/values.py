@@ -15,8 +15,10 @@ Python                 RESP2                                       RESP3
 `Simple`               simple string                               simple string
 `Verbatim`             bulk string                                 verbatim string
 `BigNumber`            bulk string                                 big number
+`Double`               bulk string                                 double
 `Pairs`                array of both, one after the other          array of arrays of two
 `PairedMap`            array of arrays of two                      map
+`Distinct`             array                                       set
 `Push`                 array                                       push
 `Many`                 each item a reply of its own                the same
 `NULL_ARRAY`           null array                                  null
@@ -42,6 +44,12 @@ class BigNumber(bytes):
     __slots__ = ()
 
 
+class Double(bytes):
+    """The decimal text of a floating-point number, where `float` would show fewer digits."""
+
+    __slots__ = ()
+
+
 class Pairs(list):
     """A list of two-item sequences: flat in RESP2, nested in RESP3."""
 
@@ -50,6 +58,12 @@ class Pairs(list):
 
 class PairedMap(dict):
     """A map that RESP2 shows as an array of pairs."""
+
+    __slots__ = ()
+
+
+class Distinct(list):
+    """A set in an order of its own, of items that need not be hashable."""
 
     __slots__ = ()
 

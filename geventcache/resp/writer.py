@@ -16,6 +16,8 @@ from geventcache.resp.values import (
     NO_REPLY,
     NULL_ARRAY,
     BigNumber,
+    Distinct,
+    Double,
     Many,
     PairedMap,
     Pairs,
@@ -278,6 +280,14 @@ def write_big_number(out, v):
         out.bulk(bytes(v))
 
 
+def write_double(out, v):
+    """A floating-point number whose text is given."""
+    if out.resp3:
+        out.raw(b",%b\r\n" % v)
+    else:
+        out.bulk(bytes(v))
+
+
 def write_pairs(out, v):
     """Pairs."""
     if out.resp3:
@@ -332,10 +342,12 @@ WRITERS = {
     dict: write_map,
     set: write_set,
     frozenset: write_set,
+    Distinct: write_set,
     bool: write_bool,
     bytearray: write_bytearray,
     Verbatim: write_verbatim,
     BigNumber: write_big_number,
+    Double: write_double,
     Pairs: write_pairs,
     PairedMap: write_paired_map,
     Push: write_push,

@@ -64,6 +64,7 @@ class Server:
         self.expiry = Expiry(self.state, self.end_turn, log)
         self.state.expiry = self.expiry
         self.cron = Cron(self)
+        self.state.cron = self.cron
         self.buffer = new_buffer()
         self.listeners: list[StreamServer] = []
         self.postponed: list[Connection] = []
@@ -229,8 +230,10 @@ class Server:
     # ------------------------------------------------------------------ turns
 
     def end_turn(self) -> None:
-        """After commands have run: send what they pushed to others, do the chores that they left."""
+        """After commands have run, or keys expired: serve who waited, send what was pushed to others, do the chores left."""
         state = self.state
+        if state.waiters.ready:
+            self.engine.serve_waiters()
         while state.pushed or state.chores:
             pushed, state.pushed[:] = list(state.pushed), []
             chores, state.chores[:] = list(state.chores), []

@@ -49,6 +49,7 @@ cdef class Connection:
     cdef bint turn(self) except -1
     cdef run(self, list commands)
     cdef on_hold(self)
+    cdef drop_timer(self)
     cpdef time_out(self)
     cdef bint check_reader(self) except -1
     cdef bint say_goodbye(self) except -1

@@ -120,8 +120,7 @@ class Connection:
         """Something is to do: input, a backlog that may go on, an end. Returns False at the end of the connection."""
         client: Client = self.client
         if self.timer is not None and client.blocked is None:
-            self.timer.stop()
-            self.timer = None
+            self.drop_timer()
         if client.is_closing:
             return self.say_goodbye()
         if self.backlog and not client.is_held:
@@ -139,6 +138,8 @@ class Connection:
                     self.stop_reading()
                 return self.check_reader()
         self.run(commands)
+        while self.reader.has_more and not client.is_held:
+            self.run(self.reader.feed(b"", 0))
         return self.check_reader()
 
     def run(self, commands):
@@ -187,9 +188,15 @@ class Connection:
             self.hub.loop.update_now()
             self.timer.start(self.time_out)
 
+    def drop_timer(self):
+        """The blocking command is over."""
+        self.timer.stop()
+        self.timer.close()
+        self.timer = None
+
     def time_out(self):
         """The time of a blocking command is over; in the hub."""
-        self.timer = None
+        self.drop_timer()
         self.engine.clock.update()
         self.engine.time_out(self.client)
         self.server.end_turn()
@@ -199,8 +206,8 @@ class Connection:
         reader: RequestReader = self.reader
         if reader.error is None and not reader.overflown:
             return True
-        if self.client.is_held and not self.client.is_closing:
-            return True
+        if self.client.is_held or self.backlog:
+            return True  # what was read before it comes first
         if reader.error is not None:
             error: ProtocolError = reader.error
             self.engine.out.error(b"ERR Protocol error: " + error.text)
@@ -357,6 +364,7 @@ class Connection:
     def congest(self):
         """The socket is full: watch for room, and keep to the limits."""
         client: Client = self.client
+        client.unsent = len(client.outbox)
         if not client.is_congested and not self.is_broken:
             client.is_congested = True
             if self.writable is None:
@@ -374,6 +382,7 @@ class Connection:
     def decongest(self):
         """All is sent."""
         self.client.is_congested = False
+        self.client.unsent = 0
         self.client.soft_since_ms = 0
         self.writable.stop()
         if not self.is_reading or self.client.is_closing:

@@ -91,13 +91,15 @@ class Cron:
             gc.freeze()
 
     def watch_pause(self) -> None:
-        """Wake up when the pause of CLIENT PAUSE is over."""
-        if self.pause_timer is None:
-            loop = get_hub().loop
-            loop.update_now()
-            delay_ms = max(0, self.state.pause_until_ms - self.state.clock.update())
-            self.pause_timer = loop.timer(delay_ms / 1000)
-            self.pause_timer.start(self.end_pause)
+        """Wake up when the pause of CLIENT PAUSE is over; one that ended early may have left its timer behind."""
+        if self.pause_timer is not None:
+            self.pause_timer.stop()
+            self.pause_timer.close()
+        loop = get_hub().loop
+        loop.update_now()
+        delay_ms = max(0, self.state.pause_until_ms - self.state.clock.update())
+        self.pause_timer = loop.timer(delay_ms / 1000)
+        self.pause_timer.start(self.end_pause)
 
     def end_pause(self) -> None:
         """The pause may be over, or have been made longer."""

@@ -13,8 +13,8 @@ cdef class Client:
     cdef public bytes last_command
     cdef public long long commands, bytes_in, bytes_out
     cdef public object outbox
-    cdef public Py_ssize_t outbox_size
-    cdef public bytes name, lib_name, lib_version
+    cdef public Py_ssize_t outbox_size, unsent
+    cdef public bytes name, lib_name, lib_version, capabilities
     cdef public bint is_pushed_to, is_congested, is_closing, is_held, is_script, is_in_exec, postponed, is_monitor, no_evict, no_touch
     cdef public bint needs_auth, resp3, queue_error, is_dirty, is_special
     cdef public object blocked, tracking, reader, watched, channels, patterns, shard_channels

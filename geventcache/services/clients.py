@@ -30,7 +30,8 @@ class Client:
         watched: keys under WATCH as {(keyspace, key)}; is_dirty: one of them changed.
         blocked: what it waits for, or None.
         channels, patterns, shard_channels: subscriptions.
-        outbox: encoded messages; outbox_size: their bytes; is_congested: its socket takes no more at the moment.
+        outbox: encoded messages; outbox_size: their bytes; is_congested: its socket takes no more at the moment;
+            unsent: how many items of the outbox are older than the running turn.
         transport: the connection: `wake()` after a push, `close()`; None for a client without a socket.
         reply_mode: of CLIENT REPLY.
     """
@@ -51,10 +52,12 @@ class Client:
         self.bytes_out = 0
         self.outbox = deque()
         self.outbox_size = 0
+        self.unsent = 0
         self.soft_since_ms = 0
         self.name = b""
         self.lib_name = b""
         self.lib_version = b""
+        self.capabilities = b""
         self.is_pushed_to = False
         self.is_congested = False
         self.is_closing = False

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from geventcache.base.clock import Clock
 from geventcache.base.errors import printable
+from geventcache.services import auth
 from geventcache.services.addresses import Address
 from geventcache.services.clients import Client, Clients
 from geventcache.services.config import Config
+from geventcache.services.latency import LatencyMonitor
+from geventcache.services.memory import Memory
+from geventcache.services.notify import Notifications
+from geventcache.services.pubsub import PubSub
+from geventcache.services.slowlog import SlowLog
 from geventcache.services.stats import Stats
 from geventcache.services.waiters import Waiters
+from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
+
+NEVER_US = 1 << 62
 
 
 class ServerState:
@@ -21,9 +31,9 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, waiters, stats: services.
+        clients, waiters, watch, pubsub, notifications, stats, memory, slow_log, latency: services.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
-        engine: set by the Engine that runs the commands.
+        engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
         addresses: what the server listens on.
         on_shutdown: called by SHUTDOWN.
@@ -38,7 +48,13 @@ class ServerState:
         self.changes = self.databases.changes
         self.clients = Clients()
         self.waiters = Waiters(self.changes)
+        self.watch = Watch(self.changes)
+        self.pubsub = PubSub()
+        self.notifications = Notifications(self.changes, config, self.pubsub)
         self.stats = Stats()
+        self.memory = Memory()
+        self.slow_log = SlowLog(config)
+        self.latency = LatencyMonitor(config)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -49,6 +65,29 @@ class ServerState:
         self.on_resume: Callable[[], None] = lambda: None
         self.is_active_expire = True
         self.expiry: Any = None
+        self.cron: Any = None
+        self.follow_limits()
+
+    def follow_limits(self) -> None:
+        """Let the encoding limits of the databases be what the settings say."""
+        limits = self.databases.limits
+        for attribute in (name for name in dir(limits) if not name.startswith("_")):
+            name = attribute.replace("_", "-")
+            setattr(limits, attribute, self.config[name])
+            self.config.on_change(name, partial(setattr, limits, attribute))
+
+    def attach(self, engine: Any) -> None:
+        """Let an engine run the commands and report those that are slow."""
+        self.engine = engine
+        self.watch_slow_commands()
+        for name in ("slowlog-log-slower-than", "latency-monitor-threshold"):
+            self.config.on_change(name, lambda _: self.watch_slow_commands())
+
+    def watch_slow_commands(self) -> None:
+        """Tell the engine from how many microseconds on a command is for the slow log or the latency monitor."""
+        self.slow_log.threshold_us = self.config["slowlog-log-slower-than"]
+        slow_us = self.slow_log.threshold_us if self.slow_log.threshold_us >= 0 else NEVER_US
+        self.engine.slow_us = min(slow_us, self.latency.threshold_us or NEVER_US)
 
     def new_client(self) -> Client:
         """A client of database 0, not yet registered."""
@@ -64,14 +103,48 @@ class ServerState:
     def enter(self, client: Client) -> None:
         """A connection has come."""
         self.clients.add(client)
-        client.needs_auth = bool(self.config["requirepass"])
-        client.reader.is_trusted = not client.needs_auth
-        client.review()
+        auth.begin(client)
+
+    def reset(self, client: Client) -> None:
+        """A client begins anew: what is left are its connection and what it said about its library."""
+        self.forget(client)
+        client.name = b""
+        client.no_evict = client.no_touch = client.is_monitor = False
+        client.initialise(self.databases.get(0))
+        auth.begin(client)
 
     def leave(self, client: Client) -> None:
         """A connection has gone: nothing of it stays anywhere."""
         self.waiters.release(client)
+        self.forget(client)
         self.clients.remove(client)
+        self.stats.bytes_in += client.bytes_in
+        self.stats.bytes_out += client.bytes_out
+
+    def forget(self, client: Client) -> None:
+        """A client leaves, or begins anew: its transaction and its subscriptions are over."""
+        self.end_transaction(client)
+        self.pubsub.forget(client)
+        client.review()
+
+    def end_transaction(self, client: Client) -> None:
+        """The queue since MULTI and the watched keys are forgotten."""
+        client.queue = None
+        client.queue_error = False
+        self.watch.forget(client)
+        client.review()
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT: count from zero, all that INFO counts."""
+        self.stats.reset()
+        self.stats.bytes_in = -sum(client.bytes_in for client in self.clients)
+        self.stats.bytes_out = -sum(client.bytes_out for client in self.clients)
+        self.clients.accepted = self.clients.rejected = self.clients.overflown = 0
+        self.table.reset()
+        for keyspace in self.databases.existing():
+            keyspace.hits = keyspace.misses = keyspace.expired = 0
+        if self.expiry is not None:
+            self.expiry.reset_counters()
 
     # ------------------------------------------------------------------ pause
 
@@ -97,7 +170,7 @@ class ServerState:
             return False
         if self.pauses_all:
             return True
-        return command.may_write or ("runs_queue" in command.declaration.traits and has_writes(client.queue))
+        return command.may_write or (command.runs_queue and has_writes(client.queue))
 
     # ------------------------------------------------------------------ limits and reports
 
@@ -122,7 +195,10 @@ class ServerState:
         return True
 
     def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
-        """A command took longer than slowlog-log-slower-than."""
+        """A command took long enough for the slow log, or for the latency monitor."""
+        self.slow_log.note(client, command.name, args, usec)
+        event = b"fast-command" if "fast" in command.declaration.flags else b"command"
+        self.latency.note(event, usec, self.clock.now_ms // 1000)
 
     def on_defect(self, error: Exception, name: bytes) -> bytes:
         """A command raised what it must not: log it and return the error text for the client."""

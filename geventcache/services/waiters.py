@@ -27,6 +27,7 @@ class Wait:
         timeout_ms: for how long, 0 for ever.
         kind: the type that a key must have to be worth another try; None for any.
         timeout_reply: what it gets when the time is over.
+        denied_reply: what it gets at once where nobody may wait: in a transaction and in a script.
         wakes_without_key: try again also when a key is deleted or has another type (to answer with an error).
         args: the request to run again, when it differs from the one that was sent (``$`` of XREAD).
     """
@@ -39,6 +40,7 @@ class Wait:
         timeout_reply: Any = NULL_ARRAY,
         wakes_without_key: bool = False,
         args: list[bytes] | None = None,
+        denied_reply: Any = NULL_ARRAY,
     ) -> None:
         self.keys = tuple(dict.fromkeys(keys))
         self.timeout_ms = timeout_ms
@@ -46,6 +48,7 @@ class Wait:
         self.timeout_reply = timeout_reply
         self.wakes_without_key = wakes_without_key
         self.args = args
+        self.denied_reply = denied_reply
         self.command: Any = None
         self.db: Keyspace | None = None
 
@@ -55,6 +58,7 @@ class Waiters(Listener):
 
     Attributes:
         ready: the keys that were changed while somebody waits for them, in the order of the changes.
+        keyless: how many clients are worth another try when their key is gone.
     """
 
     def __init__(self, changes: Any) -> None:
@@ -62,6 +66,7 @@ class Waiters(Listener):
         self.by_key: dict[Key, dict[Any, None]] = {}
         self.ready: dict[Key, None] = {}
         self.parked: dict[Any, None] = {}
+        self.keyless = 0
 
     def __len__(self) -> int:
         return len(self.parked)
@@ -71,10 +76,24 @@ class Waiters(Listener):
         client.blocked = wait
         wait.db = client.db
         client.hold()
+        if not self.parked:
+            self.changes.listen(self, RANK)
         self.parked[client] = None
+        self.keyless += wait.wakes_without_key
         for key in wait.keys:
             self.by_key.setdefault((client.db, key), {})[client] = None
-        self.changes.listen(self, RANK)
+
+    def at(self, place: Key) -> list[Any]:
+        """The clients that wait for a key, in the order in which they came."""
+        return list(self.by_key.get(place, ()))
+
+    def requeue(self, client: Any) -> None:
+        """`client` was tried in vain: it waits on, behind the others."""
+        wait = client.blocked
+        for key in wait.keys:
+            clients = self.by_key[wait.db, key]
+            del clients[client]
+            clients[client] = None
 
     def release(self, client: Any) -> None:
         """`client` waits no more: it was served, timed out or left."""
@@ -84,6 +103,7 @@ class Waiters(Listener):
         client.blocked = None
         client.hold()
         del self.parked[client]
+        self.keyless -= wait.wakes_without_key
         for key in wait.keys:
             clients = self.by_key[wait.db, key]
             del clients[client]

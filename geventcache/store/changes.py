@@ -11,6 +11,9 @@ class Listener:
     def changed(self, keyspace, key, event):
         """`event` (a wire name such as ``b"lpush"``) happened to `key` in `keyspace`."""
 
+    def missed(self, keyspace, key):
+        """A read found no `key`: no change, but there are those who want to know."""
+
     def flushed(self, keyspace):
         """All keys of `keyspace` are gone, without events of their own."""
 
@@ -45,6 +48,11 @@ class Changes:
         """Tell of one event."""
         for listener in self.listeners:
             listener.changed(keyspace, key, event)
+
+    def missed(self, keyspace, key):
+        """Tell of a read that found no key."""
+        for listener in self.listeners:
+            listener.missed(keyspace, key)
 
     def flushed(self, keyspace):
         """Tell of an emptied database."""

@@ -34,6 +34,7 @@ cdef class Keyspace:
     cdef public long long expired
     cdef public bint has_containers
     cdef public bint observed
+    cdef public object scanner
     cpdef reset(self)
     cpdef find(self, bytes key)
     cpdef lookup(self, bytes key)
@@ -58,6 +59,9 @@ cdef class Keyspace:
     cdef unbox(self, Entry entry)
     cpdef bint set_deadline(self, bytes key, long long deadline_ms, event=*) except -1
     cpdef bint persist(self, bytes key, event=*) except -1
+    cpdef bint transfer(self, bytes key, Keyspace target, bytes new_key, left, arrived) except -1
+    cpdef implant(self, bytes key, value, long long deadline_ms)
+    cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key, Entry entry)
     cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, lags) except -1
     cpdef list filed_at(self, list keys, long long time_ms)

@@ -13,7 +13,7 @@ happens here and nowhere else:
 Keys live in 256 dicts chosen by their hash: one dict of ten million keys stalls the loop for 0.9 s when it grows, these for
 milliseconds; and a dict at a time is a natural slice for SCAN and FLUSHALL.
 
-A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes) or as ``bytearray`` (changed in place).
+A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes), as ``bytearray`` (changed in place) or as `Text`.
 """
 
 from itertools import islice
@@ -36,7 +36,6 @@ EXPIRE = b"expire"
 EXPIRED = b"expired"
 PERSIST = b"persist"
 NEW = b"new"
-KEYMISS = b"keymiss"
 
 
 class Edit:
@@ -61,6 +60,7 @@ class Keyspace:
         dirty: changes so far.
         hits, misses: how many reads found a key or none.
         expired: keys removed because their time had come.
+        scanner: what SCAN keeps between two pages.
         observed: somebody listens to changes.
     """
 
@@ -85,6 +85,7 @@ class Keyspace:
         self.boxed = 0
         self.volatile = 0
         self.has_containers = False
+        self.scanner = None
 
     # ------------------------------------------------------------------ look-up
 
@@ -109,7 +110,7 @@ class Keyspace:
         if v is None:
             self.misses += 1
             if self.observed:
-                self.changes.announce(self, key, KEYMISS)
+                self.changes.missed(self, key)
         else:
             self.hits += 1
         return v
@@ -260,7 +261,7 @@ class Keyspace:
             self.changes.announce(self, key, NEW)
 
     def put_until(self, key, value, deadline_ms, event):
-        """Store a value that expires at `deadline_ms` (milliseconds since the epoch, in the future)."""
+        """Store a value that expires at `deadline_ms` (milliseconds since the epoch); if that is over, nobody will see it."""
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
         entry: Entry
@@ -393,7 +394,53 @@ class Keyspace:
         self.announce(key, event)
         return True
 
+    def transfer(self, key, target, new_key, left, arrived):
+        """Move a value with its deadline to `new_key` of the keyspace `target`, whatever was there.
+
+        Args:
+            left, arrived: the events here and there.
+
+        Returns: whether there was such a key.
+        """
+        deadline_ms: cython.longlong = self.deadline(key)
+        value = self.remove(key)
+        if value is None:
+            return False
+        target.implant(new_key, value, deadline_ms)
+        self.announce(key, left)
+        target.announce(new_key, arrived)
+        return True
+
+    def implant(self, key, value, deadline_ms):
+        """Let a new key take the place of what may be at `key`; the caller announces."""
+        old = self.remove(key)
+        if old is not None:
+            self.dispose(old)
+        if isinstance(value, Container):
+            self.has_containers = True
+        shard: dict = self.shards[hash(key) & 255]
+        if deadline_ms == NEVER:
+            shard[key] = value
+        else:
+            entry: Entry = Entry(value, deadline_ms)
+            shard[key] = entry
+            self.boxed += 1
+            self.volatile += 1
+            self.deadlines.file(key, entry, self.clock.now_ms)
+        if self.observed:
+            self.changes.announce(self, key, NEW)
+
     # ------------------------------------------------------------------ expiry
+
+    def expire_at_once(self, key):
+        """Remove a key that is given a deadline in the past; return whether it was there."""
+        v = self.remove(key)
+        if v is None:
+            return False
+        self.expired += 1
+        self.dispose(v)
+        self.announce(key, EXPIRED)
+        return True
 
     def expire(self, key, entry):
         """Remove a key whose time has come: the one place where keys expire."""
@@ -508,6 +555,12 @@ class Keyspace:
             self.graveyard.append(value)
 
 
+class Text(bytes):
+    """A string that is kept as text although it reads as an integer, as INCRBYFLOAT leaves it; OBJECT ENCODING tells."""
+
+    __slots__ = ()
+
+
 def as_string(v):
     """A string value as bytes.
 
@@ -518,6 +571,6 @@ def as_string(v):
         return v
     if type(v) is int:
         return b"%d" % v
-    if type(v) is bytearray:
+    if type(v) is bytearray or type(v) is Text:
         return bytes(v)
     raise CommandError(WRONG_TYPE)

@@ -202,9 +202,14 @@ class Set(Container):
             self.cursors = ScanCursors()
         return self.cursors.page(lambda: list(self.table), cursor, count)
 
-    def fill(self, members: Iterable[bytes]) -> None:
-        """Add `members` as the result of a set operation, one by one to this set, which is empty."""
+    def fill(self, members: Iterable[bytes], keeps_order: bool = False) -> None:
+        """Add `members` as the result of a set operation, one by one to this set, which is empty.
+
+        Integers that come before other members are put in order, as an intset does it, unless the result `keeps_order`.
+        """
         found = dict.fromkeys(members)
+        if keeps_order and not all(map(integer_width, found)):
+            self.form = LISTPACK
         if len(found) > max(self.limits.set_max_intset_entries, self.limits.set_max_listpack_entries):
             self.table = found
             self.form = HASHTABLE

@@ -19,4 +19,5 @@ cdef class SortedSet(Container):
     cpdef (Py_ssize_t, Py_ssize_t) score_window(self, double low, bint low_open, double high, bint high_open)
     cpdef list members(self, Py_ssize_t start, Py_ssize_t count, bint reverse=*)
     cpdef list pairs(self, Py_ssize_t start, Py_ssize_t count, bint reverse=*)
+    cpdef tuple pop_end(self, bint last)
     cpdef list pop(self, Py_ssize_t count, bint reverse=*)

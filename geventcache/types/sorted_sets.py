@@ -20,6 +20,13 @@ from geventcache.types.snapshots import ScanCursors
 PAIR_BYTES = 24 + 20
 
 
+def in_order(scores: dict[bytes, float]) -> list[bytes]:
+    """The members by their scores, those of one score by their bytes."""
+    members = sorted(scores)
+    members.sort(key=scores.__getitem__)
+    return members
+
+
 class SortedSet(Container):
     """Members (bytes) with scores (floats, not NaN), ordered by score and then by the bytes of the member.
 
@@ -63,12 +70,14 @@ class SortedSet(Container):
     def add(self, member: bytes, score: cython.double) -> cython.int:
         """Give `member` a score: 1 when it is new, 0 when its score changed, -1 when it has this score already."""
         old = self.scores.get(member)
+        if old is None and not self.is_skiplist:
+            self.expect(len(self.scores) + 1, len(member))
+        if score == 0.0 and not self.is_skiplist:
+            score = 0.0  # the small encoding has no negative zero
         if old is None:
             self.scores[member] = score
             self.order.add(score, member)
             self.revision += 1
-            if not self.is_skiplist:
-                self.expect(len(self.scores), len(member))
             return 1
         before: cython.double = old
         if before == score:
@@ -147,10 +156,7 @@ class SortedSet(Container):
     def pop(self, count: cython.Py_ssize_t, reverse: cython.bint = False) -> list[tuple[bytes, float]]:
         """Remove and return up to `count` members from the lowest score up, or from the highest down with `reverse`."""
         if count == 1 and self.scores:
-            pair = self.order.pop_end(reverse)
-            del self.scores[pair[0]]
-            self.revision += 1
-            return [pair]
+            return [self.pop_end(reverse)]
         popped: list[tuple[bytes, float]] = self.pairs(0, count, reverse)
         n: cython.Py_ssize_t = self.order.size
         if reverse:
@@ -158,6 +164,13 @@ class SortedSet(Container):
         else:
             self.remove_window(0, len(popped))
         return popped
+
+    def pop_end(self, last: cython.bint) -> tuple[bytes, float]:
+        """Remove and return the member of the lowest score, or of the highest; there is one at least."""
+        pair = self.order.pop_end(last)
+        del self.scores[pair[0]]
+        self.revision += 1
+        return pair
 
     def remove_window(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> int:
         """Remove the members of ranks `start` up to, not including, `stop` (ranks that exist); return how many."""
@@ -196,12 +209,11 @@ class SortedSet(Container):
 
     def fill(self, scores: dict[bytes, float]) -> None:
         """Take these members and scores in place of those before, and the encoding of a result of this size."""
-        self.scores = dict(scores)
-        members = sorted(self.scores)
-        members.sort(key=self.scores.__getitem__)
-        self.order.fill([self.scores[member] for member in members], members)
         self.is_skiplist = False
-        self.expect(len(members), max(map(len, members), default=0))
+        self.expect(len(scores), max(map(len, scores), default=0))
+        self.scores = dict(scores) if self.is_skiplist else {member: score or 0.0 for member, score in scores.items()}
+        members = in_order(self.scores)
+        self.order.fill([self.scores[member] for member in members], members)
         self.revision += 1
 
     def copy(self) -> "SortedSet":

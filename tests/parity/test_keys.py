@@ -198,7 +198,7 @@ SCRIPTS = {
         SCAN x
         SCAN
         SCAN -1
-        SCAN 18446744073709551615
+        ignore: SCAN 18446744073709551615
         SCAN 18446744073709551616
         SCAN 0 COUNT
         SCAN 0 COUNT 0
@@ -215,7 +215,8 @@ SCRIPTS = {
     """,
     "object and memory": """
         OBJECT
-        OBJECT HELP
+        ignore: OBJECT HELP
+        OBJECT HELP x
         OBJECT ENCODING
         OBJECT WHAT k
         OBJECT ENCODING missing
@@ -253,6 +254,107 @@ SCRIPTS = {
         WAIT 0 -1
         WAIT -1 0
         WAIT
+    """,
+    "sort": r"""
+        RPUSH l 3 1 2 10
+        SORT l
+        SORT l DESC
+        SORT l ASC DESC
+        SORT l ALPHA
+        SORT l LIMIT 1 2
+        SORT l LIMIT -1 2
+        SORT l LIMIT 1 -5
+        SORT l LIMIT 0 0
+        SORT l LIMIT 10 10
+        SORT l LIMIT 9223372036854775807 9223372036854775807
+        SORT l LIMIT 1
+        SORT l LIMIT x 2
+        SORT l LIMIT 0 x
+        SORT l LIMIT 0 1 LIMIT 1 1
+        RPUSH words b a c "" \xff
+        SORT words
+        SORT words ALPHA
+        SORT words ALPHA DESC
+        SORT words LIMIT 0 1
+        SORT missing
+        SORT missing STORE out
+        SORT l STORE out
+        LRANGE out 0 -1
+        EXPIRE out 1000
+        SORT words ALPHA STORE out
+        TTL out
+        SORT l STORE l
+        LRANGE l 0 -1
+        SORT missing STORE out
+        EXISTS out
+        SORT l WHAT
+        SORT l BY
+        SORT l GET
+        SORT l STORE
+        SORT_RO l STORE x
+        SORT_RO l DESC
+        SORT
+        SET s v
+        SORT s
+        SORT s WHAT
+        RPUSH numbers 1e5 +5 .5 5. -.5 infinity -INF
+        SORT numbers
+        RPUSH same 1 01 1.0 0
+        SORT same
+        SORT same DESC
+        RPUSH bad1 0x10
+        SORT bad1
+        RPUSH bad2 " 1"
+        SORT bad2
+        RPUSH bad3 nan
+        SORT bad3
+        RPUSH bad4 1e400
+        SORT bad4
+    """,
+    "sort by other keys": r"""
+        RPUSH l 3 1 2 10
+        MSET w_1 5 w_2 4 w_3 3 w_10 2
+        SORT l BY w_*
+        SORT l BY w_* GET # GET w_* GET nothing_*
+        SORT l BY w_* GET # GET nothing_* STORE out
+        LRANGE out 0 -1
+        HSET h_1 f 3
+        HSET h_2 f 1
+        HSET h_3 f 2
+        SORT l BY h_*->f GET h_*->f
+        SORT l BY h_*->f GET #
+        SORT l BY h_*-> GET h_*
+        SORT l BY w_*->f
+        SORT l GET nostar
+        SORT l GET ""
+        SORT l BY nosort
+        SORT l BY nosort DESC
+        SORT l BY nosort LIMIT 1 2
+        SORT l BY w_* BY nosort
+        SORT l BY nosort BY w_*
+        SORT l BY a*b*c ALPHA
+        SET w_1 x
+        SORT l BY w_*
+        SORT l BY w_* ALPHA
+    """,
+    "sort of sets": """
+        SADD ints 3 1 2
+        SORT ints
+        SORT ints DESC GET #
+        SORT ints BY nosort
+        SADD words z x y
+        SORT words ALPHA
+        SORT words BY nosort STORE out
+        LRANGE out 0 -1
+        ZADD z 1 c 2 b 3 a
+        SORT z
+        SORT z ALPHA
+        SORT z BY nosort
+        SORT z BY nosort DESC
+        SORT z BY nosort LIMIT 0 2
+        SORT z BY nosort DESC LIMIT 1 5
+        HSET h f v
+        SORT h
     """,
     "other types keep their deadline": """
         RPUSH l a
@@ -367,6 +469,13 @@ KEY_COMMANDS = (
         "SCAN", "0", "COUNT", "1000", s.options(["MATCH", s.pattern], ["TYPE", s.flag("string", "set")]), match=SCANNED
     ),
     ("OBJECT", "ENCODING", s.any_key),
+    (
+        "SORT",
+        "t:list",
+        "ALPHA",
+        s.options("DESC", ["LIMIT", s.count, s.count], ["STORE", s.key], ["GET", s.flag("#", "k*")]),
+    ),
+    ("SORT_RO", s.any_key, "ALPHA", s.options("DESC", ["BY", s.flag("k*", "nosort")], most=2)),
     s.command("OBJECT IDLETIME", s.any_key, match=approx(2)),
     ("OBJECT", "FREQ", s.any_key),
     s.command("MEMORY USAGE", s.any_key, match=shape),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .match import mapping
+from .match import ignore, mapping
 from .pair import Pair
 from .wire import Reply
 
@@ -73,7 +73,6 @@ SCRIPTS = {
         CONFIG SET maxmemory-samples 65
         CONFIG SET hz x
         CONFIG SET databases 4
-        CONFIG SET port x
         CONFIG SET lazyfree-lazy-user-del maybe
         CONFIG SET notify-keyspace-events q
         CONFIG SET client-output-buffer-limit x
@@ -95,6 +94,80 @@ SCRIPTS = {
         SHUTDOWN ABORT
         SHUTDOWN SAVE NOSAVE
         SHUTDOWN ABORT NOW
+    """,
+    "swapdb": """
+        SET a 1
+        SELECT 1
+        SET b 2
+        SWAPDB 0 1
+        GET a
+        GET b
+        SELECT 0
+        GET b
+        SWAPDB 1 1
+        SWAPDB
+        SWAPDB 0
+        SWAPDB x 1
+        SWAPDB 0 x
+        SWAPDB x y
+        SWAPDB 0 16
+        SWAPDB -1 0
+        SWAPDB 0 1 2
+    """,
+    "role": """
+        ROLE
+        ROLE x
+    """,
+    "memory": """
+        SET a 1
+        shape: MEMORY USAGE a
+        shape: MEMORY USAGE a SAMPLES 0
+        MEMORY USAGE missing
+        MEMORY USAGE missing WHAT 1
+        MEMORY USAGE a SAMPLES
+        MEMORY USAGE a SAMPLES x
+        MEMORY USAGE a SAMPLES -1
+        MEMORY USAGE a WHAT 1
+        MEMORY USAGE
+        MEMORY NOSUCH
+        MEMORY PURGE
+        shape: MEMORY DOCTOR
+        MEMORY DOCTOR x
+        MEMORY STATS x
+    """,
+    "slow logs": """
+        SLOWLOG RESET
+        SLOWLOG LEN
+        SLOWLOG GET
+        SLOWLOG GET -1
+        SLOWLOG GET -2
+        SLOWLOG GET x
+        SLOWLOG GET 1 2
+        SLOWLOG NOSUCH
+        SLOWLOG
+        COMMANDLOG GET 1 slow
+        COMMANDLOG GET -1 LARGE-REPLY
+        COMMANDLOG GET -2 slow
+        COMMANDLOG GET x what
+        COMMANDLOG GET 1 what
+        COMMANDLOG GET 1
+        COMMANDLOG LEN slow
+        COMMANDLOG LEN what
+        COMMANDLOG RESET what
+        COMMANDLOG RESET slow
+        COMMANDLOG RESET large-request
+    """,
+    "latency": """
+        LATENCY LATEST
+        LATENCY HISTORY command
+        LATENCY HISTORY nosuch
+        LATENCY GRAPH nosuch
+        LATENCY RESET
+        LATENCY RESET command nosuch
+        LATENCY HISTOGRAM nosuch
+        LATENCY NOSUCH
+        LATENCY
+        shape: LATENCY DOCTOR
     """,
     "debug is off": """
         DEBUG SLEEP 0
@@ -131,6 +204,12 @@ SCRIPTS = {
         COMMAND LIST FILTERBY ACLCAT nosuch
         COMMAND LIST FILTERBY PATTERN nosuch*
         COMMAND LIST FILTERBY WHAT x
+        COMMAND LIST FILTERBY PATTERN a b
+        COMMAND LIST WHAT
+        COMMAND INFO config|nosuch PING|x get|
+        COMMAND GETKEYS CONFIG NOSUCH
+        COMMAND GETKEYS CONFIG
+        COMMAND GETKEYS SPUBLISH a b
         unordered: COMMAND LIST FILTERBY PATTERN set*
         unordered: COMMAND LIST FILTERBY PATTERN mse?ex
     """,
@@ -362,7 +441,9 @@ def test_keyspace_section_counts_keys(resp2_pair: Pair) -> None:
     assert lines[1] == lines[0]
 
 
-@pytest.mark.parametrize("name", ["CONFIG", "OBJECT", "MEMORY", "COMMAND", "CLIENT"])
+@pytest.mark.parametrize(
+    "name", ["CONFIG", "OBJECT", "MEMORY", "COMMAND", "CLIENT", "SLOWLOG", "COMMANDLOG", "LATENCY"]
+)
 def test_help_has_the_same_frame(pair: Pair, name: str) -> None:
     """HELP is an array of simple strings with the reference's first and last lines around the server's own."""
     frames = []
@@ -370,3 +451,62 @@ def test_help_has_the_same_frame(pair: Pair, name: str) -> None:
         reply = client.do(name, "HELP")
         frames.append((reply.kind, {line.kind for line in reply.value}, reply.value[0], reply.value[-2:]))
     assert frames[1] == frames[0]
+
+
+def without_times(entries: Reply) -> list[tuple[int, list[bytes], bytes]]:
+    """Return the part of slow log entries that both servers have in common."""
+    return [
+        (len(entry.value), [arg.value for arg in entry.value[3].value], entry.value[5].value) for entry in entries.value
+    ]
+
+
+def test_slow_log_entries(resp2_pair: Pair) -> None:
+    """The slow log shows the latest calls first, long requests cut and passwords left out."""
+    resp2_pair.do("CLIENT", "SETNAME", "me")
+    with resp2_pair.configured(slowlog_log_slower_than=0):
+        resp2_pair.do("SLOWLOG", "RESET")
+        resp2_pair.do("SET", "k", "v" * 200)
+        resp2_pair.do("MSET", *map(str, range(40)))
+        resp2_pair.do("AUTH", "default", "secret")
+        resp2_pair.do("HELLO", "2", "AUTH", "default", "secret", "SETNAME", "me", match=ignore)
+        resp2_pair.do("CONFIG", "SET", "requirepass", "")
+        resp2_pair.do("GET", "k")
+        for question in (("SLOWLOG", "GET"), ("SLOWLOG", "GET", "2"), ("COMMANDLOG", "GET", "-1", "slow")):
+            shown = [without_times(client.do(*question)) for client in resp2_pair.clients]
+            assert shown[1] == shown[0]
+        resp2_pair.do("SLOWLOG", "LEN")
+
+
+def test_slow_log_is_bounded(resp2_pair: Pair) -> None:
+    """The slow log keeps as many entries as it may, the latest ones, and numbers them on after RESET."""
+    with resp2_pair.configured(slowlog_log_slower_than=0, slowlog_max_len=2):
+        resp2_pair.play("""
+            GET a
+            GET b
+            GET c
+            SLOWLOG LEN
+        """)
+        shown = [without_times(client.do("SLOWLOG", "GET")) for client in resp2_pair.clients]
+        assert shown[1] == shown[0]
+
+
+def test_encoding_limits_follow_the_settings(resp2_pair: Pair) -> None:
+    """CONFIG SET of an encoding limit changes what OBJECT ENCODING says of lists that grow afterwards."""
+    with resp2_pair.configured(list_max_listpack_size=2):
+        resp2_pair.play("""
+            RPUSH l a b c
+            OBJECT ENCODING l
+        """)
+
+
+def test_swapdb_moves_all_clients(resp2_pair: Pair) -> None:
+    """After SWAPDB a client finds the other database's keys under its own number."""
+    resp2_pair.play("""
+        SET a zero
+        [other] SELECT 1
+        [other] SET a one
+        SWAPDB 0 1
+        GET a
+        [other] GET a
+        [other] DBSIZE
+    """)

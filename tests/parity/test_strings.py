@@ -383,6 +383,18 @@ SCRIPTS = {
         MSET n 12345 m 2345
         LCS n m
         LCS a a
+        LCS a a IDX MINMATCHLEN 100
+        LCS l b WHAT
+        LCS a b LEN LEN
+    """,
+    "lcs of too long strings": """
+        SETRANGE a 9000 x
+        SETRANGE b 14911 x
+        LCS a b LEN
+        SETRANGE c 30000 x
+        LCS c b LEN
+        LCS c missing LEN
+        LCS c c IDX
     """,
     "encodings": """
         SET k 12
@@ -462,6 +474,7 @@ class StringMachine(ParityMachine):
     _deadline = s.one_of(
         ["EX", s.seconds], ["PX", s.milliseconds], ["EXAT", s.unix_seconds], ["PXAT", s.unix_milliseconds], "KEEPTTL"
     )
+    _future = s.one_of(["EX", "1000"], ["PX", "1000000"], ["EXAT", "4000000000"], "KEEPTTL", ["EX", s.odd])
     _offset = s.one_of(s.count, s.flag("20", "300", "536870911", "536870912", "9223372036854775807", "x"))
     commands = (
         ("SET", s.any_key, s.value),
@@ -491,7 +504,8 @@ class StringMachine(ParityMachine):
             "MSETEX",
             s.flag("1", "2", "2"),
             s.many(s.any_key, s.value, most=2),
-            s.options(s.flag("NX", "XX"), _deadline, most=2),
+            # What it stores with a time that is over expires later, and when is each server's own affair.
+            s.options(s.flag("NX", "XX"), _future, most=2),
         ),
         ("DELIFEQ", s.any_key, s.value),
         ("DEL", s.any_key),

@@ -1,0 +1,45 @@
+"""The HELP subcommand of every container, derived from the declarations of its subcommands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geventcache.command.arguments import parse_arguments
+from geventcache.command.declaration import Declaration
+from geventcache.resp.values import Simple
+
+HELP = "HELP"
+OWN_SUMMARY = "Print this help."
+INDENT = "    "
+
+
+def help_lines(declaration: Declaration) -> list[Simple]:
+    """What HELP answers for a container: each subcommand with its arguments and its summary; HELP comes last."""
+    lines = [f"{declaration.name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for name in sorted(declaration.subcommands, key=lambda name: (name == HELP, name)):
+        subcommand = declaration.subcommands[name]
+        summary = OWN_SUMMARY if name == HELP else subcommand.summary
+        lines += [f"{name} {syntax(parse_arguments(subcommand.args))}".rstrip(), INDENT + summary]
+    return [Simple(line.encode()) for line in lines]
+
+
+def syntax(arguments: list[dict[str, Any]]) -> str:
+    """Arguments as one writes them: ``<value>``, ``TOKEN``, ``[optional]``, ``a | b``, ``repeated ...``."""
+    return " ".join(map(argument_syntax, arguments))
+
+
+def argument_syntax(argument: dict[str, Any]) -> str:
+    """One argument."""
+    flags = argument.get("flags", ())
+    token = argument.get("token", "")
+    inner = argument.get("arguments")
+    if inner is None:
+        value = "" if argument["type"] == "pure-token" else f"<{argument.get('display_text', argument['name'])}>"
+    else:
+        value = (" | " if argument["type"] == "oneof" else " ").join(map(argument_syntax, inner))
+        if argument["type"] == "oneof" and (token or "optional" not in flags):
+            value = f"({value})"
+    text = f"{token} {value}".strip()
+    if "multiple" in flags or "multiple_token" in flags:
+        text += f" [{text if 'multiple_token' in flags else value} ...]"
+    return f"[{text}]" if "optional" in flags else text

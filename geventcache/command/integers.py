@@ -1,0 +1,34 @@
+"""Integer arguments: signed, 64 bits, in canonical decimal."""
+
+import cython
+
+from geventcache.base.errors import NOT_INTEGER, CommandError
+from geventcache.base.numbers import scan_integer
+
+
+def integer(text: bytes) -> cython.longlong:
+    """The integer that an argument is.
+
+    Raises:
+        CommandError: it is none.
+    """
+    number: cython.longlong
+    is_integer: cython.bint
+    number, is_integer = scan_integer(text)
+    if not is_integer:
+        raise CommandError(NOT_INTEGER)
+    return number
+
+
+def at_least(text: bytes, least: cython.longlong, error: bytes) -> cython.longlong:
+    """The integer that an argument is.
+
+    Raises:
+        CommandError: with the text `error`; it is none, or less than `least`.
+    """
+    number: cython.longlong
+    is_integer: cython.bint
+    number, is_integer = scan_integer(text)
+    if not is_integer or number < least:
+        raise CommandError(error)
+    return number

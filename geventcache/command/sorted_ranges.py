@@ -1,0 +1,193 @@
+"""Ranges of a sorted set by rank, score or member, and the options of the commands that read them.
+
+A range is read from two arguments before the key is opened; `window` then tells which ranks of a sorted set are in it.
+"""
+
+import re
+
+import cython
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
+from geventcache.base.numbers import parse_float
+from geventcache.command.integers import integer
+from geventcache.types.ranges import clamp
+from geventcache.types.sorted_sets import SortedSet
+
+ANY, BY_RANK, BY_SCORE, BY_LEX = range(4)
+KINDS = {b"BYSCORE": BY_SCORE, b"BYLEX": BY_LEX}
+# A bound may be too large or too small for a double, where a score may not.
+DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+class RankRange:
+    """From one rank to another, both included; a negative one counts from the end."""
+
+    def __init__(self, low: bytes, high: bytes) -> None:
+        self.low = integer(low)
+        self.high = integer(high)
+
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+        """The first rank in the range and the first behind it; with `reverse` the bounds count from the highest."""
+        start: cython.Py_ssize_t
+        stop: cython.Py_ssize_t
+        start, stop = clamp(self.low, self.high, len(target))
+        return (len(target) - stop, len(target) - start) if reverse else (start, stop)
+
+
+class ScoreRange:
+    """From one score to another; a bound behind a parenthesis is not included."""
+
+    def __init__(self, low: bytes, high: bytes) -> None:
+        self.low_open = low.startswith(b"(")
+        self.high_open = high.startswith(b"(")
+        self.low = score_bound(low[1:] if self.low_open else low)
+        self.high = score_bound(high[1:] if self.high_open else high)
+
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+        """The first rank in the range and the first behind it."""
+        return target.score_window(self.low, self.low_open, self.high, self.high_open)
+
+
+class LexRange:
+    """From one member to another in a sorted set in which all scores are equal; ``-`` and ``+`` are the ends."""
+
+    def __init__(self, low: bytes, high: bytes) -> None:
+        self.is_empty = low == b"+" or high == b"-"
+        self.low_open = low.startswith(b"(")
+        self.high_open = high.startswith(b"(")
+        self.low = lex_bound(low)
+        self.high = lex_bound(high)
+
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+        """The first rank in the range and the first behind it."""
+        if self.is_empty:
+            return 0, 0
+        return target.lex_window(self.low, self.low_open, self.high, self.high_open)
+
+
+def score_bound(text: bytes) -> float:
+    """The score that a bound is, nothing being 0.
+
+    Raises:
+        CommandError: it is none.
+    """
+    number = parse_float(text)
+    if number is not None:
+        return number
+    if not text:
+        return 0.0
+    if DECIMAL.fullmatch(text) is None:
+        raise CommandError(errors.SCORE_BOUND)
+    return float(text)
+
+
+def lex_bound(text: bytes) -> bytes | None:
+    """The member that a bound is; None for an end.
+
+    Raises:
+        CommandError: it is neither.
+    """
+    if text in (b"-", b"+"):
+        return None
+    if not text.startswith((b"(", b"[")):
+        raise CommandError(errors.LEX_BOUND)
+    return text[1:]
+
+
+RANGES = {BY_RANK: RankRange, BY_SCORE: ScoreRange, BY_LEX: LexRange}
+
+
+class RangeQuery:
+    """What ZRANGE and its relatives ask for.
+
+    Attributes:
+        range: a RankRange, ScoreRange or LexRange.
+        is_reverse: from the highest rank down.
+        offset, limit: of what is in the range; a negative limit is none.
+        with_scores: members with their scores.
+    """
+
+    def __init__(self, kind, is_reverse, may_reverse) -> None:
+        self.kind = kind
+        self.is_reverse = is_reverse
+        self.may_reverse = may_reverse
+        self.offset = 0
+        self.limit = -1
+        self.with_scores = False
+        self.range = None
+
+    def read_options(self, words, takes_scores):
+        """Note the options.
+
+        Raises:
+            CommandError: one is unknown, incomplete or not of this command.
+        """
+        remaining = iter(words)
+        for word in remaining:
+            name = word.upper()
+            if name == b"WITHSCORES" and takes_scores:
+                self.with_scores = True
+            elif name == b"LIMIT":
+                self.read_limit(next(remaining, None), next(remaining, None))
+            elif name == b"REV" and self.may_reverse:
+                self.is_reverse, self.may_reverse = True, False
+            elif name in KINDS and self.kind == ANY:
+                self.kind = KINDS[name]
+            else:
+                raise CommandError(errors.SYNTAX)
+
+    def read_limit(self, offset, limit):
+        """Note the two numbers behind LIMIT."""
+        if limit is None:
+            raise CommandError(errors.SYNTAX)
+        self.offset = integer(offset)
+        self.limit = integer(limit)
+
+    def read_range(self, low, high):
+        """Note the range, of the kind that the options say; a reversed one by score or member begins with the highest.
+
+        Raises:
+            CommandError: the options exclude one another, or a bound is not of its kind.
+        """
+        if self.kind == ANY:
+            self.kind = BY_RANK
+        if self.kind == BY_RANK:
+            if self.limit != -1:
+                raise CommandError(errors.LIMIT_BY_RANK)
+            self.offset = 0
+        if self.with_scores and self.kind == BY_LEX:
+            raise CommandError(errors.SCORES_BY_LEX)
+        if self.is_reverse and self.kind != BY_RANK:
+            low, high = high, low
+        self.range = RANGES[self.kind](low, high)
+
+    def select(self, target: SortedSet):
+        """The members of `target` asked for, in the order asked for; pairs of member and score with `with_scores`."""
+        start: cython.Py_ssize_t
+        stop: cython.Py_ssize_t
+        start, stop = self.range.window(target, self.is_reverse)
+        first: cython.Py_ssize_t = len(target) - stop if self.is_reverse else start
+        count: cython.Py_ssize_t = stop - start
+        offset: cython.longlong = self.offset
+        if offset < 0:
+            # Counted from the end, but for the small encoding, where nothing is found.
+            offset = count if not target.is_skiplist or -offset > count else offset + count
+        count = max(count - offset, 0)
+        if 0 <= self.limit < count:
+            count = self.limit
+        if self.with_scores:
+            return target.pairs(first + offset, count, self.is_reverse)
+        return target.members(first + offset, count, self.is_reverse)
+
+
+def parse_query(low, high, options, kind=ANY, is_reverse=False, takes_scores=True):
+    """Read the arguments of a command of the ZRANGE family; `kind` ANY is for those that take BYSCORE, BYLEX and REV.
+
+    Raises:
+        CommandError: they are wrong.
+    """
+    query = RangeQuery(kind, is_reverse, kind == ANY)
+    query.read_options(options, takes_scores)
+    query.read_range(low, high)
+    return query

@@ -1,0 +1,184 @@
+"""DEBUG: what test suites ask of a server, off unless the setting enable-debug-command allows it.
+
+Switches of the reference's own data structures and timers are accepted and do nothing: there is nothing here that they
+could switch.
+"""
+
+import time
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError, printable
+from geventcache.base.numbers import parse_float, parse_integer
+from geventcache.command.declaration import command
+from geventcache.commands.keys_object import encoding
+from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
+from geventcache.services.clients import Client
+from geventcache.services.memory import key_usage
+from geventcache.store.keyspace import Keyspace
+
+LOCAL = (b"127.", b"[::1]", b"[::ffff:127.")
+# Subcommand to the numbers of arguments that it is accepted with.
+WITHOUT_EFFECT = {
+    b"change-repl-id": (0,),
+    b"client-enforce-reply-list": (1,),
+    b"dict-resizing": (1,),
+    b"hashtable-can-abort-shrink": (1,),
+    b"pause-cron": (1,),
+    b"quicklist-packed-threshold": (1,),
+    b"replybuffer": (2,),
+    b"set-skip-checksum-validation": (1,),
+}
+PROTOCOL_NAMES = b"string|integer|double|bignum|null|array|set|map|push|verbatim|true|false"
+HELP = (
+    b"DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    b"ERROR <string>",
+    b"    Reply with an error.",
+    b"LOG <message>",
+    b"    Write a line to the log.",
+    b"OBJECT <key>",
+    b"    Show what is known about the value of a key.",
+    b"POPULATE <count> [<prefix>] [<size>]",
+    b"    Create string keys named <prefix>:<number>.",
+    b"PROTOCOL <type>",
+    b"    Reply with a value of a type: string, integer, double, bignum, null, array, set, map, push, verbatim, true,",
+    b"    false.",
+    b"SET-ACTIVE-EXPIRE <0|1>",
+    b"    Stop and resume the removal of expired keys that nobody asks for.",
+    b"SLEEP <seconds>",
+    b"    Stop the server for some time, decimals allowed.",
+    b"HELP",
+    b"    Print this help.",
+)
+
+
+@command(
+    "DEBUG",
+    "server",
+    arity=-2,
+    flags="admin noscript loading stale",
+    since="1.0.0",
+    complexity="Depends on subcommand.",
+    doc_flags="syscmd",
+)
+def debug(ctx: Client, subcommand: bytes, *args: bytes):
+    """A container for debugging commands."""
+    check_allowed(ctx)
+    name = subcommand.lower()
+    if len(args) in WITHOUT_EFFECT.get(name, ()):
+        return OK
+    function, least, most = SUBCOMMANDS.get(name, (None, 0, 0))
+    if function is None or not least <= len(args) <= most:
+        raise CommandError(errors.bad_subcommand(subcommand, b"DEBUG"))
+    return function(ctx, *args)
+
+
+def check_allowed(ctx):
+    """Refuse a client that may not use DEBUG.
+
+    Raises:
+        CommandError: it may not.
+    """
+    allowed = ctx.server.config["enable-debug-command"]
+    is_local = ctx.address.startswith(LOCAL) or ctx.address == ctx.local_address
+    if allowed == b"no" or (allowed == b"local" and not is_local):
+        raise CommandError(errors.DEBUG_REFUSED)
+
+
+def show_help(ctx):
+    """HELP."""
+    return [Simple(line) for line in HELP]
+
+
+def sleep(ctx, text):
+    """SLEEP: hold up the whole server, which is what it is for."""
+    time.sleep(max(0.0, parse_float(text) or 0.0))
+    return OK
+
+
+def set_active_expire(ctx, text):
+    """SET-ACTIVE-EXPIRE."""
+    server = ctx.server
+    server.is_active_expire = bool(parse_integer(text))
+    if server.is_active_expire and server.expiry is not None:
+        server.chores.append(server.expiry.arm)
+    return OK
+
+
+def show_object(ctx, key):
+    """OBJECT."""
+    db: Keyspace = ctx.db
+    value = db.find(key)
+    if value is None:
+        raise CommandError(errors.NO_SUCH_KEY)
+    size = key_usage(key, value, False)
+    return Simple(
+        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:0 lru_seconds_idle:0"
+        % (id(value), encoding(key, value), size)
+    )
+
+
+def populate(ctx, count, prefix=b"key", size=None):
+    """POPULATE: keys that exist stay as they are.
+
+    Raises:
+        CommandError: a number is none, or negative.
+    """
+    number, length = parse_integer(count), 0 if size is None else parse_integer(size)
+    if number is None or length is None or number < 0 or length < 0:
+        raise CommandError(errors.NOT_POSITIVE)
+    db: Keyspace = ctx.db
+    for i in range(number):
+        key = b"%b:%d" % (prefix, i)
+        if db.find(key) is None:
+            value = b"value:%d" % i
+            db.put(key, value[:length].ljust(length, b"\0") if length else value, b"set")
+    return OK
+
+
+def reply_error(ctx, text):
+    """ERROR."""
+    raise CommandError(printable(text))
+
+
+def log_line(ctx, text):
+    """LOG."""
+    ctx.server.log.warning("debug_log", message=text.decode(errors="replace"))
+    return OK
+
+
+def reply_value(ctx, name):
+    """PROTOCOL."""
+    values = {
+        b"string": b"Hello World",
+        b"integer": 12345,
+        b"double": 3.141,
+        b"bignum": BigNumber(b"1234567999999999999999999999999999999"),
+        b"null": None,
+        b"array": [0, 1, 2],
+        b"set": {0, 1, 2},
+        b"map": {0: False, 1: True, 2: False},
+        b"verbatim": Verbatim(b"This is a verbatim\nstring"),
+        b"true": True,
+        b"false": False,
+    }
+    kind = name.lower()
+    if kind == b"push" and not ctx.resp3:
+        raise CommandError(errors.RESP3_ONLY)
+    if kind == b"push":
+        return Many([b"Some real reply following the push reply", Push([b"server-cpu-usage", 42])])
+    if kind not in values:
+        raise CommandError(b"ERR Wrong protocol type name. Please use one of the following: " + PROTOCOL_NAMES)
+    return values[kind]
+
+
+# Name to function, least and largest number of arguments.
+SUBCOMMANDS = {
+    b"error": (reply_error, 1, 1),
+    b"help": (show_help, 0, 0),
+    b"log": (log_line, 1, 1),
+    b"object": (show_object, 1, 2),
+    b"populate": (populate, 1, 3),
+    b"protocol": (reply_value, 1, 1),
+    b"set-active-expire": (set_active_expire, 1, 1),
+    b"sleep": (sleep, 1, 1),
+}

@@ -1,0 +1,143 @@
+"""OBJECT: what is known about a value beside its contents."""
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
+from geventcache.base.numbers import parse_integer
+from geventcache.command.declaration import DECLARATIONS, command, container
+from geventcache.command.help import help_lines
+from geventcache.command.keyspecs import at
+from geventcache.services.clients import Client
+from geventcache.types.container import Container
+
+# The reference keeps a short string in one piece with its key, "embstr": up to so many bytes of both together.
+EMBEDDED_BYTES = 113
+LONG_KEY = 32
+EMBEDDED_BYTES_LONG_KEY = 111
+MAX_INTEGER_DIGITS = 20
+
+
+container(
+    "OBJECT",
+    "generic",
+    arity=-2,
+    acl="",
+    summary="A container for object introspection commands.",
+    since="2.2.3",
+    complexity="Depends on subcommand.",
+)
+
+
+def inspect(ctx: Client, key: bytes):
+    """The value at a key, None if there is none; counted as a read but no miss for those who listen."""
+    db = ctx.db
+    v = db.find(key)
+    if v is None:
+        db.misses += 1
+    else:
+        db.hits += 1
+    return v
+
+
+def encoding(key: bytes, v: object) -> bytes:
+    """The reference's name of a value's encoding."""
+    if isinstance(v, Container):
+        return v.encoding()
+    if type(v) is int:
+        return b"int"
+    if type(v) is bytearray:
+        return b"raw"
+    if type(v) is bytes and len(v) <= MAX_INTEGER_DIGITS and parse_integer(v) is not None:
+        return b"int"
+    limit = EMBEDDED_BYTES if len(key) < LONG_KEY else EMBEDDED_BYTES_LONG_KEY
+    return b"embstr" if len(key) + len(v) <= limit else b"raw"
+
+
+@command(
+    "OBJECT|ENCODING",
+    "generic",
+    arity=3,
+    flags="readonly",
+    keys=[at(2, "RO")],
+    since="2.2.3",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+    args="key#0",
+)
+def object_encoding(ctx: Client, key: bytes):
+    """Returns the internal encoding of an object."""
+    v = inspect(ctx, key)
+    return None if v is None else encoding(key, v)
+
+
+@command(
+    "OBJECT|REFCOUNT",
+    "generic",
+    arity=3,
+    flags="readonly",
+    keys=[at(2, "RO")],
+    since="2.2.3",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+    args="key#0",
+)
+def object_refcount(ctx: Client, key: bytes):
+    """Returns the reference count of a value of a key."""
+    return None if inspect(ctx, key) is None else 1
+
+
+def counts_uses(ctx: Client) -> bool:
+    """Tell whether the eviction policy goes by how often a key is used."""
+    return ctx.server.config["maxmemory-policy"].endswith(b"lfu")
+
+
+@command(
+    "OBJECT|FREQ",
+    "generic",
+    arity=3,
+    flags="readonly",
+    keys=[at(2, "RO")],
+    since="4.0.0",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+    args="key#0",
+)
+def object_freq(ctx: Client, key: bytes):
+    """Returns the logarithmic access frequency counter of an object."""
+    if inspect(ctx, key) is None:
+        return None
+    if not counts_uses(ctx):
+        raise CommandError(errors.NO_LFU_POLICY)
+    return 0
+
+
+@command(
+    "OBJECT|IDLETIME",
+    "generic",
+    arity=3,
+    flags="readonly",
+    keys=[at(2, "RO")],
+    since="2.2.3",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+    args="key#0",
+)
+def object_idletime(ctx: Client, key: bytes):
+    """Returns the time since the last access to an object."""
+    if inspect(ctx, key) is None:
+        return None
+    if counts_uses(ctx):
+        raise CommandError(errors.LFU_POLICY)
+    return 0
+
+
+@command(
+    "OBJECT|HELP",
+    "generic",
+    arity=2,
+    flags="loading stale",
+    since="6.2.0",
+    complexity="O(1)",
+)
+def object_help(ctx: Client):
+    """Returns helpful text about the different subcommands."""
+    return help_lines(DECLARATIONS["OBJECT"])

@@ -1,0 +1,252 @@
+"""SORT: the elements of a list, a set or a sorted set in the order of numbers or texts, their own or other keys'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
+from geventcache.base.numbers import parse_float
+from geventcache.command.declaration import command
+from geventcache.command.integers import integer
+from geventcache.command.keyspecs import at, unknown
+from geventcache.services.clients import Client
+from geventcache.store.keyspace import Keyspace, as_string
+from geventcache.types.container import Container
+from geventcache.types.hashes import Hash
+from geventcache.types.lists import List
+from geventcache.types.sets import Set
+from geventcache.types.sorted_sets import SortedSet
+
+SORTSTORE = b"sortstore"
+PATTERN_NOTES = (
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content "
+    "of the key we sort"
+)
+STORE_NOTES = (
+    "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere "
+    "in the argument array"
+)
+
+
+class Pattern:
+    """Where BY or GET looks: the key that `text` names with ``*`` replaced, or a field of it (``key->field``)."""
+
+    def __init__(self, text: bytes) -> None:
+        self.is_element = text == b"#"
+        self.prefix, self.star, rest = text.partition(b"*")
+        key_rest, arrow, field = rest.partition(b"->")
+        self.suffix, self.field = (key_rest, field) if arrow and field else (rest, b"")
+
+    def value(self, db: Keyspace, element: bytes) -> bytes | None:
+        """What is found for an element; None if there is nothing, or something of another type."""
+        if self.is_element:
+            return element
+        if not self.star:
+            return None
+        v = db.lookup(self.prefix + element + self.suffix)
+        if self.field:
+            return v.get_live(self.field, db.clock.now_ms) if isinstance(v, Hash) else None
+        return None if v is None or isinstance(v, Container) else as_string(v)
+
+
+class SortOptions:
+    """What a request asks for.
+
+    Attributes:
+        by: where the weights are, None for the elements themselves.
+        is_sorted: False when BY names no pattern: the elements stay in their own order.
+        gets: what to return for each element.
+        start, count: of LIMIT; a negative count is no limit.
+        target: of STORE.
+    """
+
+    def __init__(self, words: tuple[bytes, ...], may_store: bool) -> None:
+        """Read the words after the key.
+
+        Raises:
+            CommandError: a word is unknown, lacks its values or has wrong ones.
+        """
+        self.by: Pattern | None = None
+        self.is_sorted = True
+        self.gets: list[Pattern] = []
+        self.start = 0
+        self.count = -1
+        self.is_reversed = False
+        self.is_alpha = False
+        self.target: bytes | None = None
+        self.may_store = may_store
+        remaining = list(reversed(words))
+        while remaining:
+            name = remaining.pop().upper()
+            if not self.take_flag(name):
+                self.take(name, remaining)
+
+    def take_flag(self, name: bytes) -> bool:
+        """Note a word that stands by itself."""
+        if name in (b"ASC", b"DESC"):
+            self.is_reversed = name == b"DESC"
+        elif name == b"ALPHA":
+            self.is_alpha = True
+        else:
+            return False
+        return True
+
+    def take(self, name: bytes, remaining: list[bytes]) -> None:
+        """Note a word and what follows it."""
+        if name == b"LIMIT" and len(remaining) >= 2:
+            self.start, self.count = integer(remaining.pop()), integer(remaining.pop())
+        elif name == b"GET" and remaining:
+            self.gets.append(Pattern(remaining.pop()))
+        elif name == b"BY" and remaining:
+            self.by = Pattern(remaining.pop())
+            self.is_sorted = self.is_sorted and bool(self.by.star)
+        elif name == b"STORE" and remaining and self.may_store:
+            self.target = remaining.pop()
+        else:
+            raise CommandError(errors.SYNTAX)
+
+    def window(self, size: int) -> slice:
+        """The part of a sequence of `size` elements that LIMIT leaves."""
+        start = min(max(self.start, 0), size)
+        return slice(start, size if self.count < 0 else min(start + self.count, size))
+
+
+def elements_of(v: Any) -> list[bytes]:
+    """The elements of a value that can be sorted.
+
+    Raises:
+        CommandError: it has another type.
+    """
+    if v is None:
+        return []
+    if isinstance(v, SortedSet):
+        return v.members(0, len(v))
+    if isinstance(v, (List, Set)):
+        return v.to_list()
+    raise CommandError(errors.WRONG_TYPE)
+
+
+def number_of(text: bytes | None) -> float:
+    """A weight; 0 for one that is missing.
+
+    Raises:
+        CommandError: it is no number.
+    """
+    number = 0.0 if text is None else parse_float(text)
+    if number is None:
+        raise CommandError(errors.SORT_NOT_NUMBERS)
+    return number
+
+
+def in_order(db: Keyspace, elements: list[bytes], options: SortOptions) -> list[bytes]:
+    """Sort elements; equal numbers are in the order of the elements' texts, a missing text comes before all others."""
+    by = options.by
+    weights = elements if by is None else [by.value(db, element) for element in elements]
+    if options.is_alpha:
+        places: list[Any] = [(weight is not None, weight or b"") for weight in weights]
+    else:
+        places = list(zip(map(number_of, weights), elements, strict=True))
+    order = sorted(range(len(elements)), key=places.__getitem__, reverse=options.is_reversed)
+    return [elements[i] for i in order]
+
+
+def arranged(db: Keyspace, v: Any, options: SortOptions) -> list[bytes]:
+    """The elements in the order in which they are returned; what BY forbids to sort stays as it is."""
+    elements = elements_of(v)
+    if options.is_sorted:
+        return in_order(db, elements, options)
+    if isinstance(v, Set):
+        return sorted(elements) if options.target is not None else elements
+    return elements[::-1] if options.is_reversed else elements
+
+
+def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes | None]:
+    """What SORT finds."""
+    db = ctx.db
+    elements = arranged(db, db.lookup(key), options)
+    elements = elements[options.window(len(elements))]
+    if not options.gets:
+        return list(elements)
+    return [pattern.value(db, element) for element in elements for pattern in options.gets]
+
+
+def store_list(db: Keyspace, key: bytes, elements: list[bytes | None]) -> int:
+    """Put a list in the place of what is at a key; return its length. An empty one leaves nothing there."""
+    if not elements:
+        db.delete(key)
+        return 0
+    target = List(db.limits)
+    target.extend_right([element or b"" for element in elements])
+    db.put(key, target, SORTSTORE)
+    return len(elements)
+
+
+def sort_keys(args: list[bytes]) -> list[int]:
+    """Where SORT's keys are: the first argument, and what follows the last STORE."""
+    stores = [i for i in range(2, len(args) - 1) if args[i].upper() == b"STORE"]
+    return [1, stores[-1] + 1] if stores else [1]
+
+
+@command(
+    "SORT",
+    "generic",
+    arity=-2,
+    flags="write denyoom",
+    acl="dangerous list set sortedset",
+    keys=[
+        at(1, "RO access"),
+        unknown(
+            "RO access",
+            notes=PATTERN_NOTES,
+        ),
+        unknown(
+            "OW update",
+            notes=STORE_NOTES,
+        ),
+    ],
+    since="1.0.0",
+    complexity=(
+        "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned "
+        "elements. When the elements are not sorted, complexity is O(N)."
+    ),
+    args=(
+        "key#0 BY=by-pattern:pattern#1'pattern'? LIMIT=limit{offset:integer count:integer}? "
+        "GET=get-pattern:pattern#1'pattern'?*+ order(ASC | DESC)? ALPHA=sorting:token? STORE=destination#2?"
+    ),
+    find_keys=sort_keys,
+)
+def sort(ctx: Client, key: bytes, *words: bytes) -> Any:
+    """Sorts the elements in a list, a set, or a sorted set, optionally storing the result."""
+    options = SortOptions(words, may_store=True)
+    found = sort_elements(ctx, key, options)
+    return found if options.target is None else store_list(ctx.db, options.target, found)
+
+
+@command(
+    "SORT_RO",
+    "generic",
+    arity=-2,
+    flags="readonly",
+    acl="dangerous list set sortedset",
+    keys=[
+        at(1, "RO access"),
+        unknown(
+            "RO access",
+            notes=PATTERN_NOTES,
+        ),
+    ],
+    since="7.0.0",
+    complexity=(
+        "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned "
+        "elements. When the elements are not sorted, complexity is O(N)."
+    ),
+    args=(
+        "key#0 BY=by-pattern:pattern#1'pattern'? LIMIT=limit{offset:integer count:integer}? "
+        "GET=get-pattern:pattern#1'pattern'?*+ order(ASC | DESC)? ALPHA=sorting:token?"
+    ),
+    find_keys=sort_keys,
+)
+def sort_ro(ctx: Client, key: bytes, *words: bytes) -> Any:
+    """Returns the sorted elements of a list, a set, or a sorted set."""
+    return sort_elements(ctx, key, SortOptions(words, may_store=False))

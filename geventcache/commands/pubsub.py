@@ -1,0 +1,271 @@
+"""Publish and subscribe: messages to channels, and who is listening."""
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
+from geventcache.command.declaration import DECLARATIONS, command, container
+from geventcache.command.help import help_lines
+from geventcache.command.keyspecs import at
+from geventcache.resp.values import NO_REPLY, Many, Push
+from geventcache.services.clients import REPLY_ON, Client
+from geventcache.services.pubsub import Names
+
+
+def enter(ctx: Client, names: Names, wanted: tuple[bytes, ...]):
+    """Subscribe to names; return the confirmations."""
+    confirmations = Many()
+    for name in wanted:
+        names.subscribe(ctx, name)
+        confirmations.append(Push([names.prefix + b"subscribe", name, names.count(ctx)]))
+    return confirm(ctx, confirmations)
+
+
+def leave(ctx: Client, names: Names, given: tuple[bytes, ...]):
+    """Unsubscribe from the given names, or from all; return the confirmations: one without a name if there was none."""
+    confirmations = Many()
+    for name in given or names.of(ctx) or (None,):
+        if name is not None:
+            names.unsubscribe(ctx, name)
+        confirmations.append(Push([names.prefix + b"unsubscribe", name, names.count(ctx)]))
+    return confirm(ctx, confirmations)
+
+
+def confirm(ctx: Client, confirmations: Many):
+    """The reply of confirmations, which are messages: they are sent to a client that does not want replies, too."""
+    ctx.review()
+    if ctx.reply_mode == REPLY_ON:
+        return confirmations
+    ctx.server.engine.send(ctx, confirmations)
+    return NO_REPLY
+
+
+def names_matching(names: Names, subcommand: bytes, pattern: bytes, surplus: tuple[bytes, ...]):
+    """The names in use that match a glob.
+
+    Raises:
+        CommandError: there are more arguments.
+    """
+    if surplus:
+        raise CommandError(errors.unknown_use(b"PUBSUB", subcommand))
+    return names.matching(pattern)
+
+
+def subscribers(names: Names, asked: tuple[bytes, ...]):
+    """Each of the asked names, and how many clients listen to it."""
+    return [item for name in asked for item in (name, names.subscribers(name))]
+
+
+@command(
+    "SUBSCRIBE",
+    "pubsub",
+    arity=-2,
+    flags="pubsub noscript loading stale",
+    since="2.0.0",
+    complexity="O(N) where N is the number of channels to subscribe to.",
+    args="channel*",
+    traits="subscriber",
+)
+def subscribe(ctx: Client, channel: bytes, *channels: bytes):
+    """Listens for messages published to channels."""
+    return enter(ctx, ctx.server.pubsub.channels, (channel, *channels))
+
+
+@command(
+    "UNSUBSCRIBE",
+    "pubsub",
+    arity=-1,
+    flags="pubsub noscript loading stale",
+    since="2.0.0",
+    complexity="O(N) where N is the number of channels to unsubscribe.",
+    args="channel?*",
+    traits="subscriber",
+)
+def unsubscribe(ctx: Client, *channels: bytes):
+    """Stops listening to messages posted to channels."""
+    return leave(ctx, ctx.server.pubsub.channels, channels)
+
+
+@command(
+    "PSUBSCRIBE",
+    "pubsub",
+    arity=-2,
+    flags="pubsub noscript loading stale",
+    since="2.0.0",
+    complexity="O(N) where N is the number of patterns to subscribe to.",
+    args="pattern:pattern*",
+    traits="subscriber",
+)
+def psubscribe(ctx: Client, pattern: bytes, *patterns: bytes):
+    """Listens for messages published to channels that match one or more patterns."""
+    return enter(ctx, ctx.server.pubsub.patterns, (pattern, *patterns))
+
+
+@command(
+    "PUNSUBSCRIBE",
+    "pubsub",
+    arity=-1,
+    flags="pubsub noscript loading stale",
+    since="2.0.0",
+    complexity="O(N) where N is the number of patterns to unsubscribe.",
+    args="pattern:pattern?*",
+    traits="subscriber",
+)
+def punsubscribe(ctx: Client, *patterns: bytes):
+    """Stops listening to messages published to channels that match one or more patterns."""
+    return leave(ctx, ctx.server.pubsub.patterns, patterns)
+
+
+@command(
+    "SSUBSCRIBE",
+    "pubsub",
+    arity=-2,
+    flags="pubsub noscript loading stale",
+    keys=[at(1, "not_key", last=-1)],
+    since="7.0.0",
+    complexity="O(N) where N is the number of shard channels to subscribe to.",
+    args="shardchannel*",
+    traits="subscriber",
+)
+def ssubscribe(ctx: Client, channel: bytes, *channels: bytes):
+    """Listens for messages published to shard channels."""
+    return enter(ctx, ctx.server.pubsub.shard_channels, (channel, *channels))
+
+
+@command(
+    "SUNSUBSCRIBE",
+    "pubsub",
+    arity=-1,
+    flags="pubsub noscript loading stale",
+    keys=[at(1, "not_key", last=-1)],
+    since="7.0.0",
+    complexity="O(N) where N is the number of shard channels to unsubscribe.",
+    args="shardchannel?*",
+    traits="subscriber",
+)
+def sunsubscribe(ctx: Client, *channels: bytes):
+    """Stops listening to messages posted to shard channels."""
+    return leave(ctx, ctx.server.pubsub.shard_channels, channels)
+
+
+@command(
+    "PUBLISH",
+    "pubsub",
+    arity=3,
+    flags="pubsub loading stale fast",
+    since="2.0.0",
+    complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
+    args="channel message",
+    traits="may_replicate",
+)
+def publish(ctx: Client, channel: bytes, message: bytes):
+    """Posts a message to a channel."""
+    return ctx.server.pubsub.publish(channel, message)
+
+
+@command(
+    "SPUBLISH",
+    "pubsub",
+    arity=3,
+    flags="pubsub loading stale fast",
+    keys=[at(1, "not_key")],
+    since="7.0.0",
+    complexity="O(N) where N is the number of clients subscribed to the receiving shard channel.",
+    args="shardchannel message",
+    traits="may_replicate",
+)
+def spublish(ctx: Client, channel: bytes, message: bytes):
+    """Posts a message to a shard channel."""
+    return ctx.server.pubsub.publish_to_shard(channel, message)
+
+
+container(
+    "PUBSUB",
+    "pubsub",
+    arity=-2,
+    summary="A container for Pub/Sub commands.",
+    acl="",
+    since="2.8.0",
+    complexity="Depends on subcommand.",
+)
+
+
+@command(
+    "PUBSUB|CHANNELS",
+    "pubsub",
+    arity=-2,
+    flags="pubsub loading stale",
+    since="2.8.0",
+    complexity="O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)",
+    args="pattern:pattern?",
+)
+def pubsub_channels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
+    """Returns the active channels."""
+    return names_matching(ctx.server.pubsub.channels, b"CHANNELS", pattern, surplus)
+
+
+@command(
+    "PUBSUB|HELP",
+    "pubsub",
+    arity=2,
+    flags="loading stale",
+    acl="",
+    since="6.2.0",
+    complexity="O(1)",
+)
+def pubsub_help(ctx: Client):
+    """Returns helpful text about the different subcommands."""
+    return help_lines(DECLARATIONS["PUBSUB"])
+
+
+@command(
+    "PUBSUB|NUMPAT",
+    "pubsub",
+    arity=2,
+    flags="pubsub loading stale",
+    since="2.8.0",
+    complexity="O(1)",
+)
+def pubsub_numpat(ctx: Client):
+    """Returns a count of unique pattern subscriptions."""
+    return len(ctx.server.pubsub.patterns)
+
+
+@command(
+    "PUBSUB|NUMSUB",
+    "pubsub",
+    arity=-2,
+    flags="pubsub loading stale",
+    since="2.8.0",
+    complexity="O(N) for the NUMSUB subcommand, where N is the number of requested channels",
+    args="channel?*",
+)
+def pubsub_numsub(ctx: Client, *channels: bytes):
+    """Returns a count of subscribers to channels."""
+    return subscribers(ctx.server.pubsub.channels, channels)
+
+
+@command(
+    "PUBSUB|SHARDCHANNELS",
+    "pubsub",
+    arity=-2,
+    flags="pubsub loading stale",
+    since="7.0.0",
+    complexity="O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).",
+    args="pattern:pattern?",
+)
+def pubsub_shardchannels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
+    """Returns the active shard channels."""
+    return names_matching(ctx.server.pubsub.shard_channels, b"SHARDCHANNELS", pattern, surplus)
+
+
+@command(
+    "PUBSUB|SHARDNUMSUB",
+    "pubsub",
+    arity=-2,
+    flags="pubsub loading stale",
+    since="7.0.0",
+    complexity="O(N) for the SHARDNUMSUB subcommand, where N is the number of requested shard channels",
+    args="shardchannel?*",
+)
+def pubsub_shardnumsub(ctx: Client, *channels: bytes):
+    """Returns the count of subscribers of shard channels."""
+    return subscribers(ctx.server.pubsub.shard_channels, channels)

@@ -1,0 +1,363 @@
+"""What INFO tells: one function a section, in the order in which the sections are shown.
+
+Only what is known and true is told. Fields of features that do not exist are there when clients and dashboards read
+them, with the value that says so (no replicas, no snapshots).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import struct
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from geventcache import __version__
+from geventcache.base.build import IS_COMPILED
+from geventcache.base.times import NEVER_MS
+from geventcache.services.client_report import type_of
+from geventcache.services.memory import human
+from geventcache.store.entry import Entry
+
+# What clients are told, so that they use what is here and nothing that is not.
+REDIS_VERSION = "7.4.2"
+PERCENTILES = (50, 99, 99.9)
+TTL_SAMPLES = 64
+
+Fields = Mapping[str, Any]
+
+
+class Section(NamedTuple):
+    """A section of INFO: its heading, what is in it, and whether INFO without arguments and INFO ALL show it."""
+
+    title: str
+    fields: Callable[[Any], Fields]
+    is_default: bool = True
+    is_in_all: bool = True
+
+
+def report(state: Any, names: Iterable[bytes]) -> bytes:
+    """The text of the named sections (in any case), of the default ones when none is named."""
+    wanted = {name.lower() for name in names} or {b"default"}
+    parts = [text_of(section, state) for name, section in SECTIONS.items() if is_wanted(name, section, wanted)]
+    return "\r\n".join(parts).encode()
+
+
+def is_wanted(name: bytes, section: Section, wanted: set[bytes]) -> bool:
+    """Whether these words ask for a section."""
+    return (
+        name in wanted
+        or b"everything" in wanted
+        or (section.is_default and b"default" in wanted)
+        or (section.is_in_all and b"all" in wanted)
+    )
+
+
+def text_of(section: Section, state: Any) -> str:
+    """A section with its heading."""
+    lines = [f"# {section.title}", *(f"{name}:{value}" for name, value in section.fields(state).items())]
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def server(state: Any) -> Fields:
+    """The program and the machine."""
+    system = os.uname()
+    uptime_s = state.stats.uptime_seconds()
+    return {
+        "redis_version": REDIS_VERSION,
+        "server_name": "geventcache",
+        "geventcache_version": __version__,
+        "redis_mode": "standalone",
+        "server_mode": "standalone",
+        "os": f"{system.sysname} {system.release} {system.machine}",
+        "arch_bits": struct.calcsize("P") * 8,
+        "multiplexing_api": "gevent",
+        "gevent_version": getattr(sys.modules.get("gevent"), "__version__", "none"),
+        "python_version": sys.version.split()[0],
+        "compiled": "yes" if IS_COMPILED else "no",
+        "process_id": os.getpid(),
+        "process_supervised": "no",
+        "run_id": state.stats.run_id,
+        "tcp_port": tcp_port(state),
+        "server_time_usec": state.clock.now_ms * 1000,
+        "uptime_in_seconds": uptime_s,
+        "uptime_in_days": uptime_s // 86400,
+        "hz": state.config["hz"],
+        "configured_hz": state.config["hz"],
+        "executable": sys.executable,
+        "config_file": "",
+        **{f"listener{i}": address for i, address in enumerate(state.addresses)},
+    }
+
+
+def tcp_port(state: Any) -> int:
+    """The port of the first address of the internet, 0 when there is none."""
+    return next((address.port for address in state.addresses if not address.path), 0)
+
+
+def clients(state: Any) -> Fields:
+    """Connections."""
+    everybody = list(state.clients)
+    return {
+        "connected_clients": len(everybody),
+        "cluster_connections": 0,
+        "maxclients": state.config["maxclients"],
+        "client_recent_max_input_buffer": max((client.reader.buffered() for client in everybody), default=0),
+        "client_recent_max_output_buffer": max((client.outbox_size for client in everybody), default=0),
+        "blocked_clients": len(state.waiters) + sum(client.postponed for client in everybody),
+        "tracking_clients": sum(client.tracking is not None for client in everybody),
+        "pubsub_clients": sum(type_of(client) == b"pubsub" for client in everybody),
+        "watching_clients": len(state.watch.clients),
+        "total_watched_keys": len(state.watch),
+        "total_blocking_keys": len(state.waiters.by_key),
+        **pause(state),
+    }
+
+
+def pause(state: Any) -> Fields:
+    """What CLIENT PAUSE holds back."""
+    left_ms = max(0, state.pause_until_ms - state.clock.now_ms)
+    actions = ("all" if state.pauses_all else "write") if left_ms else "none"
+    return {
+        "paused_reason": "client_pause" if left_ms else "none",
+        "paused_actions": actions,
+        "paused_timeout_milliseconds": left_ms,
+    }
+
+
+def memory(state: Any) -> Fields:
+    """Memory, as the operating system accounts for it."""
+    used, resident, peak = state.memory.used, state.memory.resident, state.memory.peak
+    total, limit = state.memory.system_total(), state.config["maxmemory"]
+    unread = sum(client.outbox_size for client in state.clients)
+    return {
+        "used_memory": used,
+        "used_memory_human": human(used),
+        "used_memory_rss": resident,
+        "used_memory_rss_human": human(resident),
+        "used_memory_peak": peak,
+        "used_memory_peak_human": human(peak),
+        "used_memory_peak_perc": f"{percentage(used, peak):.2f}%",
+        "used_memory_overhead": unread,
+        "used_memory_startup": 0,
+        "used_memory_dataset": max(0, used - unread),
+        "used_memory_dataset_perc": f"{percentage(max(0, used - unread), used):.2f}%",
+        "total_system_memory": total,
+        "total_system_memory_human": human(total),
+        "maxmemory": limit,
+        "maxmemory_human": human(limit),
+        "maxmemory_policy": state.config["maxmemory-policy"].decode(),
+        "mem_fragmentation_ratio": f"{state.memory.fragmentation:.2f}",
+        "mem_fragmentation_bytes": max(0, resident - state.memory.startup - used),
+        "mem_clients_slaves": 0,
+        "mem_clients_normal": unread,
+        "mem_aof_buffer": 0,
+        "mem_allocator": "pymalloc",
+        "active_defrag_running": 0,
+        "lazyfree_pending_objects": len(state.databases.graveyard),
+        "lazyfreed_objects": state.databases.graveyard.freed,
+    }
+
+
+def percentage(part: int, whole: int) -> float:
+    """How many percent of `whole` a part is."""
+    return 100 * part / whole if whole else 0.0
+
+
+def persistence(state: Any) -> Fields:
+    """There is none: the last save was the start."""
+    return {
+        "loading": 0,
+        "async_loading": 0,
+        "rdb_changes_since_last_save": sum(keyspace.dirty for keyspace in state.databases.existing()),
+        "rdb_bgsave_in_progress": 0,
+        "rdb_last_save_time": state.clock.now_ms // 1000 - state.stats.uptime_seconds(),
+        "rdb_last_bgsave_status": "ok",
+        "rdb_last_bgsave_time_sec": -1,
+        "rdb_current_bgsave_time_sec": -1,
+        "aof_enabled": 0,
+        "aof_rewrite_in_progress": 0,
+        "aof_rewrite_scheduled": 0,
+        "aof_last_rewrite_time_sec": -1,
+        "aof_current_rewrite_time_sec": -1,
+        "aof_last_bgrewrite_status": "ok",
+        "aof_last_write_status": "ok",
+    }
+
+
+def stats(state: Any) -> Fields:
+    """What was done since the start, or since CONFIG RESETSTAT."""
+    keyspaces, everybody = state.databases.existing(), list(state.clients)
+    return {
+        "total_connections_received": state.clients.accepted + state.clients.rejected,
+        "total_commands_processed": sum(command.calls for command in state.table.all()),
+        "instantaneous_ops_per_sec": state.cron.commands_per_second if state.cron is not None else 0,
+        "total_net_input_bytes": state.stats.bytes_in + sum(client.bytes_in for client in everybody),
+        "total_net_output_bytes": state.stats.bytes_out + sum(client.bytes_out for client in everybody),
+        "rejected_connections": state.clients.rejected,
+        "sync_full": 0,
+        "sync_partial_ok": 0,
+        "sync_partial_err": 0,
+        "expired_keys": sum(keyspace.expired for keyspace in keyspaces),
+        "expired_stale_perc": f"{stale_percentage(state):.2f}",
+        "expired_time_cap_reached_count": 0,
+        "evicted_keys": 0,
+        "evicted_clients": 0,
+        "keyspace_hits": sum(keyspace.hits for keyspace in keyspaces),
+        "keyspace_misses": sum(keyspace.misses for keyspace in keyspaces),
+        "pubsub_channels": len(state.pubsub.channels),
+        "pubsub_patterns": len(state.pubsub.patterns),
+        "pubsubshard_channels": len(state.pubsub.shard_channels),
+        "latest_fork_usec": 0,
+        "total_forks": 0,
+        "unexpected_error_replies": 0,
+        "total_error_replies": state.stats.error_replies,
+        "client_output_buffer_limit_disconnections": state.clients.overflown,
+    }
+
+
+def stale_percentage(state: Any) -> float:
+    """How many percent of the keys with a deadline are due and not yet removed: they wait for the batch worker."""
+    keyspaces, now_ms = state.databases.existing(), state.clock.now_ms
+    waiting = state.expiry.depth if state.expiry is not None else 0
+    for one in keyspaces:
+        if one.deadlines.next_ms <= now_ms:
+            waiting += sum(len(keys) for time_ms, keys in one.deadlines.buckets.items() if time_ms <= now_ms)
+    return percentage(waiting, sum(one.volatile for one in keyspaces))
+
+
+def replication(state: Any) -> Fields:
+    """A primary without replicas."""
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": state.stats.run_id,
+        "master_replid2": "0" * 40,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 0,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
+
+
+def cpu(state: Any) -> Fields:
+    """Seconds of CPU."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "used_cpu_sys": f"{own.ru_stime:.6f}",
+        "used_cpu_user": f"{own.ru_utime:.6f}",
+        "used_cpu_sys_children": f"{children.ru_stime:.6f}",
+        "used_cpu_user_children": f"{children.ru_utime:.6f}",
+    }
+
+
+def modules(state: Any) -> Fields:
+    """There are none."""
+    return {}
+
+
+def command_statistics(state: Any) -> Fields:
+    """Calls of each command that was called."""
+    return {
+        f"cmdstat_{command.name.decode()}": f"calls={command.calls},usec={command.usec},"
+        f"usec_per_call={command.usec / command.calls if command.calls else 0:.2f},"
+        f"rejected_calls={command.rejected},failed_calls={command.failed}"
+        for command in state.table.all()
+        if command.calls or command.rejected or command.failed
+    }
+
+
+def error_statistics(state: Any) -> Fields:
+    """Error replies by their codes."""
+    return {f"errorstat_{code.decode(errors='replace')}": f"count={n}" for code, n in state.stats.errors.items()}
+
+
+def latency_statistics(state: Any) -> Fields:
+    """Percentiles of each command's time, in microseconds."""
+    return {
+        f"latency_percentiles_usec_{command.name.decode()}": ",".join(
+            f"p{percent}={command.latency.percentile(percent)}" for percent in PERCENTILES
+        )
+        for command in state.table.all()
+        if command.latency is not None and command.latency.count
+    }
+
+
+def cluster(state: Any) -> Fields:
+    """There is none."""
+    return {"cluster_enabled": 0}
+
+
+def keyspace(state: Any) -> Fields:
+    """Keys of each database that has some."""
+    return {
+        f"db{one.index}": f"keys={len(one)},expires={one.volatile},avg_ttl={mean_ttl_ms(one)}"
+        for one in state.databases.existing()
+        if len(one)
+    }
+
+
+def mean_ttl_ms(one: Any) -> int:
+    """The mean time to live of a database's keys that have one, estimated from a few that are chosen at random."""
+    buckets = list(one.deadlines.buckets.values())
+    if not buckets:
+        return 0
+    chosen = random.choices(buckets, weights=[len(bucket) for bucket in buckets], k=TTL_SAMPLES)
+    entries = [entry_of(one, random.choice(bucket)) for bucket in chosen if bucket]
+    left_ms = [entry.deadline_ms - one.clock.now_ms for entry in entries if entry is not None]
+    return max(0, sum(left_ms) // len(left_ms)) if left_ms else 0
+
+
+def entry_of(one: Any, key: bytes) -> Entry | None:
+    """The box of a key; None when the key is gone, or has no deadline any more."""
+    value = one.shard(key).get(key)
+    return value if isinstance(value, Entry) and value.deadline_ms != NEVER_MS else None
+
+
+def expiry(state: Any) -> Fields:
+    """How keys expire: what is scheduled, what waits, and how late keys went."""
+    keyspaces, engine = state.databases.existing(), state.expiry
+    scheduled = {
+        "keys_with_deadline": sum(one.volatile for one in keyspaces),
+        "tickets": sum(one.deadlines.tickets for one in keyspaces),
+        "stale_tickets": sum(one.deadlines.stale for one in keyspaces),
+    }
+    if engine is None:
+        return scheduled
+    return {
+        **scheduled,
+        "queue_size": state.config["expire-queue-size"],
+        "queue_depth": engine.depth,
+        "queue_peak": engine.peak,
+        "queue_full_fallbacks": engine.fallbacks,
+        "batches": engine.batches,
+        "batch_growth": engine.growth,
+        "batch_keys": engine.sizes.total,
+        "batch_sizes": ",".join(f"{size}={n}" for size, n in engine.sizes.buckets()),
+        "lag_p50_ms": engine.lags.percentile(50),
+        "lag_p99_ms": engine.lags.percentile(99),
+        "lag_max_ms": engine.lags.maximum,
+    }
+
+
+SECTIONS: dict[bytes, Section] = {
+    b"server": Section("Server", server),
+    b"clients": Section("Clients", clients),
+    b"memory": Section("Memory", memory),
+    b"persistence": Section("Persistence", persistence),
+    b"stats": Section("Stats", stats),
+    b"replication": Section("Replication", replication),
+    b"cpu": Section("CPU", cpu),
+    b"modules": Section("Modules", modules, is_in_all=False),
+    b"commandstats": Section("Commandstats", command_statistics, is_default=False),
+    b"errorstats": Section("Errorstats", error_statistics),
+    b"latencystats": Section("Latencystats", latency_statistics, is_default=False),
+    b"cluster": Section("Cluster", cluster),
+    b"keyspace": Section("Keyspace", keyspace),
+    b"expiry": Section("Expiry", expiry),
+}

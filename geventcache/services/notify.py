@@ -1,0 +1,88 @@
+"""Keyspace notifications: changes published as messages, as notify-keyspace-events asks.
+
+An event ``x`` at a key ``k`` of database 0 is published to ``__keyspace@0__:k`` (with the event's name as the message) if the
+setting has ``K``, then to ``__keyevent@0__:x`` (with the key) if it has ``E``, and only if it has the event's class. The
+classes of all events stand in one table. `Notifications` listens to changes only while anything can come of it.
+"""
+
+from geventcache.services.pubsub import PubSub, Route
+from geventcache.store.keyspace import Keyspace
+
+RANK = 40
+KEYMISS = b"keymiss"
+
+EVENTS = {
+    "g": "del expire persist rename_from rename_to move_from move_to copy_to restore",
+    "$": "set setrange append incrby incrbyfloat setbit pfadd",
+    "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
+    "s": "sadd srem spop sinterstore sunionstore sdiffstore",
+    "h": "hset hdel hincrby hincrbyfloat hexpire hexpired hpersist",
+    "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore zinterstore "
+    "zdiffstore georadiusstore geosearchstore",
+    "t": "xadd xdel xtrim xsetid xgroup-create xgroup-createconsumer xgroup-delconsumer xgroup-destroy xgroup-setid",
+    "x": "expired hexpired",
+    "e": "evicted",
+    "n": "new",
+    "m": "keymiss",
+}
+
+
+def events_of(letters):
+    """The names of the events that a value of the setting asks for."""
+    return frozenset(name.encode() for letter in letters for name in EVENTS.get(letter, "").split())
+
+
+class Notifications:
+    """The listener that publishes changes.
+
+    Attributes:
+        events: names of the wanted events; with `is_by_key` and `is_by_event` they are published to which channels.
+        routes: by number of the database, then by event.
+    """
+
+    def __init__(self, changes, config, pubsub) -> None:
+        self.changes = changes
+        self.pubsub = pubsub
+        config.on_change("notify-keyspace-events", self.follow)
+        self.follow(config["notify-keyspace-events"])
+
+    def follow(self, letters):
+        """The setting was changed."""
+        self.events = events_of(letters)
+        self.is_by_key = "K" in letters
+        self.is_by_event = "E" in letters
+        self.routes = {}
+        if self.events and (self.is_by_key or self.is_by_event):
+            self.changes.listen(self, RANK)
+        else:
+            self.changes.ignore(self)
+
+    def changed(self, keyspace, key, event):
+        """Publish a change, if its event is wanted and anybody listens to anything."""
+        pubsub: PubSub = self.pubsub
+        if event not in self.events or not (pubsub.channels.topics or pubsub.patterns.topics):
+            return
+        if self.is_by_key:
+            pubsub.publish(b"__keyspace@%d__:%b" % (keyspace.index, key), event)
+        if self.is_by_event:
+            self.route(keyspace.index, event).send(key)
+
+    def route(self, index, event):
+        """The way of an event's messages."""
+        routes: dict = self.routes.get(index)
+        if routes is None:
+            routes = self.routes[index] = {}
+        route = routes.get(event)
+        if route is None:
+            route = routes[event] = Route(self.pubsub, b"__keyevent@%d__:%b" % (index, event))
+        return route
+
+    def missed(self, keyspace, key):
+        """A read found no key."""
+        self.changed(keyspace, key, KEYMISS)
+
+    def flushed(self, keyspace):
+        """The keys of an emptied database have no events of their own."""
+
+    def swapped(self, one, other):
+        """Neither have those of exchanged databases."""

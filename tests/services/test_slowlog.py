@@ -1,0 +1,77 @@
+"""The log of slow commands: what it keeps, cuts and leaves out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from geventcache.base.clock import ManualClock
+from geventcache.services.config import Config
+from geventcache.services.slowlog import SlowLog, redact, shorten
+
+
+def client() -> SimpleNamespace:
+    """A client, as far as the log looks at it."""
+    server = SimpleNamespace(clock=ManualClock(5_000))
+    return SimpleNamespace(server=server, address=b"1.2.3.4:5", name=b"me")
+
+
+def test_entries_come_latest_first() -> None:
+    """An entry has number, time in seconds, microseconds, request, address and name; the latest comes first."""
+    log = SlowLog(Config())
+    log.note(client(), b"get", [b"GET", b"a"], 10_000)
+    log.note(client(), b"get", [b"GET", b"b"], 20_000)
+    assert log.latest(-1) == [
+        [1, 5, 20_000, [b"GET", b"b"], b"1.2.3.4:5", b"me"],
+        [0, 5, 10_000, [b"GET", b"a"], b"1.2.3.4:5", b"me"],
+    ]
+    assert [entry[0] for entry in log.latest(1)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("threshold_us", "usec", "is_kept"), [(0, 0, True), (5, 4, False), (5, 5, True), (-1, 99, False)]
+)
+def test_threshold(threshold_us: int, usec: int, is_kept: bool) -> None:
+    """What takes as long as the threshold is kept; a negative threshold keeps nothing."""
+    log = SlowLog(Config())
+    log.threshold_us = threshold_us
+    log.note(client(), b"get", [b"GET", b"a"], usec)
+    assert len(log) == is_kept
+
+
+def test_size_follows_the_setting() -> None:
+    """The log keeps the latest entries when it is made smaller; clearing it does not start the numbering anew."""
+    config = Config()
+    log = SlowLog(config)
+    log.threshold_us = 0
+    for _ in range(5):
+        log.note(client(), b"get", [b"GET"], 1)
+    config.set(b"slowlog-max-len", b"2")
+    assert [entry[0] for entry in log.latest(-1)] == [4, 3]
+    log.clear()
+    log.note(client(), b"get", [b"GET"], 1)
+    assert [entry[0] for entry in log.latest(-1)] == [5]
+
+
+@pytest.mark.parametrize(
+    ("name", "request_text", "shown"),
+    [
+        (b"auth", b"AUTH user pass", b"AUTH (redacted) (redacted)"),
+        (b"hello", b"HELLO 3 auth user pass SETNAME x", b"HELLO 3 auth (redacted) (redacted) SETNAME x"),
+        (b"config|set", b"CONFIG SET RequirePass x hz 10", b"CONFIG SET RequirePass (redacted) hz 10"),
+        (b"set", b"SET requirepass x", b"SET requirepass x"),
+    ],
+)
+def test_passwords_are_left_out(name: bytes, request_text: bytes, shown: bytes) -> None:
+    """A request is kept without the passwords in it."""
+    assert redact(name, request_text.split()) == shown.split()
+
+
+def test_long_requests_are_cut() -> None:
+    """At most 32 arguments of at most 128 bytes are kept, and what is missing is said."""
+    short = shorten([b"x" * 130] * 40)
+    assert len(short) == 32
+    assert short[0] == b"x" * 128 + b"... (2 more bytes)"
+    assert short[-1] == b"... (9 more arguments)"
+    assert shorten([b"a"] * 32) == [b"a"] * 32

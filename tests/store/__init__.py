@@ -1,0 +1,1 @@
+"""Tests of the keyspace and of what belongs to it."""
