@@ -18,6 +18,9 @@ from geventcache.types.hyperloglog import CorruptedError, add
 PFADD = b"pfadd"
 # Listeners hear of a change that has no name on the wire.
 UNNAMED = b""
+# Where a HyperLogLog says that the count it remembers is out of date.
+STATE_PLACE = 15
+STALE = 0x80
 SELF_TEST_ELEMENTS = 4000
 SELF_TEST_STEP = 1000
 SELF_TEST_SPARSE_BYTES = 3000
@@ -66,8 +69,10 @@ def pfadd(ctx: Client, key: bytes, *elements: bytes):
         is_changed: cython.bint = add(data, list(elements), db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
-    if not is_changed and v is not None:
-        return 0
+    if not is_changed:
+        if v is not None:
+            return 0
+        data[STATE_PLACE] |= STALE
     store(db, key, v, data, PFADD)
     return 1
 

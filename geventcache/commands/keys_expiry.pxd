@@ -1,7 +1,7 @@
 from geventcache.command.expiration cimport any_deadline_of, is_met, parse_condition
 from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client
-from geventcache.store.keyspace cimport NEVER, Keyspace
+from geventcache.store.keyspace cimport Keyspace
 
 cdef int NO_KEY, NO_DEADLINE
 

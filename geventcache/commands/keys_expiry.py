@@ -2,12 +2,13 @@
 
 import cython
 
+from geventcache.base.times import NEVER_MS
 from geventcache.command.declaration import command
 from geventcache.command.expiration import any_deadline_of, is_met, parse_condition
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import NEVER, Keyspace
+from geventcache.store.keyspace import Keyspace
 
 NO_KEY = -2
 NO_DEADLINE = -1
@@ -109,7 +110,7 @@ def read_deadline(db: Keyspace, key: bytes) -> cython.longlong:
     if db.lookup(key) is None:
         return NO_KEY
     deadline_ms: cython.longlong = db.deadline(key)
-    return NO_DEADLINE if deadline_ms == NEVER else deadline_ms
+    return NO_DEADLINE if deadline_ms == NEVER_MS else deadline_ms
 
 
 @command(
@@ -145,7 +146,7 @@ def pexpiretime(ctx: Client, key: bytes):
 
 def rounded_seconds(ms: cython.longlong) -> cython.longlong:
     """The nearest number of seconds."""
-    return (ms + 500) // 1000 if ms <= NEVER - 500 else ms // 1000
+    return (ms + 500) // 1000 if ms <= NEVER_MS - 500 else ms // 1000
 
 
 @command(

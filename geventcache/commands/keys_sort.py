@@ -1,7 +1,5 @@
 """SORT: the elements of a list, a set or a sorted set in the order of numbers or texts, their own or other keys'."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from geventcache.base import errors

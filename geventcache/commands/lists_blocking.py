@@ -94,10 +94,10 @@ def multiple_pop_arguments(args: tuple[bytes, ...]):
     Raises:
         CommandError: they are no ``numkeys key ... LEFT|RIGHT [COUNT count]``.
     """
-    number = at_least(args[0], 1, errors.NUMKEYS_NOT_POSITIVE)
-    keys, rest = args[1 : number + 1], args[number + 1 :]
-    if not rest:
+    number: cython.longlong = at_least(args[0], 1, errors.NUMKEYS_NOT_POSITIVE)
+    if number >= len(args) - 1:
         raise CommandError(errors.SYNTAX)
+    keys, rest = args[1 : number + 1], args[number + 1 :]
     left = is_left(rest[0])
     if len(rest) == 1:
         return keys, left, 1

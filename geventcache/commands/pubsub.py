@@ -38,7 +38,7 @@ def confirm(ctx: Client, confirmations: Many):
     return NO_REPLY
 
 
-def names_matching(names: Names, subcommand: bytes, pattern: bytes, surplus: tuple[bytes, ...]):
+def names_matching(names: Names, subcommand: bytes, pattern: bytes | None, surplus: tuple[bytes, ...]):
     """The names in use that match a glob.
 
     Raises:

@@ -177,7 +177,7 @@ def spop(ctx: Client, key: bytes, *count: bytes):
     return None if target is None else target.pop_random()
 
 
-def pop_counted(ctx: Client, key: bytes, count: tuple[bytes, ...]):
+def pop_counted(ctx: Client, key: bytes, count: tuple):
     """Pop up to `count` members of the set at `key`."""
     if len(count) > 1:
         raise CommandError(errors.SYNTAX)
@@ -206,7 +206,7 @@ def srandmember(ctx: Client, key: bytes, *count: bytes):
     return None if target is None else target.random_member()
 
 
-def draw(ctx: Client, key: bytes, count: tuple[bytes, ...]):
+def draw(ctx: Client, key: bytes, count: tuple):
     """Up to `count` different members of the set at `key`; if `count` is negative, as many that may repeat."""
     if len(count) > 1:
         raise CommandError(errors.SYNTAX)

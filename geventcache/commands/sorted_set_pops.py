@@ -24,7 +24,7 @@ ZPOPMIN_EVENT = b"zpopmin"
 ZPOPMAX_EVENT = b"zpopmax"
 
 
-def pop(ctx: Client, key: bytes, count: tuple[bytes, ...], last: cython.bint):
+def pop(ctx: Client, key: bytes, count: tuple, last: cython.bint):
     """Pop the member at one end of a sorted set with its score, or up to `count` members as pairs."""
     if count:
         return pop_counted(ctx, key, count, last)
@@ -32,7 +32,7 @@ def pop(ctx: Client, key: bytes, count: tuple[bytes, ...], last: cython.bint):
     return () if target is None else target.pop_end(last)
 
 
-def pop_counted(ctx: Client, key: bytes, count: tuple[bytes, ...], last: cython.bint):
+def pop_counted(ctx: Client, key: bytes, count: tuple, last: cython.bint):
     """Pop up to `count` members, as pairs."""
     if len(count) > 1:
         raise CommandError(errors.SYNTAX)

@@ -1,7 +1,6 @@
 """Sorted sets: members added, removed, counted, drawn at random and scanned; their scores and ranks."""
 
 import math
-from collections.abc import Sequence
 
 import cython
 
@@ -76,21 +75,21 @@ def read_rules(args: tuple[bytes, ...]):
     return rules, pairs
 
 
-def add_pairs(ctx: Client, key: bytes, args: tuple[bytes, ...]):
+def add_pairs(ctx: Client, key: bytes, args: tuple):
     """ZADD with options or several pairs."""
     db: Keyspace = ctx.db
     rules, pairs = read_rules(args)
     scores = [parse_score(text) for text in pairs[::2]]
     members = pairs[1::2]
     event = ZINCR_EVENT if b"INCR" in rules else ZADD_EVENT
-    target: SortedSet = (db.edit if b"XX" in rules else db.edit_or_create)(key, SortedSet, event)
-    if target is None:
+    if b"XX" in rules and db.peek(key, SortedSet) is None:
         return None if b"INCR" in rules else 0
-    target.expect(len(members), 0 if len(target) else max(map(len, members)))
+    target: SortedSet = db.edit_or_create(key, SortedSet, event)
+    target.expect(len(members), max(map(len, members)))
     return set_scores(target, members, scores, rules)
 
 
-def set_scores(target: SortedSet, members: Sequence[bytes], scores: list[float], rules: frozenset[bytes]):
+def set_scores(target: SortedSet, members, scores: list, rules):
     """Give members their scores as far as the rules allow; return what ZADD answers."""
     added: cython.Py_ssize_t = 0
     updated: cython.Py_ssize_t = 0
@@ -226,7 +225,7 @@ def zmscore(ctx: Client, key: bytes, member: bytes, *members: bytes):
     return [scores.get(name) for name in (member, *members)]
 
 
-def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple[bytes, ...], reverse: cython.bint):
+def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple, reverse: cython.bint):
     """The rank of a member, with its score if the options say so."""
     with_score: cython.bint = len(options) == 1 and options[0].upper() == b"WITHSCORE"
     if options and not with_score:
@@ -289,7 +288,7 @@ def zrandmember(ctx: Client, key: bytes, *options: bytes):
     return None if target is None else target.random_member()
 
 
-def draw(ctx: Client, key: bytes, options: tuple[bytes, ...]):
+def draw(ctx: Client, key: bytes, options: tuple):
     """Up to `count` different members of a sorted set; if `count` is negative, as many that may repeat."""
     with_scores: cython.bint = len(options) == 2 and options[1].upper() == b"WITHSCORES"
     count: cython.Py_ssize_t = random_count(options[0], 2 if with_scores else 1)

@@ -1,7 +1,5 @@
 """LCS: what two strings have in common."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from geventcache.base import errors

@@ -307,7 +307,8 @@ class Engine:
                 value = place[0].find(place[1])
                 if value is None and not self.waiters.keyless:
                     break  # a thousand clients may wait for the one element that the first of them got
-                if wait.wakes_without_key or (value is not None and wait.kind in (None, type(value))):
+                is_fit: cython.bint = value is not None and (wait.kind is None or type(value) is wait.kind)
+                if is_fit or wait.wakes_without_key:
                     self.retry(client, wait)
 
     def retry(self, client, wait):

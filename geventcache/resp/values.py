@@ -56,8 +56,8 @@ class Pairs(list):
     __slots__ = ()
 
 
-class PairedMap(dict):
-    """A map that RESP2 shows as an array of pairs."""
+class PairedMap(list):
+    """A map as a list of its pairs, which RESP2 shows as an array of them; a key may come twice."""
 
     __slots__ = ()
 

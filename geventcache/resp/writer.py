@@ -307,7 +307,7 @@ def write_paired_map(out, v):
         out.number(37, len(v))
     else:
         out.array_header(len(v))
-    for pair in v.items():
+    for pair in v:
         if not out.resp3:
             out.array_header(2)
         out.items(pair)

@@ -1,12 +1,12 @@
 """Keyspace notifications: changes published as messages, as notify-keyspace-events asks.
 
-An event ``x`` at a key ``k`` of database 0 is published to ``__keyspace@0__:k`` (with the event's name as the message) if the
-setting has ``K``, then to ``__keyevent@0__:x`` (with the key) if it has ``E``, and only if it has the event's class. The
-classes of all events stand in one table. `Notifications` listens to changes only while anything can come of it.
+An event ``x`` at key ``k`` of database 0 is published to ``__keyspace@0__:k`` (the message is the event's name) if the
+setting has ``K``, then to ``__keyevent@0__:x`` (the message is the key) if it has ``E``; and only if it has the event's
+class. The classes of all events stand in one table. `Notifications` listens to changes only while this may come to
+anything.
 """
 
 from geventcache.services.pubsub import PubSub, Route
-from geventcache.store.keyspace import Keyspace
 
 RANK = 40
 KEYMISS = b"keymiss"
@@ -17,8 +17,8 @@ EVENTS = {
     "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
     "h": "hset hdel hincrby hincrbyfloat hexpire hexpired hpersist",
-    "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore zinterstore "
-    "zdiffstore georadiusstore geosearchstore",
+    "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore "
+    "zinterstore zdiffstore georadiusstore geosearchstore",
     "t": "xadd xdel xtrim xsetid xgroup-create xgroup-createconsumer xgroup-delconsumer xgroup-destroy xgroup-setid",
     "x": "expired hexpired",
     "e": "evicted",

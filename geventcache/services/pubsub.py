@@ -4,9 +4,9 @@ There are three kinds of names: channels, patterns of channels, and shard channe
 subscribed to it. The rules:
 
 - A message is encoded once for each name that it is delivered by and each protocol in use, and pushed by reference.
-- What a client has subscribed to stands in the client too, so that a client that leaves is forgotten in the time of its own
+- What a client has subscribed to stands in the client too: one that leaves is forgotten in the time of its own
   subscriptions.
-- Whoever publishes often to one channel keeps a `Route`: it looks the listeners up again only after a name came or went.
+- Whoever publishes often to one channel keeps a `Route`, which looks listeners up again only after a name came or went.
 """
 
 import cython
@@ -147,7 +147,7 @@ class PubSub:
         self.shard_channels = Names("shard_channels", ("shard_channels",), b"s")
 
     def publish(self, channel, message):
-        """Send a message to who listens to a channel, by its name or by a pattern; return how many times it was sent."""
+        """Send a message to who listens to a channel, by name or by a pattern; return how many times it was sent."""
         return deliver(self.ways(channel), message)
 
     def publish_to_shard(self, channel, message):

@@ -1,8 +1,8 @@
 """Clients that wait for keys.
 
-A blocking command that cannot be served returns a `Wait`. The engine parks the client here; whenever one of its keys is changed, the
-key becomes ready, and before the turn that changed it is over, the engine runs the parked command again: for the clients of
-one key in the order in which they came.
+A blocking command that cannot be served returns a `Wait`. The engine parks the client here. Whenever one of its keys
+is changed, the key becomes ready, and before the turn that changed it is over, the engine runs the parked command
+again: for the clients of one key in the order in which they came.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Watched keys: EXEC refuses when one of them was changed since WATCH.
 
-Every announced change of a watched key makes its watchers dirty; what changes nothing is not announced. A key's existence
-is noted when it is watched, and stays what it was until a change makes the client dirty: so FLUSHALL and SWAPDB, which tell
-of databases and not of keys, know whom they concern. `Watch` listens to changes only while anybody watches.
+Every announced change of a watched key makes its watchers dirty; what changes nothing is not announced. Whether a key
+exists is noted when it is watched, and stays true until a change makes the client dirty: so FLUSHALL and SWAPDB, which
+tell of databases and not of keys, know whom they concern. `Watch` listens to changes only while anybody watches.
 """
 
 from __future__ import annotations

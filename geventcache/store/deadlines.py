@@ -104,8 +104,9 @@ class Deadlines:
             bucket = self.buckets.get(time_ms, ())
             kept = []
             seen = 0
-            while seen < len(bucket):
-                step = bucket[seen : seen + SWEEP_STEP]
+            size = len(bucket)  # what is filed meanwhile is younger, and not for this sweep
+            while seen < size:
+                step = bucket[seen : min(seen + SWEEP_STEP, size)]
                 seen += len(step)
                 kept += self.keyspace.filed_at(step, time_ms)
                 yield seen

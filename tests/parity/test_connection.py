@@ -427,3 +427,29 @@ def test_maxclients_refuses_one_more(resp2_pair: Pair) -> None:
     """A connection above maxclients is told so and closed."""
     with resp2_pair.configured(maxclients=2):
         resp2_pair.raw(b"PING\r\n")
+
+
+@pytest.mark.parametrize("reason", ["", "TIMEOUT", "error"])
+def test_blocked_client_is_unblocked(pair: Pair, reason: str) -> None:
+    """CLIENT UNBLOCK gives a blocked client its timeout's reply, or an error; others are left alone."""
+    waiter = pair.client("waiter")
+    ids = ids_of(waiter)
+    waiter.send("BLPOP", "empty", 0)
+    pair.wait_blocked(1)
+    reference, subject = (f"CLIENT UNBLOCK {number} {reason}".split() for number in ids)
+    assert pair.send_each(reference, subject).value == 1
+    waiter.receive()
+    assert pair.send_each(reference, subject).value == 0
+    waiter.do("PING")
+
+
+def test_unblock_refuses(pair: Pair) -> None:
+    """CLIENT UNBLOCK checks the reason before the id, and knows no id that is not there."""
+    pair.play("""
+        CLIENT UNBLOCK
+        CLIENT UNBLOCK x
+        CLIENT UNBLOCK x what
+        CLIENT UNBLOCK 1 what
+        CLIENT UNBLOCK 999999999
+        CLIENT UNBLOCK -1 ERROR
+    """)

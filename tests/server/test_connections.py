@@ -44,6 +44,12 @@ def subscriber_of(connect: Connect, channel: str, protocol: int = 2) -> Client:
     return client
 
 
+def read_on(client: Client) -> None:
+    """Read more than a server keeps for anybody."""
+    for _ in range(100):
+        client.receive()
+
+
 def test_subscriber_that_does_not_read_is_closed(connect: Connect, control: Client) -> None:
     """client-output-buffer-limit ends a subscriber that leaves too much unread, and nobody else."""
     lazy, eager = subscriber_of(connect, "ch"), subscriber_of(connect, "ch")
@@ -57,8 +63,7 @@ def test_subscriber_that_does_not_read_is_closed(connect: Connect, control: Clie
         assert count == 1
         assert eager.receive().value[2].value == MEGABYTE
         with pytest.raises((EOFError, ConnectionError)):
-            for _ in range(100):
-                lazy.receive()
+            read_on(lazy)
     finally:
         control.do("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
 

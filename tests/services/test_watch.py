@@ -95,7 +95,7 @@ def test_key_expired_before_watch() -> None:
 
 @pytest.mark.parametrize("end", ["UNWATCH", "DISCARD", "EXEC", "wrong EXEC", "leave", "reset"])
 def test_watching_ends(end: str) -> None:
-    """After UNWATCH, DISCARD, EXEC, a refused EXEC and the client's end nothing is watched, and nobody listens to changes."""
+    """After each end of a transaction, and of a client, nothing is watched and nobody listens to changes."""
     server = InProcessServer()
     session = server.session()
     session.do("WATCH", "a", "b", "a")

@@ -35,6 +35,7 @@ local NOT_STRINGS = "ERR Command arguments must be strings or integers"
 
 local failed, okay = {}, {}
 local dying
+local is_resp3 = false
 
 -- ---------------------------------------------------------------- frozen tables
 
@@ -179,11 +180,11 @@ local function guarded_insert(t, ...)
 end
 
 local function guarded_unpack(t, i, j)
-  if j ~= nil or i ~= nil then
-    local first, last = tonumber(i) or 1, tonumber(j) or 1
-    if not (last - first < UNPACK_LIMIT) then
-      error("too many results to unpack", 2)
-    end
+  expect(t, "table", 1, "unpack")
+  local first = i == nil and 1 or tonumber(i)
+  local last = j == nil and #t or tonumber(j)
+  if first and last and not (last - first < UNPACK_LIMIT) then
+    error("too many results to unpack", 2)
   end
   return unpack(t, i, j)
 end
@@ -520,7 +521,8 @@ local function setresp(...)
   if version ~= 2 and version ~= 3 then
     raise("RESP version must be 2 or 3.")
   end
-  host.setresp(version)
+  is_resp3 = version == 3
+  host.setresp(is_resp3)
 end
 
 local function set_repl(...)
@@ -732,7 +734,6 @@ local function compile(text, name, env, depth)
 end
 
 local out, size
-local is_resp3 = false
 local ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 local function put(...)
@@ -908,9 +909,6 @@ local exports = {
   end,
   forget = function()
     out = nil
-  end,
-  use_resp3 = function(is_chosen)
-    is_resp3 = is_chosen
   end,
 }
 

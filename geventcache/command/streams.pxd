@@ -1,0 +1,13 @@
+from geventcache.services.clients cimport Client
+from geventcache.store.keyspace cimport Keyspace
+from geventcache.types.stream_groups cimport Consumer, Group
+from geventcache.types.streams cimport Stream
+
+cpdef object stream_id(bytes text)
+cpdef list stream_ids(texts)
+cpdef object range_start(bytes text)
+cpdef object range_end(bytes text)
+cpdef tuple entry_reply(tuple entry)
+cpdef list entries_reply(list entries)
+cpdef tell(Client ctx, bytes key, bytes event)
+cpdef Consumer active_consumer(Client ctx, bytes key, Stream stream, Group group, bytes name)

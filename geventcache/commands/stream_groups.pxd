@@ -1,0 +1,8 @@
+from geventcache.command.integers cimport integer
+from geventcache.command.streams cimport (
+    active_consumer, entries_reply, range_end, range_start, stream_id, stream_ids, tell
+)
+from geventcache.services.clients cimport Client
+from geventcache.store.keyspace cimport Keyspace
+from geventcache.types.stream_groups cimport Group
+from geventcache.types.streams cimport Stream

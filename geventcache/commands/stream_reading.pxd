@@ -1,0 +1,23 @@
+cimport cython
+from geventcache.command.integers cimport integer
+from geventcache.command.streams cimport active_consumer, entries_reply, stream_id
+from geventcache.services.clients cimport Client
+from geventcache.store.keyspace cimport Keyspace
+from geventcache.types.stream_groups cimport Consumer, Group
+from geventcache.types.streams cimport Stream
+
+@cython.final
+cdef class Request:
+    cdef readonly tuple args, keys, ids
+    cdef readonly Py_ssize_t count
+    cdef readonly object timeout_ms
+    cdef readonly bytes group, consumer
+    cdef readonly bint is_noack
+    cdef Py_ssize_t take(self, Py_ssize_t i, bint is_group, long long now_ms) except -1
+    cdef refuse_option(self, bytes word, bint is_group)
+    cdef take_streams(self, Py_ssize_t start, bint is_group)
+    cpdef list with_ids(self, bytes name, list ids)
+
+cdef object id_to_follow(Stream stream, bytes text)
+cdef object id_to_read(bytes text)
+cdef read_as_member(Request request, Stream stream, Group group, Consumer consumer, object after_id, long long now_ms)

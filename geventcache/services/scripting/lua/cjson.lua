@@ -1,0 +1,480 @@
+-- The cjson library of scripts: JSON text to and from Lua values.
+--
+-- An empty table is an object; a table with keys 1 to n is an array, with holes as null while it is not sparse; null is the value
+-- `cjson.null`. Slashes and control characters are escaped, other bytes stay as they are. Settings last until the next start.
+
+local error, floor, format, newproxy, next, pairs, rawget, select, tonumber, tostring, type =
+  error, math.floor, string.format, newproxy, next, pairs, rawget, select, tonumber, tostring, type
+local byte, char, concat, find, gsub, sub = string.byte, string.char, table.concat, string.find, string.gsub, string.sub
+
+local null = newproxy()
+local huge = math.huge
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["/"] = "\\/", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n", ["\f"] = "\\f", ["\r"] = "\\r" }
+for code = 0, 31 do
+  ESCAPES[char(code)] = ESCAPES[char(code)] or format("\\u%04x", code)
+end
+ESCAPES["\127"] = "\\u007f"
+local UNESCAPES = { b = "\b", t = "\t", n = "\n", f = "\f", r = "\r", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
+
+local function new()
+  local settings = {
+    sparse_convert = false,
+    sparse_ratio = 2,
+    sparse_safe = 10,
+    encode_depth = 1000,
+    decode_depth = 1000,
+    number_format = "%.14g",
+    precision = 14,
+    keep_buffer = true,
+    encode_invalid = false,
+    decode_invalid = true,
+  }
+
+  -- ------------------------------------------------------------ encoding
+
+  local out, size
+
+  local function fail(kind, reason)
+    error({ "Cannot serialise " .. kind .. ": " .. reason }, 0)
+  end
+
+  local function add(text)
+    size = size + 1
+    out[size] = text
+  end
+
+  local function quote(text)
+    return '"' .. gsub(text, '[%c"\\/\127]', ESCAPES) .. '"'
+  end
+
+  local function number_text(number)
+    if number ~= number or number == huge or number == -huge then
+      if settings.encode_invalid == "null" then
+        return "null"
+      elseif not settings.encode_invalid then
+        fail("number", "must not be NaN or Inf")
+      end
+    end
+    return format(settings.number_format, number)
+  end
+
+  -- The largest index of an array, nil if the table is none.
+  local function array_length(t)
+    local largest, count = 0, 0
+    for key in next, t do
+      if type(key) ~= "number" or key <= 0 or floor(key) ~= key then
+        return nil
+      end
+      if key > largest then
+        largest = key
+      end
+      count = count + 1
+    end
+    if count == 0 then
+      return nil
+    end
+    if settings.sparse_ratio > 0 and largest > count * settings.sparse_ratio and largest > settings.sparse_safe then
+      if not settings.sparse_convert then
+        fail("table", "excessively sparse array")
+      end
+      return nil
+    end
+    return largest
+  end
+
+  local put
+
+  local function put_array(t, length, depth)
+    add("[")
+    for i = 1, length do
+      if i > 1 then
+        add(",")
+      end
+      put(rawget(t, i), depth)
+    end
+    add("]")
+  end
+
+  local function put_object(t, depth)
+    add("{")
+    local is_first = true
+    for key, value in next, t do
+      if not is_first then
+        add(",")
+      end
+      is_first = false
+      local kind = type(key)
+      if kind == "string" then
+        add(quote(key) .. ":")
+      elseif kind == "number" then
+        add('"' .. number_text(key) .. '":')
+      else
+        fail("table", "table key must be a number or string")
+      end
+      put(value, depth)
+    end
+    add("}")
+  end
+
+  local function put_table(t, depth)
+    if depth > settings.encode_depth then
+      error({ format("Cannot serialise, excessive depth (%d)", depth) }, 0)
+    end
+    local length = array_length(t)
+    if length then
+      put_array(t, length, depth)
+    else
+      put_object(t, depth)
+    end
+  end
+
+  function put(value, depth)
+    local kind = type(value)
+    if kind == "string" then
+      add(quote(value))
+    elseif kind == "number" then
+      add(number_text(value))
+    elseif kind == "boolean" then
+      add(tostring(value))
+    elseif kind == "table" then
+      put_table(value, depth + 1)
+    elseif value == nil or value == null then
+      add("null")
+    else
+      fail(kind, "type not supported")
+    end
+  end
+
+  local function encode(...)
+    if select("#", ...) ~= 1 then
+      error("bad argument #1 to 'encode' (expected 1 argument)", 2)
+    end
+    out, size = {}, 0
+    local ok, problem = pcall(put, (...), 0)
+    local parts = out
+    out = nil
+    if not ok then
+      error(type(problem) == "table" and problem[1] or problem, type(problem) == "table" and problem[1] and 2 or 0)
+    end
+    return concat(parts)
+  end
+
+  -- ------------------------------------------------------------ decoding
+
+  local text, position
+
+  local TOKENS = {
+    ["{"] = "T_OBJ_BEGIN", ["}"] = "T_OBJ_END", ["["] = "T_ARR_BEGIN", ["]"] = "T_ARR_END", [","] = "T_COMMA", [":"] = "T_COLON",
+  }
+  local WORDS = { { "true", true, "T_BOOLEAN" }, { "false", false, "T_BOOLEAN" }, { "null", null, "T_NULL" } }
+
+  local function unexpected(expected, found, at)
+    error({ format("Expected %s but found %s at character %d", expected, found, at) }, 0)
+  end
+
+  local function utf8(code)
+    if code < 0x80 then
+      return char(code)
+    elseif code < 0x800 then
+      return char(0xC0 + floor(code / 0x40), 0x80 + code % 0x40)
+    elseif code < 0x10000 then
+      return char(0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
+    end
+    return char(
+      0xF0 + floor(code / 0x40000),
+      0x80 + floor(code / 0x1000) % 0x40,
+      0x80 + floor(code / 0x40) % 0x40,
+      0x80 + code % 0x40
+    )
+  end
+
+  -- The character of a \u escape at `at`, and where it ends; nil if it is none.
+  local function unicode(at)
+    local digits = text:match("^%x%x%x%x", at + 2)
+    local code = digits and tonumber(digits, 16)
+    if not code then
+      return nil
+    end
+    if code >= 0xD800 and code <= 0xDFFF then
+      local low = code < 0xDC00 and text:match("^\\u(%x%x%x%x)", at + 6)
+      low = low and tonumber(low, 16)
+      if not low or low < 0xDC00 or low > 0xDFFF then
+        return nil
+      end
+      return utf8(0x10000 + (code - 0xD800) * 0x400 + (low - 0xDC00)), at + 12
+    end
+    return utf8(code), at + 6
+  end
+
+  local function take_string(start)
+    local plain_end = find(text, '["\\%c]', start + 1)
+    if plain_end and byte(text, plain_end) == 34 then
+      position = plain_end + 1
+      return "T_STRING", sub(text, start + 1, plain_end - 1)
+    end
+    local parts, at = {}, start + 1
+    while true do
+      local stop = find(text, '["\\%z]', at)
+      if not stop or (byte(text, stop) == 0) then
+        if stop and stop <= #text then
+          -- A NUL inside: kept as any other byte.
+          parts[#parts + 1] = sub(text, at, stop)
+          at = stop + 1
+        else
+          return "unexpected end of string", nil, #text + 1
+        end
+      else
+        parts[#parts + 1] = sub(text, at, stop - 1)
+        if byte(text, stop) == 34 then
+          position = stop + 1
+          return "T_STRING", concat(parts)
+        end
+        local letter = sub(text, stop + 1, stop + 1)
+        if letter == "u" then
+          local character, after = unicode(stop)
+          if not character then
+            return "invalid unicode escape code", nil, stop
+          end
+          parts[#parts + 1] = character
+          at = after
+        else
+          local plain = UNESCAPES[letter]
+          if not plain then
+            return "invalid escape code", nil, stop
+          end
+          parts[#parts + 1] = plain
+          at = stop + 2
+        end
+      end
+    end
+  end
+
+  local function take_number(start)
+    local stop = select(2, find(text, "^[-+]?0[xX]%x+[%.%x]*[pP]?[-+]?%x*", start))
+    if not stop then
+      stop = select(2, find(text, "^[-+]?%d*%.?%d*[eE][-+]?%d+", start)) or select(2, find(text, "^[-+]?%d*%.?%d*", start))
+    end
+    local number = stop and stop >= start and tonumber(sub(text, start, stop))
+    if not number then
+      local word = text:match("^[-+]?(%a+)", start)
+      local lower = word and word:lower()
+      local length
+      if lower and lower:sub(1, 8) == "infinity" then
+        number, length = huge, 8
+      elseif lower and lower:sub(1, 3) == "inf" then
+        number, length = huge, 3
+      elseif lower and lower:sub(1, 3) == "nan" then
+        number, length = 0 / 0, 3
+      else
+        return "invalid number", nil, start
+      end
+      stop = start + length - 1
+      local first = byte(text, start)
+      if first == 45 then
+        number = -number
+      end
+      if first == 45 or first == 43 then
+        stop = stop + 1
+      end
+    end
+    position = stop + 1
+    return "T_NUMBER", number
+  end
+
+  local function is_invalid_number(start)
+    if find(text, "^[-+]?[iI][nN][fF]", start) or find(text, "^[-+]?[nN][aA][nN]", start) then
+      return true
+    end
+    return find(text, "^%+", start) or find(text, "^-?0[xX%d]", start)
+  end
+
+  -- The next token: its kind, its value and where it begins. An error's kind is its own text.
+  local function take()
+    local start = find(text, "[^ \t\n\r]", position)
+    if not start then
+      return "T_END", nil, #text + 1
+    end
+    local first = sub(text, start, start)
+    local kind = TOKENS[first]
+    if kind then
+      position = start + 1
+      return kind, nil, start
+    end
+    if first == '"' then
+      local token, value, at = take_string(start)
+      return token, value, at or start
+    end
+    if find(first, "[-%d]") or (settings.decode_invalid and is_invalid_number(start)) then
+      if not settings.decode_invalid and is_invalid_number(start) then
+        return "invalid number", nil, start
+      end
+      local token, value = take_number(start)
+      return token, value, start
+    end
+    for i = 1, 3 do
+      local word = WORDS[i]
+      if sub(text, start, start + #word[1] - 1) == word[1] then
+        position = start + #word[1]
+        return word[3], word[2], start
+      end
+    end
+    return "invalid token", nil, start
+  end
+
+  local value_of
+
+  local function descend(depth, at)
+    if depth > settings.decode_depth then
+      error({ format("Found too many nested data structures (%d)", depth) }, 0)
+    end
+  end
+
+  local function take_object(depth)
+    descend(depth)
+    local object = {}
+    local kind, key, at = take()
+    if kind == "T_OBJ_END" then
+      return object
+    end
+    while true do
+      if kind ~= "T_STRING" then
+        unexpected("object key string", kind, at)
+      end
+      kind, _, at = take()
+      if kind ~= "T_COLON" then
+        unexpected("colon", kind, at)
+      end
+      object[key] = value_of(depth, take())
+      kind, _, at = take()
+      if kind == "T_OBJ_END" then
+        return object
+      elseif kind ~= "T_COMMA" then
+        unexpected("comma or object end", kind, at)
+      end
+      kind, key, at = take()
+    end
+  end
+
+  local function take_array(depth)
+    descend(depth)
+    local array, count = {}, 0
+    local kind, value, at = take()
+    if kind == "T_ARR_END" then
+      return array
+    end
+    while true do
+      count = count + 1
+      array[count] = value_of(depth, kind, value, at)
+      kind, value, at = take()
+      if kind == "T_ARR_END" then
+        return array
+      elseif kind ~= "T_COMMA" then
+        unexpected("comma or array end", kind, at)
+      end
+      kind, value, at = take()
+    end
+  end
+
+  function value_of(depth, kind, value, at)
+    if kind == "T_STRING" or kind == "T_NUMBER" or kind == "T_BOOLEAN" or kind == "T_NULL" then
+      return value
+    elseif kind == "T_OBJ_BEGIN" then
+      return take_object(depth + 1)
+    elseif kind == "T_ARR_BEGIN" then
+      return take_array(depth + 1)
+    end
+    unexpected("value", kind, at)
+  end
+
+  local function parse()
+    local value = value_of(0, take())
+    local kind, _, at = take()
+    if kind ~= "T_END" then
+      unexpected("the end", kind, at)
+    end
+    return value
+  end
+
+  local function decode(...)
+    local given = ...
+    if select("#", ...) ~= 1 then
+      error("bad argument #1 to 'decode' (expected 1 argument)", 2)
+    end
+    if type(given) ~= "string" and type(given) ~= "number" then
+      error("bad argument #1 to 'decode' (string expected, got " .. (given == nil and "nil" or type(given)) .. ")", 2)
+    end
+    text, position = tostring(given), 1
+    local first, second = byte(text, 1, 2)
+    if second and (first == 0 or second == 0) then
+      error("JSON parser does not support UTF-16 or UTF-32", 2)
+    end
+    local ok, result = pcall(parse)
+    text = nil
+    if not ok then
+      error(type(result) == "table" and result[1] or result, type(result) == "table" and result[1] and 2 or 0)
+    end
+    return result
+  end
+
+  -- ------------------------------------------------------------ settings
+
+  local function integer_setting(name, low, high)
+    return function(value)
+      if value ~= nil then
+        local number = tonumber(value)
+        if not number or number < low or number > high then
+          error(format("bad argument #1 to '?' (expected integer between %d and %d)", low, high), 2)
+        end
+        settings[name] = floor(number)
+      end
+      return settings[name]
+    end
+  end
+
+  local function switch(name, words)
+    return function(value)
+      if value ~= nil then
+        if type(value) ~= "boolean" and not (words and words[value]) then
+          error(format("bad argument #1 to '?' (invalid option '%s')", tostring(value)), 2)
+        end
+        settings[name] = value == "on" or (value ~= "off" and value)
+      end
+      return settings[name]
+    end
+  end
+
+  local set_precision = integer_setting("precision", 1, 16)
+  return {
+    _NAME = "cjson",
+    _VERSION = "2.1.0",
+    decode = decode,
+    decode_invalid_numbers = switch("decode_invalid", { on = true, off = true }),
+    decode_max_depth = integer_setting("decode_depth", 1, 2147483647),
+    encode = encode,
+    encode_invalid_numbers = switch("encode_invalid", { on = true, off = true, null = true }),
+    encode_keep_buffer = switch("keep_buffer", { on = true, off = true }),
+    encode_max_depth = integer_setting("encode_depth", 1, 2147483647),
+    encode_number_precision = function(value)
+      local precision = set_precision(value)
+      settings.number_format = "%." .. precision .. "g"
+      return precision
+    end,
+    encode_sparse_array = function(convert, ratio, safe)
+      if convert ~= nil then
+        settings.sparse_convert = convert == true or convert == "on"
+      end
+      if ratio ~= nil then
+        settings.sparse_ratio = ratio
+      end
+      if safe ~= nil then
+        settings.sparse_safe = safe
+      end
+      return settings.sparse_convert, settings.sparse_ratio, settings.sparse_safe
+    end,
+    new = new,
+    null = null,
+  }
+end
+
+return new()
