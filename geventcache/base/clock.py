@@ -1,9 +1,9 @@
 """Time as integer milliseconds, read in one place so that tests can move it.
 
-Deadlines are wall-clock milliseconds since the epoch, because that is what EXPIREAT, EXPIRETIME and SET PXAT say. A wall clock
-that is set back or forth must not expire keys early, nor keep them: so `Clock` counts by the monotonic clock from one reading
-of the wall clock, and follows the wall clock again only when the two drift apart by more than `SLEW_MS`, which is a step
-that an administrator made and not the slow correction of a time service.
+Deadlines are wall-clock milliseconds since the epoch, because that is what EXPIREAT, EXPIRETIME and SET PXAT say. A
+wall clock that is set back or forth must not expire keys early, nor keep them: so `Clock` counts by the monotonic clock
+from one reading of the wall clock, and follows the wall clock again only when the two drift apart by more than
+`SLEW_MS`, which is a step that an administrator made and not the slow correction of a time service.
 """
 
 import time

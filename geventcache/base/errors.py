@@ -1,7 +1,7 @@
 """Every error text that a client can read, once.
 
-Clients match on these texts (a library falls back on ``NOSCRIPT``, retries on ``LOADING``), so they are the reference's to the
-letter. A text starts with its code; ``ERR`` is the code of everything that has no better one.
+Clients match on these texts (a library falls back on ``NOSCRIPT``, retries on ``LOADING``), so they are the reference's
+to the letter. A text starts with its code; ``ERR`` is the code of everything that has no better one.
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ EXPIRE_NX_CONFLICT = b"ERR NX and XX, GT or LT options at the same time are not 
 EXPIRE_GT_LT_CONFLICT = b"ERR GT and LT options at the same time are not compatible"
 SORT_NOT_NUMBERS = b"ERR One or more scores can't be converted into double"
 NO_LFU_POLICY = (
-    b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between "
+    b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
+    b"Please note that when switching between "
     b"policies at runtime LRU and LFU data will take some time to adjust."
 )
 LFU_POLICY = (
-    b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at "
+    b"ERR An LFU maxmemory policy is selected, idle time not tracked. "
+    b"Please note that when switching between policies at "
     b"runtime LRU and LFU data will take some time to adjust."
 )
 TIMEOUT_NOT_FLOAT = b"ERR timeout is not a float or out of range"
@@ -65,7 +67,7 @@ MAX_CLIENTS = b"ERR max number of clients reached"
 EXEC_ABORT = b"EXECABORT Transaction discarded because of previous errors."
 EXEC_WITHOUT_MULTI = b"ERR EXEC without MULTI"
 DISCARD_WITHOUT_MULTI = b"ERR DISCARD without MULTI"
-NO_SCRIPT = b"NOSCRIPT No matching script. Please use EVAL."
+NO_SCRIPT = b"NOSCRIPT No matching script."
 UNBLOCKED = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
 HELLO_UNAUTHENTICATED = (
     b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
@@ -265,7 +267,7 @@ def db_out_of_range(name: bytes, count: int) -> bytes:
 
 
 def bad_subcommand(subcommand: bytes, container: bytes) -> bytes:
-    """The error of a subcommand that does not exist, or has too few or too many arguments, where the two are not told apart."""
+    """The error of a subcommand that does not exist, or whose arguments are too few or too many, where they are one."""
     return printable(
         b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (subcommand[:128], container)
     )

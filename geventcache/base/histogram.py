@@ -1,6 +1,7 @@
 """A histogram of non-negative integers with a bounded relative error, for percentiles that cost an increment a value.
 
-Values up to 32 have a slot each; above, every power of two is divided into 16 slots, so that a percentile is at most 6.25 % off.
+Values up to 32 have a slot each; above, every power of two is divided into 16 slots, so that a percentile is at most
+6.25 % off.
 """
 
 import cython

@@ -1,8 +1,8 @@
 """One declaration a command: everything that is known about it without running it.
 
-`command` puts a plain function under its declaration; COMMAND, access control, the rules of MULTI and scripts, key extraction
-and the documentation are derived from it. An import fails when a name repeats, an arity disagrees with the function's
-signature, or a command with keys is not exactly one of readonly and write.
+`command` puts a plain function under its declaration; COMMAND, access control, the rules of MULTI and scripts, key
+extraction and the documentation are derived from it. An import fails when a name repeats, an arity disagrees with the
+function's signature, or a command with keys is not exactly one of readonly and write.
 """
 
 from __future__ import annotations
@@ -17,8 +17,26 @@ from geventcache.command.keyspecs import KeySpec
 MANY = 1 << 40
 
 FLAGS = frozenset(
-    "write readonly denyoom admin pubsub noscript blocking loading stale skip_monitor skip_commandlog asking fast no_auth "
-    "no_mandatory_keys allow_busy no_async_loading no_multi".split()
+    {
+        "write",
+        "readonly",
+        "denyoom",
+        "admin",
+        "pubsub",
+        "noscript",
+        "blocking",
+        "loading",
+        "stale",
+        "skip_monitor",
+        "skip_commandlog",
+        "asking",
+        "fast",
+        "no_auth",
+        "no_mandatory_keys",
+        "allow_busy",
+        "no_async_loading",
+        "no_multi",
+    }
 )
 
 # What a flag says about access control, and a group unless a declaration says otherwise.
@@ -67,8 +85,9 @@ class Declaration:
         keys: where the keys are.
         handler: the function; None for a container of subcommands.
         minimum, maximum: how many items a request has, names included.
-        traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it), ``subscriber``
-            (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds it back).
+        traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it),
+            ``subscriber`` (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds
+            it back).
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
     """
@@ -176,11 +195,19 @@ def container(
     complexity: str = "",
     flags: str = "",
 ) -> None:
-    """Declare a command that has nothing but subcommands. A command that stands by itself too (COMMAND) is declared as such."""
+    """Declare a command of nothing but subcommands. One that stands by itself too (COMMAND) is declared as such."""
     words = frozenset(flags.split())
     add(
         Declaration(
-            name, group, arity, summary, words, categories_of(words, group, acl), since=since, complexity=complexity, minimum=2
+            name,
+            group,
+            arity,
+            summary,
+            words,
+            categories_of(words, group, acl),
+            since=since,
+            complexity=complexity,
+            minimum=2,
         )
     )
 
@@ -220,10 +247,12 @@ def check(declaration: Declaration) -> None:
     if flags - FLAGS:
         raise DeclarationError(f"{name}: unknown flags {sorted(flags - FLAGS)}")
     if abs(arity) != declaration.minimum or (arity > 0) != (declaration.minimum == declaration.maximum):
-        raise DeclarationError(f"{name}: arity {arity}, but its function takes {declaration.minimum} to {declaration.maximum}")
-    if declaration.keys and declaration.group != "scripting" and ("write" in flags) == ("readonly" in flags):
-        # WATCH looks at keys and is neither: it may run while writes are paused and while nothing may be read.
-        if declaration.group != "transactions" and not all("not_key" in spec.flags for spec in declaration.keys):
+        taken = f"{declaration.minimum} to {declaration.maximum}"
+        raise DeclarationError(f"{name}: arity {arity}, but its function takes {taken}")
+    # WATCH looks at keys and is neither: it may run while writes are paused and while nothing may be read.
+    is_excused = declaration.group in ("scripting", "transactions")
+    if not is_excused and ("write" in flags) == ("readonly" in flags):
+        if not all("not_key" in spec.flags for spec in declaration.keys):
             raise DeclarationError(f"{name}: a command with keys is readonly or write")
     if not declaration.summary:
         raise DeclarationError(f"{name}: no docstring")

@@ -293,12 +293,15 @@ class Search:
         return found[: self.count] if self.count else found
 
     def collect(self, shape: Shape, limit: int) -> list[Found]:
-        """The members inside a shape, up to `limit` (0: all)."""
+        """The members inside a shape, up to `limit` (0: all); none if its centre is beyond the map."""
         found = []
+        if not is_position(shape.longitude, shape.latitude):
+            return found
         for low, high in score_ranges(shape):
             start, stop = self.source.score_window(low, False, high, True)
             for member, score in self.source.pairs(start, stop - start):
-                metres = shape.distance_to(*decode(score))
+                longitude, latitude = decode(score)
+                metres = shape.distance_to(longitude, latitude)
                 if metres != OUTSIDE:
                     found.append((member, score, metres))
                     if len(found) == limit:

@@ -1,8 +1,8 @@
 """Key specifications: where the keys stand among a command's arguments.
 
-A specification has a beginning (a fixed index, the argument after a keyword, or unknown) and a way on (a range up to a last key
-in steps, a count that an argument gives, or unknown). COMMAND INFO shows them, COMMAND GETKEYS, access control and cluster slots
-follow them.
+A specification has a beginning (a fixed index, the argument after a keyword, or unknown) and a way on (a range up to a
+last key in steps, a count that an argument gives, or unknown). COMMAND INFO shows them, COMMAND GETKEYS, access control
+and cluster slots follow them.
 
 Specification: https://valkey.io/topics/key-specs/
 """
@@ -93,7 +93,9 @@ def counted_at(index: int, flags: str, offset: int = 1, step: int = 1, notes: st
     return KeySpec(tuple(flags.split()), ("index", index), ("keynum", 0, offset, step), notes)
 
 
-def after(keyword: str, start: int, flags: str, last: int = 0, step: int = 1, limit: int = 0, notes: str = "") -> KeySpec:
+def after(
+    keyword: str, start: int, flags: str, last: int = 0, step: int = 1, limit: int = 0, notes: str = ""
+) -> KeySpec:
     """Keys that follow a keyword, which is searched from `start` on."""
     return KeySpec(tuple(flags.split()), ("keyword", keyword, start), ("range", last, step, limit), notes)
 

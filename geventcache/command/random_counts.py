@@ -17,7 +17,7 @@ def random_count(text: bytes, items: int = 1) -> int:
     Raises:
         CommandError: it is no integer or out of range.
     """
-    count = integer(text)
+    count: int = integer(text)
     if count < -INT64_MAX:
         raise CommandError(errors.NO_OPPOSITE)
     if count < -MOST_REPEATED or count > INT64_MAX // items:

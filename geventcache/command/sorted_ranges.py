@@ -27,7 +27,7 @@ class RankRange:
         self.low = integer(low)
         self.high = integer(high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
         """The first rank in the range and the first behind it; with `reverse` the bounds count from the highest."""
         start: cython.Py_ssize_t
         stop: cython.Py_ssize_t
@@ -44,7 +44,7 @@ class ScoreRange:
         self.low = score_bound(low[1:] if self.low_open else low)
         self.high = score_bound(high[1:] if self.high_open else high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
         """The first rank in the range and the first behind it."""
         return target.score_window(self.low, self.low_open, self.high, self.high_open)
 
@@ -59,7 +59,7 @@ class LexRange:
         self.low = lex_bound(low)
         self.high = lex_bound(high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
         """The first rank in the range and the first behind it."""
         if self.is_empty:
             return 0, 0
@@ -108,16 +108,16 @@ class RangeQuery:
         with_scores: members with their scores.
     """
 
-    def __init__(self, kind, is_reverse, may_reverse) -> None:
+    def __init__(self, kind: int, is_reverse: bool, may_reverse: bool) -> None:
         self.kind = kind
         self.is_reverse = is_reverse
         self.may_reverse = may_reverse
         self.offset = 0
         self.limit = -1
         self.with_scores = False
-        self.range = None
+        self.range: RankRange | ScoreRange | LexRange
 
-    def read_options(self, words, takes_scores):
+    def read_options(self, words: tuple[bytes, ...], takes_scores: cython.bint) -> None:
         """Note the options.
 
         Raises:
@@ -137,14 +137,14 @@ class RangeQuery:
             else:
                 raise CommandError(errors.SYNTAX)
 
-    def read_limit(self, offset, limit):
+    def read_limit(self, offset: bytes | None, limit: bytes | None) -> None:
         """Note the two numbers behind LIMIT."""
-        if limit is None:
+        if offset is None or limit is None:
             raise CommandError(errors.SYNTAX)
         self.offset = integer(offset)
         self.limit = integer(limit)
 
-    def read_range(self, low, high):
+    def read_range(self, low: bytes, high: bytes) -> None:
         """Note the range, of the kind that the options say; a reversed one by score or member begins with the highest.
 
         Raises:
@@ -162,7 +162,7 @@ class RangeQuery:
             low, high = high, low
         self.range = RANGES[self.kind](low, high)
 
-    def select(self, target: SortedSet):
+    def select(self, target: SortedSet) -> list:  # type: ignore[type-arg]
         """The members of `target` asked for, in the order asked for; pairs of member and score with `with_scores`."""
         start: cython.Py_ssize_t
         stop: cython.Py_ssize_t
@@ -181,7 +181,14 @@ class RangeQuery:
         return target.members(first + offset, count, self.is_reverse)
 
 
-def parse_query(low, high, options, kind=ANY, is_reverse=False, takes_scores=True):
+def parse_query(
+    low: bytes,
+    high: bytes,
+    options: tuple,  # type: ignore[type-arg]
+    kind: cython.int = ANY,
+    is_reverse: cython.bint = False,
+    takes_scores: cython.bint = True,
+) -> RangeQuery:
     """Read the arguments of a command of the ZRANGE family; `kind` ANY is for those that take BYSCORE, BYLEX and REV.
 
     Raises:

@@ -72,7 +72,8 @@ def entries_reply(entries: list):
 def tell(ctx: Client, key: bytes, event: bytes) -> None:
     """Tell of a change that leaves the entries of a stream as they are.
 
-    It is published, and those who wait for the group hear of it; watched keys do not, since only entries count for WATCH.
+    It is published, and those who wait for the group hear of it; watched keys do not, since only entries count for
+    WATCH.
     """
     db: Keyspace = ctx.db
     db.dirty += 1

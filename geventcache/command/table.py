@@ -65,7 +65,7 @@ class CommandTable:
         command = Command(declaration)
         if declaration.subcommands:
             command.subcommands = {
-                sub.lower().encode(): Command(sub_declaration) for sub, sub_declaration in declaration.subcommands.items()
+                name.lower().encode(): Command(one) for name, one in declaration.subcommands.items()
             }
         self.commands[name.lower().encode()] = command
         # The two spellings that clients use are found at once; others by folding the case.

@@ -1,7 +1,7 @@
 """The commands: one module a group of COMMAND DOCS, each a list of declarations with plain functions under them.
 
-A function takes the calling Client and the request's arguments as bytes, and returns a value for the reply writer. It parses all,
-opens keys, acts, and returns; it never sees a socket, a clock, a dict of keys or a reply's bytes.
+A function takes the calling Client and the request's arguments as bytes, and returns a value for the reply writer. It
+parses all, opens keys, acts, and returns; it never sees a socket, a clock, a dict of keys or a reply's bytes.
 """
 
 from importlib import import_module

@@ -1,5 +1,7 @@
 """Keys, whatever is at them: found, deleted, renamed, copied, moved, listed."""
 
+from typing import Any
+
 import cython
 
 from geventcache.base import errors
@@ -48,7 +50,7 @@ INT32_MAX = 2147483647
     tips="request_policy:multi_shard response_policy:agg_sum",
     args="key#0*",
 )
-def del_(ctx: Client, key: bytes, *keys: bytes):
+def del_(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Deletes one or more keys."""
     return delete_all(ctx.db, key, keys)
 
@@ -67,7 +69,7 @@ def del_(ctx: Client, key: bytes, *keys: bytes):
     tips="request_policy:multi_shard response_policy:agg_sum",
     args="key#0*",
 )
-def unlink(ctx: Client, key: bytes, *keys: bytes):
+def unlink(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Asynchronously deletes one or more keys."""
     return delete_all(ctx.db, key, keys)
 
@@ -93,7 +95,7 @@ def delete_all(db: Keyspace, first: bytes, others: tuple):
     args="key#0*",
     history=[("3.0.3", "Accepts multiple `key` arguments.")],
 )
-def exists(ctx: Client, key: bytes, *keys: bytes):
+def exists(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Determines whether one or more keys exist."""
     return count_existing(ctx.db, key, keys)
 
@@ -109,7 +111,7 @@ def exists(ctx: Client, key: bytes, *keys: bytes):
     tips="request_policy:multi_shard response_policy:agg_sum",
     args="key#0*",
 )
-def touch(ctx: Client, key: bytes, *keys: bytes):
+def touch(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Returns the number of existing keys out of those specified after updating the time they were last accessed."""
     return count_existing(ctx.db, key, keys)
 
@@ -133,13 +135,13 @@ def count_existing(db: Keyspace, first: bytes, others: tuple):
     complexity="O(1)",
     args="key#0",
 )
-def type_(ctx: Client, key: bytes):
+def type_(ctx: Client, key: bytes) -> Any:
     """Determines the type of value stored at a key."""
     v = ctx.db.lookup(key)
     return NONE if v is None else Simple(type_name(v))
 
 
-def type_name(v):
+def type_name(v) -> Any:
     """The wire's name of a value's type."""
     return v.type_name if isinstance(v, Container) else STRING
 
@@ -157,7 +159,7 @@ def type_name(v):
     complexity="O(1)",
     args="key#0 newkey#1",
 )
-def rename(ctx: Client, key: bytes, newkey: bytes):
+def rename(ctx: Client, key: bytes, newkey: bytes) -> Any:
     """Renames a key and overwrites the destination."""
     db: Keyspace = ctx.db
     check_exists(db, key)
@@ -177,7 +179,7 @@ def rename(ctx: Client, key: bytes, newkey: bytes):
     args="key#0 newkey#1",
     history=[("3.2.0", "The command no longer returns an error when source and destination names are the same.")],
 )
-def renamenx(ctx: Client, key: bytes, newkey: bytes):
+def renamenx(ctx: Client, key: bytes, newkey: bytes) -> Any:
     """Renames a key only when the target key name doesn't exist."""
     db: Keyspace = ctx.db
     check_exists(db, key)
@@ -197,7 +199,7 @@ def check_exists(db: Keyspace, key: bytes):
         raise CommandError(errors.NO_SUCH_KEY)
 
 
-def database_of(ctx: Client, index: bytes):
+def database_of(ctx: Client, index: bytes) -> Any:
     """The keyspace of that number.
 
     Raises:
@@ -222,7 +224,7 @@ def database_of(ctx: Client, index: bytes):
     complexity="O(1)",
     args="key#0 db:integer",
 )
-def move(ctx: Client, key: bytes, index: bytes):
+def move(ctx: Client, key: bytes, index: bytes) -> Any:
     """Moves a key to another database."""
     db: Keyspace = ctx.db
     target: Keyspace = database_of(ctx, index)
@@ -234,7 +236,7 @@ def move(ctx: Client, key: bytes, index: bytes):
     return 1
 
 
-def parse_copy_options(ctx: Client, words: tuple):
+def parse_copy_options(ctx: Client, words: tuple) -> Any:
     """Where COPY copies to, and whether it may replace what is there.
 
     Raises:
@@ -265,7 +267,7 @@ def parse_copy_options(ctx: Client, words: tuple):
     complexity="O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
     args="source#0 destination#1 DB=destination-db:integer? REPLACE?",
 )
-def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes):
+def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
     """Copies the value of a key to a new key."""
     db: Keyspace = ctx.db
     target: Keyspace
@@ -302,7 +304,7 @@ def copy_of(value):
     tips="request_policy:all_shards nondeterministic_output_order",
     args="pattern:pattern",
 )
-def keys(ctx: Client, pattern: bytes):
+def keys(ctx: Client, pattern: bytes) -> Any:
     """Returns all key names that match a pattern."""
     found = ctx.db.keys()
     return found if pattern == b"*" else list(filter(compile_glob(pattern), found))
@@ -317,7 +319,7 @@ def keys(ctx: Client, pattern: bytes):
     complexity="O(1)",
     tips="request_policy:all_shards response_policy:special nondeterministic_output",
 )
-def randomkey(ctx: Client):
+def randomkey(ctx: Client) -> Any:
     """Returns a random key name from the database."""
     return ctx.db.random_key()
 
@@ -325,7 +327,7 @@ def randomkey(ctx: Client):
 class ScanOptions:
     """MATCH, COUNT and TYPE of a scan over keys; a None is not asked for."""
 
-    def __init__(self, words) -> None:
+    def __init__(self, words: tuple[bytes, ...]) -> None:
         """Read the words after the cursor.
 
         Raises:
@@ -344,11 +346,11 @@ class ScanOptions:
                 raise CommandError(errors.SYNTAX)
             self.take(name, value)
 
-    def refuse(self, name):
+    def refuse(self, name: bytes) -> None:
         """An option of another scan."""
         raise CommandError(errors.only_in_hscan(name))
 
-    def take(self, name, value):
+    def take(self, name: bytes, value: bytes) -> None:
         """Note one option."""
         if name == b"MATCH":
             self.pattern = None if value == b"*" else value
@@ -378,7 +380,7 @@ class ScanOptions:
     args="cursor:integer MATCH=pattern:pattern? COUNT=count:integer? TYPE=type@6.0.0?",
     history=[("6.0.0", "Added the `TYPE` subcommand.")],
 )
-def scan(ctx: Client, cursor: bytes, *words: bytes):
+def scan(ctx: Client, cursor: bytes, *words: bytes) -> Any:
     """Iterates over the key names in the database."""
     position = parse_unsigned(cursor)
     if position is None:
@@ -407,7 +409,7 @@ def scan(ctx: Client, cursor: bytes, *words: bytes):
     tips="request_policy:all_shards response_policy:agg_min",
     args="numreplicas:integer timeout:integer",
 )
-def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
+def wait(ctx: Client, numreplicas: bytes, timeout: bytes) -> Any:
     """Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed."""
     replicas = integer(numreplicas)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)

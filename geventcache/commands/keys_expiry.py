@@ -1,5 +1,7 @@
 """Deadlines of keys: set on a condition, asked for, taken away."""
 
+from typing import Any
+
 import cython
 
 from geventcache.base.times import NEVER_MS
@@ -52,7 +54,7 @@ def expire_at(
     args="key#0 seconds:integer condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
 )
-def expire(ctx: Client, key: bytes, seconds: bytes, *words: bytes):
+def expire(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key in seconds."""
     return expire_at(ctx.db, key, seconds, words, True, ctx.db.clock.now_ms, b"expire")
 
@@ -68,7 +70,7 @@ def expire(ctx: Client, key: bytes, seconds: bytes, *words: bytes):
     args="key#0 milliseconds:integer condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
 )
-def pexpire(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes):
+def pexpire(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key in milliseconds."""
     return expire_at(ctx.db, key, milliseconds, words, False, ctx.db.clock.now_ms, b"pexpire")
 
@@ -84,7 +86,7 @@ def pexpire(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes):
     args="key#0 unix-time-seconds:unix-time condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
 )
-def expireat(ctx: Client, key: bytes, seconds: bytes, *words: bytes):
+def expireat(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key to a Unix timestamp."""
     return expire_at(ctx.db, key, seconds, words, True, 0, b"expireat")
 
@@ -100,7 +102,7 @@ def expireat(ctx: Client, key: bytes, seconds: bytes, *words: bytes):
     args="key#0 unix-time-milliseconds:unix-time condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
 )
-def pexpireat(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes):
+def pexpireat(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key to a Unix milliseconds timestamp."""
     return expire_at(ctx.db, key, milliseconds, words, False, 0, b"pexpireat")
 
@@ -123,7 +125,7 @@ def read_deadline(db: Keyspace, key: bytes) -> cython.longlong:
     complexity="O(1)",
     args="key#0",
 )
-def expiretime(ctx: Client, key: bytes):
+def expiretime(ctx: Client, key: bytes) -> Any:
     """Returns the expiration time of a key as a Unix timestamp."""
     deadline_ms: cython.longlong = read_deadline(ctx.db, key)
     return deadline_ms if deadline_ms < 0 else rounded_seconds(deadline_ms)
@@ -139,7 +141,7 @@ def expiretime(ctx: Client, key: bytes):
     complexity="O(1)",
     args="key#0",
 )
-def pexpiretime(ctx: Client, key: bytes):
+def pexpiretime(ctx: Client, key: bytes) -> Any:
     """Returns the expiration time of a key as a Unix milliseconds timestamp."""
     return read_deadline(ctx.db, key)
 
@@ -161,7 +163,7 @@ def rounded_seconds(ms: cython.longlong) -> cython.longlong:
     args="key#0",
     history=[("2.8.0", "Added the -2 reply.")],
 )
-def ttl(ctx: Client, key: bytes):
+def ttl(ctx: Client, key: bytes) -> Any:
     """Returns the expiration time in seconds of a key."""
     deadline_ms: cython.longlong = read_deadline(ctx.db, key)
     return deadline_ms if deadline_ms < 0 else rounded_seconds(deadline_ms - ctx.db.clock.now_ms)
@@ -179,7 +181,7 @@ def ttl(ctx: Client, key: bytes):
     args="key#0",
     history=[("2.8.0", "Added the -2 reply.")],
 )
-def pttl(ctx: Client, key: bytes):
+def pttl(ctx: Client, key: bytes) -> Any:
     """Returns the expiration time in milliseconds of a key."""
     deadline_ms: cython.longlong = read_deadline(ctx.db, key)
     return deadline_ms if deadline_ms < 0 else deadline_ms - ctx.db.clock.now_ms
@@ -195,6 +197,6 @@ def pttl(ctx: Client, key: bytes):
     complexity="O(1)",
     args="key#0",
 )
-def persist(ctx: Client, key: bytes):
+def persist(ctx: Client, key: bytes) -> Any:
     """Removes the expiration time of a key."""
     return int(ctx.db.persist(key))

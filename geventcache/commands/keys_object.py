@@ -1,5 +1,7 @@
 """OBJECT: what is known about a value beside its contents."""
 
+from typing import Any
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
@@ -27,7 +29,7 @@ container(
 )
 
 
-def inspect(ctx: Client, key: bytes):
+def inspect(ctx: Client, key: bytes) -> Any:
     """The value at a key, None if there is none; counted as a read but no miss for those who listen."""
     db = ctx.db
     v = db.find(key)
@@ -38,7 +40,7 @@ def inspect(ctx: Client, key: bytes):
     return v
 
 
-def encoding(key: bytes, v: object) -> bytes:
+def encoding(key: bytes, v: Any) -> Any:
     """The reference's name of a value's encoding."""
     if isinstance(v, Container):
         return v.encoding()
@@ -52,6 +54,11 @@ def encoding(key: bytes, v: object) -> bytes:
     return b"embstr" if len(key) + len(v) <= limit else b"raw"
 
 
+def counts_uses(ctx: Client) -> Any:
+    """Tell whether the eviction policy goes by how often a key is used."""
+    return ctx.server.config["maxmemory-policy"].endswith(b"lfu")
+
+
 @command(
     "OBJECT|ENCODING",
     "generic",
@@ -63,31 +70,10 @@ def encoding(key: bytes, v: object) -> bytes:
     tips="nondeterministic_output",
     args="key#0",
 )
-def object_encoding(ctx: Client, key: bytes):
+def object_encoding(ctx: Client, key: bytes) -> Any:
     """Returns the internal encoding of an object."""
     v = inspect(ctx, key)
     return None if v is None else encoding(key, v)
-
-
-@command(
-    "OBJECT|REFCOUNT",
-    "generic",
-    arity=3,
-    flags="readonly",
-    keys=[at(2, "RO")],
-    since="2.2.3",
-    complexity="O(1)",
-    tips="nondeterministic_output",
-    args="key#0",
-)
-def object_refcount(ctx: Client, key: bytes):
-    """Returns the reference count of a value of a key."""
-    return None if inspect(ctx, key) is None else 1
-
-
-def counts_uses(ctx: Client) -> bool:
-    """Tell whether the eviction policy goes by how often a key is used."""
-    return ctx.server.config["maxmemory-policy"].endswith(b"lfu")
 
 
 @command(
@@ -101,13 +87,26 @@ def counts_uses(ctx: Client) -> bool:
     tips="nondeterministic_output",
     args="key#0",
 )
-def object_freq(ctx: Client, key: bytes):
+def object_freq(ctx: Client, key: bytes) -> Any:
     """Returns the logarithmic access frequency counter of an object."""
     if inspect(ctx, key) is None:
         return None
     if not counts_uses(ctx):
         raise CommandError(errors.NO_LFU_POLICY)
     return 0
+
+
+@command(
+    "OBJECT|HELP",
+    "generic",
+    arity=2,
+    flags="loading stale",
+    since="6.2.0",
+    complexity="O(1)",
+)
+def object_help(ctx: Client) -> Any:
+    """Returns helpful text about the different subcommands."""
+    return help_lines(DECLARATIONS["OBJECT"])
 
 
 @command(
@@ -121,7 +120,7 @@ def object_freq(ctx: Client, key: bytes):
     tips="nondeterministic_output",
     args="key#0",
 )
-def object_idletime(ctx: Client, key: bytes):
+def object_idletime(ctx: Client, key: bytes) -> Any:
     """Returns the time since the last access to an object."""
     if inspect(ctx, key) is None:
         return None
@@ -131,13 +130,16 @@ def object_idletime(ctx: Client, key: bytes):
 
 
 @command(
-    "OBJECT|HELP",
+    "OBJECT|REFCOUNT",
     "generic",
-    arity=2,
-    flags="loading stale",
-    since="6.2.0",
+    arity=3,
+    flags="readonly",
+    keys=[at(2, "RO")],
+    since="2.2.3",
     complexity="O(1)",
+    tips="nondeterministic_output",
+    args="key#0",
 )
-def object_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["OBJECT"])
+def object_refcount(ctx: Client, key: bytes) -> Any:
+    """Returns the reference count of a value of a key."""
+    return None if inspect(ctx, key) is None else 1

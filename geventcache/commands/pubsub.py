@@ -152,7 +152,8 @@ def sunsubscribe(ctx: Client, *channels: bytes):
     arity=3,
     flags="pubsub loading stale fast",
     since="2.0.0",
-    complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
+    complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number "
+    "of subscribed patterns (by any client).",
     args="channel message",
     traits="may_replicate",
 )
@@ -194,7 +195,8 @@ container(
     arity=-2,
     flags="pubsub loading stale",
     since="2.8.0",
-    complexity="O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)",
+    complexity="O(N) where N is the number of active channels, and assuming constant time pattern matching "
+    "(relatively short channels and patterns)",
     args="pattern:pattern?",
 )
 def pubsub_channels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
@@ -249,7 +251,8 @@ def pubsub_numsub(ctx: Client, *channels: bytes):
     arity=-2,
     flags="pubsub loading stale",
     since="7.0.0",
-    complexity="O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).",
+    complexity="O(N) where N is the number of active shard channels, and assuming constant time pattern matching "
+    "(relatively short shard channels).",
     args="pattern:pattern?",
 )
 def pubsub_shardchannels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):

@@ -199,6 +199,9 @@ def shutdown(ctx: Client, *options: bytes):
         raise CommandError(SYNTAX)
     if b"save" in words:
         raise CommandError(errors.SHUTDOWN_SAVE)
+    scripting = ctx.server.scripting
+    if scripting.is_busy and b"nosave" not in words:
+        raise CommandError(scripting.busy_error())
     ctx.server.on_shutdown()
     ctx.close()
     return NO_REPLY

@@ -1,5 +1,7 @@
 """Strings as a whole: read, stored on conditions and until deadlines, counted."""
 
+from typing import Any
+
 import cython
 
 from geventcache.base import errors
@@ -42,7 +44,7 @@ MSETEX_OPTIONS = frozenset((b"NX", b"XX", b"KEEPTTL"))
     complexity="O(1)",
     args="key#0",
 )
-def get(ctx: Client, key: bytes):
+def get(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key."""
     return ctx.db.string(key)
 
@@ -58,7 +60,7 @@ def get(ctx: Client, key: bytes):
     tips="request_policy:multi_shard",
     args="key#0*",
 )
-def mget(ctx: Client, first: bytes, *others: bytes):
+def mget(ctx: Client, first: bytes, *others: bytes) -> Any:
     """Atomically returns the string values of one or more keys."""
     db: Keyspace = ctx.db
     found: list = [value_or_none(db, first)]
@@ -105,7 +107,7 @@ def set_key_flags(args: list[bytes]) -> tuple[str, ...]:
     ],
     key_flags=set_key_flags,
 )
-def set_(ctx: Client, key: bytes, value: bytes, *options: bytes):
+def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
     """Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."""
     db: Keyspace = ctx.db
     if not options:
@@ -134,7 +136,7 @@ def set_with_options(db: Keyspace, key: bytes, value: bytes, words: tuple):
     return old if options.gets else OK
 
 
-def may_set(db: Keyspace, key: bytes, options: StringOptions):
+def may_set(db: Keyspace, key: bytes, options: StringOptions) -> Any:
     """Tell whether the key meets NX, XX or IFEQ."""
     if options.condition == b"IFEQ":
         return db.find_string(key) == options.expected
@@ -163,7 +165,7 @@ def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadli
     complexity="O(1)",
     args="key#0 seconds:integer value",
 )
-def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes):
+def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes) -> Any:
     """Sets the string value and expiration time of a key. Creates the key if it doesn't exist."""
     return set_until(ctx.db, key, seconds, value, True, b"setex")
 
@@ -178,7 +180,7 @@ def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes):
     complexity="O(1)",
     args="key#0 milliseconds:integer value",
 )
-def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes):
+def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
     """Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist."""
     return set_until(ctx.db, key, milliseconds, value, False, b"psetex")
 
@@ -200,7 +202,7 @@ def set_until(db: Keyspace, key: bytes, amount: bytes, value: bytes, is_seconds:
     complexity="O(1)",
     args="key#0 value",
 )
-def setnx(ctx: Client, key: bytes, value: bytes):
+def setnx(ctx: Client, key: bytes, value: bytes) -> Any:
     """Sets the string value of a key only when the key doesn't exist."""
     db: Keyspace = ctx.db
     if db.find(key) is not None:
@@ -219,7 +221,7 @@ def setnx(ctx: Client, key: bytes, value: bytes):
     complexity="O(1)",
     args="key#0 value",
 )
-def getset(ctx: Client, key: bytes, value: bytes):
+def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     """Returns the previous string value of a key after setting it to a new value."""
     db: Keyspace = ctx.db
     old = db.string(key)
@@ -237,7 +239,7 @@ def getset(ctx: Client, key: bytes, value: bytes):
     complexity="O(1)",
     args="key#0",
 )
-def getdel(ctx: Client, key: bytes):
+def getdel(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key after deleting the key."""
     db: Keyspace = ctx.db
     old = db.string(key)
@@ -259,7 +261,7 @@ def getdel(ctx: Client, key: bytes):
         "PXAT=unix-time-milliseconds:unix-time | PERSIST)?"
     ),
 )
-def getex(ctx: Client, key: bytes, *words: bytes):
+def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     """Returns the string value of a key after setting its expiration time."""
     db: Keyspace = ctx.db
     options = StringOptions(words, GETEX_OPTIONS)
@@ -285,7 +287,7 @@ def getex(ctx: Client, key: bytes, *words: bytes):
     complexity="O(1)",
     args="key#0 value",
 )
-def delifeq(ctx: Client, key: bytes, value: bytes):
+def delifeq(ctx: Client, key: bytes, value: bytes) -> Any:
     """Delete key if value matches string."""
     db: Keyspace = ctx.db
     return int(db.find_string(key) == value and db.delete(key))
@@ -302,7 +304,7 @@ def delifeq(ctx: Client, key: bytes, value: bytes):
     tips="request_policy:multi_shard response_policy:all_succeeded",
     args="data{key#0 value}*",
 )
-def mset(ctx: Client, key: bytes, value: bytes, *pairs: bytes):
+def mset(ctx: Client, key: bytes, value: bytes, *pairs: bytes) -> Any:
     """Atomically creates or modifies the string values of one or more keys."""
     db: Keyspace = ctx.db
     i: cython.Py_ssize_t
@@ -324,7 +326,7 @@ def mset(ctx: Client, key: bytes, value: bytes, *pairs: bytes):
     complexity="O(N) where N is the number of keys to set.",
     args="data{key#0 value}*",
 )
-def msetnx(ctx: Client, key: bytes, value: bytes, *pairs: bytes):
+def msetnx(ctx: Client, key: bytes, value: bytes, *pairs: bytes) -> Any:
     """Atomically modifies the string values of one or more keys only when all keys don't exist."""
     db: Keyspace = ctx.db
     i: cython.Py_ssize_t
@@ -354,7 +356,7 @@ def msetnx(ctx: Client, key: bytes, value: bytes, *pairs: bytes):
         "KEEPTTL)?"
     ),
 )
-def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes):
+def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes) -> Any:
     """Atomically creates or modifies the string values of one or more keys, and optionally set their expiration."""
     db: Keyspace = ctx.db
     words: tuple = (key, value, *rest)
@@ -373,7 +375,7 @@ def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes):
     return 1
 
 
-def key_count(count: bytes):
+def key_count(count: bytes) -> Any:
     """A number of keys.
 
     Raises:
@@ -416,7 +418,7 @@ def increment(ctx: Client, key: bytes, by: cython.longlong, event: bytes):
     complexity="O(1)",
     args="key#0",
 )
-def incr(ctx: Client, key: bytes):
+def incr(ctx: Client, key: bytes) -> Any:
     """Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist."""
     return increment(ctx, key, 1, INCRBY)
 
@@ -431,7 +433,7 @@ def incr(ctx: Client, key: bytes):
     complexity="O(1)",
     args="key#0",
 )
-def decr(ctx: Client, key: bytes):
+def decr(ctx: Client, key: bytes) -> Any:
     """Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist."""
     return increment(ctx, key, -1, INCRBY)
 
@@ -446,7 +448,7 @@ def decr(ctx: Client, key: bytes):
     complexity="O(1)",
     args="key#0 increment:integer",
 )
-def incrby(ctx: Client, key: bytes, by: bytes):
+def incrby(ctx: Client, key: bytes, by: bytes) -> Any:
     """Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist."""
     return increment(ctx, key, integer(by), INCRBY)
 
@@ -461,7 +463,7 @@ def incrby(ctx: Client, key: bytes, by: bytes):
     complexity="O(1)",
     args="key#0 decrement:integer",
 )
-def decrby(ctx: Client, key: bytes, by: bytes):
+def decrby(ctx: Client, key: bytes, by: bytes) -> Any:
     """Decrements the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist."""
     number: cython.longlong = integer(by)
     if number == INT64_MIN:  # it has no positive twin
@@ -479,7 +481,7 @@ def decrby(ctx: Client, key: bytes, by: bytes):
     complexity="O(1)",
     args="key#0 increment:double",
 )
-def incrbyfloat(ctx: Client, key: bytes, by: bytes):
+def incrbyfloat(ctx: Client, key: bytes, by: bytes) -> Any:
     """Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist."""
     db: Keyspace = ctx.db
     old = db.find_string(key)

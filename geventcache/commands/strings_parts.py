@@ -3,6 +3,8 @@
 A string that was changed in place stands in the keyspace as a ``bytearray``: the next change needs no copy of it.
 """
 
+from typing import Any
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
@@ -15,7 +17,7 @@ APPEND = b"append"
 SETRANGE = b"setrange"
 
 
-def check_length(ctx: Client, length):
+def check_length(ctx: Client, length) -> None:
     """Refuse a string of more than proto-max-bulk-len bytes, before memory is taken.
 
     Raises:
@@ -56,7 +58,7 @@ def keep_buffer(db: Keyspace, key: bytes, old, buffer, event: bytes):
     ),
     args="key#0 value",
 )
-def append(ctx: Client, key: bytes, value: bytes):
+def append(ctx: Client, key: bytes, value: bytes) -> Any:
     """Appends a string to the value of a key. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
     old = db.find(key)
@@ -84,7 +86,7 @@ def append(ctx: Client, key: bytes, value: bytes):
     ),
     args="key#0 offset:integer value",
 )
-def setrange(ctx: Client, key: bytes, offset: bytes, value: bytes):
+def setrange(ctx: Client, key: bytes, offset: bytes, value: bytes) -> Any:
     """Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
     start = integer(offset)
@@ -121,7 +123,7 @@ def length_of(v):
     complexity="O(1)",
     args="key#0",
 )
-def strlen(ctx: Client, key: bytes):
+def strlen(ctx: Client, key: bytes) -> Any:
     """Returns the length of a string value."""
     v = ctx.db.lookup(key)
     return 0 if v is None else length_of(v)
@@ -157,7 +159,7 @@ def part(ctx: Client, key: bytes, start: bytes, end: bytes):
     ),
     args="key#0 start:integer end:integer",
 )
-def getrange(ctx: Client, key: bytes, start: bytes, end: bytes):
+def getrange(ctx: Client, key: bytes, start: bytes, end: bytes) -> Any:
     """Returns a substring of the string stored at a key."""
     return part(ctx, key, start, end)
 
@@ -176,6 +178,6 @@ def getrange(ctx: Client, key: bytes, start: bytes, end: bytes):
     ),
     args="key#0 start:integer end:integer",
 )
-def substr(ctx: Client, key: bytes, start: bytes, end: bytes):
+def substr(ctx: Client, key: bytes, start: bytes, end: bytes) -> Any:
     """Returns a substring from a string value."""
     return part(ctx, key, start, end)

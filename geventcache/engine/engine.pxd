@@ -55,3 +55,5 @@ cdef class Engine:
     cdef release(self, Client client, value)
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
+    cpdef tuple set_aside(self)
+    cpdef put_back(self, tuple kept)

@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False
 """The engine runs requests: finds the command, asks the gate, calls it, settles, counts, answers, serves who waited.
 
-One `Engine` a server; nothing in it yields, so a command is atomic. The reply of the running command goes into `out`, which the
-connection sends before anything else runs; what others receive goes through `Client.push`.
+One `Engine` a server; nothing in it yields, so a command is atomic. The reply of the running command goes into `out`,
+which the connection sends before anything else runs; what others receive goes through `Client.push`.
 """
 
 import cython
@@ -66,8 +66,8 @@ class Engine:
     def execute(self, client, args):
         """Run one request and write its reply to `out`; `args` belongs to the engine from now on.
 
-        A client that must wait afterwards is held (`Client.is_held`): it blocks, or the server is paused and this very request was
-        postponed (`Client.postponed`), or it closes.
+        A client that must wait afterwards is held (`Client.is_held`): it blocks, or the server is paused and this very
+        request was postponed (`Client.postponed`), or it closes.
         """
         out: ReplyWriter = self.out
         command: Command = self.table.by_spelling.get(args[0])
@@ -374,3 +374,19 @@ class Engine:
         self.aside.resp3 = client.resp3
         self.aside.value(value)
         client.push(self.aside.take())
+
+    # ------------------------------------------------------------------ a command that lets others in
+
+    def set_aside(self):
+        """In the middle of a command, before others run: take its half of the reply and of everything else out of their way."""
+        kept = (self.out.take_parts(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        self.ready.clear()
+        return kept
+
+    def put_back(self, kept):
+        """The command goes on, at the time at which it began, with what `set_aside` returned."""
+        parts, self.mark, self.current, self.last_us, self.clock.now_ms, ready = kept
+        for part in parts:
+            self.out.raw(part)
+        for place in ready:
+            self.ready[place] = None

@@ -1,7 +1,7 @@
 """May this command run now? One pure function, the same for clients, EXEC and scripts.
 
-`refusal` is asked only when something is special about the client or the server; the common case costs one test. The order of
-the questions is the reference's: a client sees the same error when several apply.
+`refusal` is asked only when something is special about the client or the server; the common case costs one test. The
+order of the questions is the reference's: a client sees the same error when several apply.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ def refusal(state, client, command, args):
         text = client.access.refusal(client, command, args)
         if text is not None:
             return text
-    if client.is_script and "noscript" in declaration.flags:
-        return b"ERR This Redis command is not allowed from script"
     if needs_memory(client, command) and state.is_out_of_memory():
         return errors.OUT_OF_MEMORY
     if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
         return (
-            b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+            b"are allowed in this context"
             % declaration.wire_name
         )
+    if state.scripting.is_busy and "allow_busy" not in declaration.flags:
+        return state.scripting.busy_error()
     return None
 
 

@@ -1,9 +1,9 @@
 """The uncompiled build's short cut: well-formed requests through hiredis.
 
-An interpreted state machine takes 2 to 3 us a command, hiredis 0.2. But hiredis is made to read replies: it believes any
-announced length (``*1073741824`` blocks it for seconds), takes numbers and nested arrays for arguments and knows no inline commands. So
-it sees a piece only when that piece cannot hold such a thing, and what it made is used only when it is whole commands of
-byte strings and nothing else; in every other case the exact reader takes the piece instead.
+An interpreted state machine takes 2 to 3 us a command, hiredis 0.2. But hiredis is made to read replies: it believes
+any announced length (``*1073741824`` blocks it for seconds), takes numbers and nested arrays for arguments and knows no
+inline commands. So it sees a piece only when that piece cannot hold such a thing, and what it made is used only when it
+is whole commands of byte strings and nothing else; in every other case the exact reader takes the piece instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ HUGE_ARRAY = re.compile(rb"\*\d{5}")
 
 
 def is_suspicious(piece: bytes) -> bool:
-    """May this hold what hiredis would take wrongly? Plain searches: one expression for all costs 1.5 us a command, these 0.2."""
+    """Whether this may hold what hiredis would take wrongly.
+
+    Plain searches: one expression for all costs 1.5 us a command, these 0.2.
+    """
     return (
         (b"+" in piece and b"\n+" in piece)  # a simple string would pass for a bulk string
         or (b"=" in piece and b"\n=" in piece)  # so would a verbatim string

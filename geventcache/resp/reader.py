@@ -4,14 +4,14 @@
 The rules:
 
 - Bytes may come in any pieces; `RequestReader.feed` returns the commands that the new ones completed.
-- Memory follows the bytes that arrived. An announced length is checked against the limits and otherwise only believed: a list
-  grows by its elements, a large element by what was received of it.
+- Memory follows the bytes that arrived. An announced length is checked against the limits and otherwise only believed:
+  a list grows by its elements, a large element by what was received of it.
 - A broken request is told in the reference's words, once: `error` is set and the reader takes no more.
-- The last incomplete line or small element waits in `tail`; an element of `LARGE` bytes or more is received straight into its
-  final object (see `room`), so that a value of 100 MB is copied once, by the kernel.
+- The last incomplete line or small element waits in `tail`; an element of `LARGE` bytes or more is received straight
+  into its final object (see `room`), so that a value of 100 MB is copied once, by the kernel.
 
-Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/ (requests), and for limits and error texts the
-behaviour of Valkey 9.1.
+Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/ (requests), and for limits and error texts
+the behaviour of Valkey 9.1.
 """
 
 import cython
@@ -36,7 +36,9 @@ NOT_A_NUMBER = -2
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
-def find_byte(p: cython.p_const_uchar, byte: cython.int, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
+def find_byte(
+    p: cython.p_const_uchar, byte: cython.int, start: cython.Py_ssize_t, end: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
     """Index of `byte` in p[start:end], or -1."""
     if cython.compiled:
         # Headers are short: a loop beats memchr's set-up up to some 20 bytes, and long lines are rare.
@@ -97,9 +99,11 @@ class RequestReader:
     Attributes:
         error: the ProtocolError that ended the stream, or None.
         max_bulk: longest element in bytes (proto-max-bulk-len).
-        max_pending: most bytes of one unfinished command (client-query-buffer-limit); over it, `overflown` becomes true.
-        is_trusted: False until the client has authenticated where it must; small limits apply meanwhile, and commands come out
-            one by one, since any of them may authenticate: `has_more` tells to call `feed` again, with nothing.
+        max_pending: most bytes of one unfinished command (client-query-buffer-limit); over it, `overflown` becomes
+            true.
+        is_trusted: False until the client has authenticated where it must; small limits apply meanwhile, and commands
+            come out one by one, since any of them may authenticate: `has_more` tells to call `feed` again, with
+            nothing.
         multibulk_count: elements that the command being read still lacks (0 between commands).
     """
 
@@ -130,8 +134,8 @@ class RequestReader:
     def feed(self, data, size):
         """Take `size` bytes of `data` (bytes or bytearray); return the list of commands they completed.
 
-        Each command is a list of bytes, its name first. After a protocol error `error` is set; the commands before it are
-        returned.
+        Each command is a list of bytes, its name first. After a protocol error `error` is set; the commands before it
+        are returned.
         """
         if cython.compiled:
             if type(data) is bytes:
@@ -215,7 +219,8 @@ class RequestReader:
                         return self.fail(done, b"too big bulk count string")
                     break
                 if p[pos] != 36:  # "$"
-                    return self.fail(done, b"expected '$', got '%b'" % (b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)))
+                    found: bytes = b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)
+                    return self.fail(done, b"expected '$', got '%b'" % found)
                 length = parse_length(p, pos + 1, eol)
                 if p[eol + 1] != 10:
                     return self.fail(done, b"invalid CRLF in request")
@@ -289,7 +294,7 @@ class RequestReader:
             self.large_length = length
 
     def fill(self, p, start, end):
-        """Move what is there of p[start:end] into the large element, its line end counted but not kept; return how much it was."""
+        """Move what is there of p[start:end] into the large element; return how much: its line end counts, but goes."""
         taken: cython.Py_ssize_t = self.large_length - self.filled
         if taken > end - start:
             taken = end - start
@@ -323,7 +328,7 @@ class RequestReader:
     if cython.compiled:
 
         def grow_large(self, needed):
-            """Double the room of the large element, up to its announced length. Large blocks are moved by the kernel, not copied."""
+            """Double the room of the large element, up to its announced length: the kernel moves it without copying."""
             size: cython.Py_ssize_t = self.large_size * 2
             if size < needed:
                 size = needed
@@ -354,9 +359,9 @@ SPACE = b" \t\n\r\v\f\0"
 
 
 def split_inline(line):
-    """The words of an inline command, or None when its quotes do not balance.
+    r"""The words of an inline command, or None when its quotes do not balance.
 
-    Double quotes know the escapes of C and ``\\xHH``; single quotes only ``\\'``.
+    Double quotes know the escapes of C and ``\xHH``; single quotes only ``\'``.
     """
     if b'"' not in line and b"'" not in line:
         return line.split()

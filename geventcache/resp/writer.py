@@ -1,9 +1,10 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
 """The one reply writer: it alone knows RESP2 from RESP3.
 
-`ReplyWriter` appends encoded values to one buffer that is emptied into a socket before another client's commands run; so one
-buffer serves all clients, its memory stays warm and nothing is allocated a reply (13 ns an item; a list of parts and a join
-takes 27). A value of `LARGE` bytes or more is not copied: it goes into `parts` as it is, between what came before and after.
+`ReplyWriter` appends encoded values to one buffer that is emptied into a socket before another client's commands run;
+so one buffer serves all clients, its memory stays warm and nothing is allocated a reply (13 ns an item; a list of parts
+and a join takes 27). A value of `LARGE` bytes or more is not copied: it goes into `parts` as it is, between what came
+before and after.
 
 Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """

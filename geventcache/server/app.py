@@ -1,7 +1,7 @@
 """The server: listeners, connections, timers; started and stopped as one.
 
-A `Server` runs on the gevent hub of the thread that starts it, beside whatever else runs there; `run` is a process that does nothing
-else.
+A `Server` runs on the gevent hub of the thread that starts it, beside whatever else runs there; `run` is a process that
+does nothing else.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Server:
         self.state = ServerState(clock or Clock(), config, CommandTable(), log)
         self.engine = Engine(self.state)
         self.state.on_resume = self.resume
+        self.state.let_clients_in = self.let_clients_in
         self.state.on_shutdown = self.request_stop
         self.expiry = Expiry(self.state, self.end_turn, log)
         self.state.expiry = self.expiry
@@ -154,7 +155,7 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Accept nobody, let running requests finish and their answers go out, close everything. May be called twice."""
+        """Accept nobody, let running requests finish and their answers go out, close all. May be called twice."""
         if self.is_stopping:
             return
         self.is_stopping = True
@@ -230,7 +231,7 @@ class Server:
     # ------------------------------------------------------------------ turns
 
     def end_turn(self) -> None:
-        """After commands have run, or keys expired: serve who waited, send what was pushed to others, do the chores left."""
+        """After commands ran, or keys expired: serve who waited, send what was pushed to others, do the chores left."""
         state = self.state
         if state.waiters.ready:
             self.engine.serve_waiters()
@@ -242,6 +243,13 @@ class Server:
                     client.transport.drain()
             for chore in chores:
                 chore()
+
+    def let_clients_in(self) -> bool:
+        """In the middle of a command, a script that runs for long: let the loop turn once. False if the server is to stop."""
+        kept = self.engine.set_aside()
+        gevent.sleep(TINY_SECONDS)
+        self.engine.put_back(kept)
+        return not self.stopping.is_set()
 
     def defer(self, connection: Connection) -> None:
         """Continue a connection after the loop has polled."""
@@ -321,7 +329,7 @@ def run(config: Config, log: Any) -> int:
 
 
 def tame_garbage_collector() -> None:
-    """No automatic collections: a full one stalls the loop in proportion to the data. `Cron` collects young objects when idle."""
+    """No automatic collections: a full one stalls by the size of the data. `Cron` collects young objects when idle."""
     gc.collect()
     gc.freeze()
     gc.disable()

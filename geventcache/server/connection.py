@@ -5,12 +5,14 @@ The rules:
 
 - A persistent level-triggered watcher says when input is there. It resumes the greenlet only where that waits for input
   (`is_idle`); whatever else it may be waiting for, it cannot be woken in the wrong place.
-- A turn reads once, runs what is complete and sends once. A turn that exceeds its budget leaves the rest in `backlog` and lets the
-  loop poll: a long pipeline does not hold others up. (`gevent.sleep(0)` would not do: the loop runs callbacks before it
-  polls.)
-- While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is noticed.
-- All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write watcher, and
-  no greenlet waits for it. Only a client that leaves `UNREAD_LIMIT` bytes unread is not read from until it has caught up.
+- A turn reads once, runs what is complete and sends once. A turn that exceeds its budget leaves the rest in `backlog`
+  and lets the loop poll: a long pipeline does not hold others up. (`gevent.sleep(0)` would not do: the loop runs
+  callbacks before it polls.)
+- While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is
+  noticed.
+- All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write
+  watcher, and no greenlet waits for it. Only a client that leaves `UNREAD_LIMIT` bytes unread is not read from until it
+  has caught up.
 - Bytes are moved by recv(2) and send(2) directly: about 5 % of the cost of a small command.
 """
 
@@ -258,7 +260,7 @@ class Connection:
             else:
                 n = c_recv(self.fd, PyByteArray_AS_STRING(self.buffer), BUFFER_SIZE, MSG_DONTWAIT)  # noqa: F821
             if n < 0:
-                return [] if errno == EAGAIN or errno == EINTR else None  # noqa: F821
+                return [] if errno in (EAGAIN, EINTR) else None  # noqa: F821
         else:
             try:
                 n = self.sock._sock.recv_into(self.buffer)

@@ -67,9 +67,8 @@ class Cron:
                 client.transport.break_off()
             elif client.is_closing and now_ms - client.last_active_ms > 5000 and client.transport is not None:
                 client.transport.break_off()
-            elif timeout_ms and now_ms - client.last_active_ms > timeout_ms:
-                if client.blocked is None and not client.subscription_count():
-                    client.close()
+            elif timeout_ms and now_ms - client.last_active_ms > timeout_ms and may_be_closed(client):
+                client.close()
 
     def sample(self) -> None:
         """Note how many commands ran in the last second."""

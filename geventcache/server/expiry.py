@@ -2,13 +2,14 @@
 
 The rules:
 
-- One timer is armed for the earliest bucket of all databases. Its callback takes the buckets that are due and posts each
-  as one item, without blocking; a full queue leaves the rest where it is (due, and found by the worker), and is counted.
-- One worker greenlet removes keys in batches of up to `expire-batch-size` keys or `expire-batch-timeout` milliseconds, whichever
-  comes first. It gives the hub back after every `expire-time-budget` microseconds, by a timer and not by ``sleep(0)``, which would not
-  let input in. Under load the batches grow (`expire-adaptive`), the budget does not.
-- There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets, in the
-  same slices.
+- One timer is armed for the earliest bucket of all databases. Its callback takes the buckets that are due and posts
+  each as one item, without blocking; a full queue leaves the rest where it is (due, and found by the worker), and is
+  counted.
+- One worker greenlet removes keys in batches of up to `expire-batch-size` keys or `expire-batch-timeout` milliseconds,
+  whichever comes first. It gives the hub back after every `expire-time-budget` microseconds, by a timer and not by
+  ``sleep(0)``, which would not let input in. Under load the batches grow (`expire-adaptive`), the budget does not.
+- There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets,
+  in the same slices.
 """
 
 from gevent import get_hub, sleep, spawn
@@ -18,6 +19,7 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.histogram import Histogram
 from geventcache.base.times import NEVER_MS
 
+BUSY_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
 LONGEST_TIMER_MS = 3_600_000
 GROWTH_LIMIT = 16
@@ -29,8 +31,8 @@ class Expiry:
 
     Attributes:
         queue: of (deadlines, time, keys); depth, peak: keys in it, now and at most.
-        batches, keys: batches so far and the keys that they removed; sizes, lags: Histograms of batch sizes and of the milliseconds
-            from deadline to removal.
+        batches, keys: batches so far and the keys that they removed; sizes, lags: Histograms of batch sizes and of the
+            milliseconds from deadline to removal.
         fallbacks: how often the queue was full.
     """
 
@@ -167,7 +169,9 @@ class Expiry:
                     self.fire()
 
     def begin_slice(self):
-        """Clients were let in: the time budget counts from now."""
+        """Clients were let in: the time budget counts from now. While a script is under way, no key goes but by its doing."""
+        while self.state.scripting.is_busy:
+            sleep(BUSY_SECONDS)
         self.slice_us = monotonic_us()
         self.clock.update()
 

@@ -1,7 +1,9 @@
 """The clients of a server: who they are, what they said about themselves, what waits to be sent to them.
 
-A `Client` is the context that every command gets as its first argument: it knows the database, the protocol and the server. It is not
-a socket: a script's commands and an embedded cache have clients without one. What is sent to it beside the reply of its own running
+A `Client` is the context that every command gets as its first argument: it knows the database, the protocol and the
+server. It is not a socket: a script's commands and an embedded cache have clients without one. What is sent to it
+beside the reply of its
+    own running
 command goes through `push` into `outbox`; the connection empties that when the running turn is over.
 """
 
@@ -21,7 +23,8 @@ class Client:
         db: the selected Keyspace.
         id: unique in this server, growing.
         resp3: speaks RESP3.
-        is_special: the gate must look at each of its commands (not authenticated, in MULTI, subscribed, not replied to, ...).
+        is_special: the gate must look at each of its commands (not authenticated, in MULTI, subscribed, not replied to,
+            ...).
         is_held: its next command must wait (blocked, paused or closing).
         is_closing: no more commands; close when the outbox is empty.
         needs_auth: has not authenticated where it must.

@@ -1,15 +1,14 @@
-cimport cython
 from geventcache.services.pubsub cimport PubSub, Route
+from geventcache.store.changes cimport Listener
 from geventcache.store.keyspace cimport Keyspace
 
-@cython.final
-cdef class Notifications:
+cdef class Notifications(Listener):
     cdef readonly object changes
     cdef readonly PubSub pubsub
     cdef readonly frozenset events
     cdef readonly bint is_by_key, is_by_event
     cdef readonly dict routes
     cpdef follow(self, letters)
-    cpdef changed(self, Keyspace keyspace, bytes key, bytes event)
+    cpdef changed(self, keyspace, bytes key, bytes event)
     cdef Route route(self, index, bytes event)
-    cpdef missed(self, Keyspace keyspace, bytes key)
+    cpdef missed(self, keyspace, bytes key)

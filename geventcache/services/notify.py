@@ -7,6 +7,8 @@ anything.
 """
 
 from geventcache.services.pubsub import PubSub, Route
+from geventcache.store.changes import Listener
+from geventcache.store.keyspace import Keyspace
 
 RANK = 40
 KEYMISS = b"keymiss"
@@ -32,7 +34,7 @@ def events_of(letters):
     return frozenset(name.encode() for letter in letters for name in EVENTS.get(letter, "").split())
 
 
-class Notifications:
+class Notifications(Listener):
     """The listener that publishes changes.
 
     Attributes:
@@ -59,13 +61,14 @@ class Notifications:
 
     def changed(self, keyspace, key, event):
         """Publish a change, if its event is wanted and anybody listens to anything."""
+        place: Keyspace = keyspace
         pubsub: PubSub = self.pubsub
         if event not in self.events or not (pubsub.channels.topics or pubsub.patterns.topics):
             return
         if self.is_by_key:
-            pubsub.publish(b"__keyspace@%d__:%b" % (keyspace.index, key), event)
+            pubsub.publish(b"__keyspace@%d__:%b" % (place.index, key), event)
         if self.is_by_event:
-            self.route(keyspace.index, event).send(key)
+            self.route(place.index, event).send(key)
 
     def route(self, index, event):
         """The way of an event's messages."""
@@ -80,9 +83,3 @@ class Notifications:
     def missed(self, keyspace, key):
         """A read found no key."""
         self.changed(keyspace, key, KEYMISS)
-
-    def flushed(self, keyspace):
-        """The keys of an emptied database have no events of their own."""
-
-    def swapped(self, one, other):
-        """Neither have those of exchanged databases."""

@@ -240,6 +240,9 @@ SETTINGS: tuple[Setting, ...] = (
         aliases=("lua-time-limit",),
     ),
     Setting(
+        "script-max-memory", Memory(16 << 20), 256 << 20, _RUNNING, "Bytes that Lua may use; a script that needs more ends."
+    ),
+    Setting(
         "hz", Integer(0, floor=1, ceiling=500), 10, _RUNNING, "Times a second that background work is looked after."
     ),
     Setting(

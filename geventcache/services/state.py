@@ -16,6 +16,7 @@ from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
+from geventcache.services.scripting.service import Scripting
 from geventcache.services.slowlog import SlowLog
 from geventcache.services.stats import Stats
 from geventcache.services.waiters import Waiters
@@ -37,6 +38,7 @@ class ServerState:
         log: a structlog logger.
         addresses: what the server listens on.
         on_shutdown: called by SHUTDOWN.
+        let_clients_in: called by a script that runs for long; False if the server is to stop.
     """
 
     def __init__(self, clock: Clock, config: Config, table: Any, log: Any) -> None:
@@ -55,6 +57,7 @@ class ServerState:
         self.memory = Memory()
         self.slow_log = SlowLog(config)
         self.latency = LatencyMonitor(config)
+        self.scripting = Scripting(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -63,6 +66,7 @@ class ServerState:
         self.pause_until_ms = 0
         self.pauses_all = False
         self.on_resume: Callable[[], None] = lambda: None
+        self.let_clients_in: Callable[[], bool] = lambda: True
         self.is_active_expire = True
         self.expiry: Any = None
         self.cron: Any = None
@@ -95,7 +99,7 @@ class ServerState:
 
     def review(self) -> None:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
-        self.engine.is_special = self.pause_until_ms > 0
+        self.engine.is_special = self.pause_until_ms > 0 or self.scripting.is_busy
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
         """A command that passed the gate is about to be called."""
@@ -149,7 +153,7 @@ class ServerState:
     # ------------------------------------------------------------------ pause
 
     def pause(self, until_ms: int, pauses_all: bool) -> None:
-        """Hold back commands (all, or those that may write) until a time; a running pause is only ever made stronger."""
+        """Hold back commands (all, or those that may write) until a time; a running pause is only made stronger."""
         self.pause_until_ms = max(self.pause_until_ms, until_ms)
         self.pauses_all = self.pauses_all or pauses_all
         self.review()

@@ -38,11 +38,7 @@ class Graveyard:
         if not values:
             return True
         value = values[0]
-        if isinstance(value, Container):
-            is_done = value.release(FREED_A_STEP)
-        else:
-            is_done = release_dict(value, self)
-        if is_done:
+        if value.release(FREED_A_STEP) if isinstance(value, Container) else release_dict(value, self):
             values.popleft()
             self.freed += 1
         return not values

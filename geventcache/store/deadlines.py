@@ -2,14 +2,16 @@
 
 A ticket is a key in the bucket of some millisecond; it says "visit this key then". The rules:
 
-- A key has at most one ticket that counts, the one at its entry's `filed_ms`; that time is never later than the deadline.
+- A key has at most one ticket that counts, the one at its entry's `filed_ms`; that time is never later than the
+  deadline.
 - A visit before the deadline files the key again. So a later deadline needs no new ticket (renewing a session is one
   store), and a deadline far away waits in a coarse bucket and moves to its own millisecond when it is near: there are
   few buckets, however the deadlines are spread.
 - A ticket whose key is gone or was filed elsewhere is stale: counted, skipped when its time comes, and swept out before
   stale tickets outnumber the others.
 
-One bucket a millisecond makes the cost of a ticket a dict look-up and an append (some 60 ns), and one timer serves them all.
+One bucket a millisecond makes the cost of a ticket a dict look-up and an append (some 60 ns), and one timer serves them
+all.
 """
 
 from heapq import heapify, heappop, heappush

@@ -1,5 +1,7 @@
 cimport cython
 from geventcache.base.clock cimport Clock
+from geventcache.base.histogram cimport Histogram
+from geventcache.store.changes cimport Changes
 from geventcache.store.deadlines cimport Deadlines
 from geventcache.store.entry cimport Entry
 from geventcache.types.container cimport Container
@@ -21,7 +23,7 @@ cdef class Keyspace:
     cdef public object index
     cdef public Clock clock
     cdef public object limits
-    cdef public object changes
+    cdef public Changes changes
     cdef public object graveyard
     cdef public list shards
     cdef public list edits
@@ -63,7 +65,7 @@ cdef class Keyspace:
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key, Entry entry)
-    cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, lags) except -1
+    cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
     cpdef list filed_at(self, list keys, long long time_ms)
     cdef dispose(self, value)
 

@@ -1,19 +1,21 @@
 # cython: boundscheck=False, wraparound=False
 """A database: the one owner of its keys.
 
-Commands open keys by intent (`read`, `edit`, `put`, `delete`, ...) and never see a dict. So what must happen with every access
-happens here and nowhere else:
+Commands open keys by intent (`read`, `edit`, `put`, `delete`, ...) and never see a dict. So what must happen with every
+access happens here and nowhere else:
 
-- **Expiry**: a key is invisible from its deadline on, to every method. Whoever finds it due removes it, in `expire`, which the
-  batch worker uses as well: the ``expired`` event fires once.
+- **Expiry**: a key is invisible from its deadline on, to every method. Whoever finds it due removes it, in `expire`,
+  which the batch worker uses as well: the ``expired`` event fires once.
 - **Type**: after expiry; a wrong one raises WRONGTYPE.
-- **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container opened by `edit`
-  is compared with its `revision` of before when the command settles: announced if it changed, deleted if it is empty.
+- **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
+  opened by `edit` is compared with its `revision` of before when the command settles: announced if it changed, deleted
+  if it is empty.
 
-Keys live in 256 dicts chosen by their hash: one dict of ten million keys stalls the loop for 0.9 s when it grows, these for
-milliseconds; and a dict at a time is a natural slice for SCAN and FLUSHALL.
+Keys live in 256 dicts chosen by their hash: one dict of ten million keys stalls the loop for 0.9 s when it grows, these
+for milliseconds; and a dict at a time is a natural slice for SCAN and FLUSHALL.
 
-A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes), as ``bytearray`` (changed in place) or as `Text`.
+A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes), as ``bytearray`` (changed in place) or as
+`Text`.
 """
 
 from itertools import islice
@@ -22,7 +24,9 @@ from random import randrange
 import cython
 
 from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.base.histogram import Histogram
 from geventcache.base.times import NEVER_MS
+from geventcache.store.changes import Changes
 from geventcache.store.deadlines import Deadlines
 from geventcache.store.entry import Entry
 from geventcache.types.container import Container
@@ -94,7 +98,7 @@ class Keyspace:
         return self.shards[hash(key) & 255]
 
     def find(self, key):
-        """The value at `key`, whatever its type, or None. Counts nothing: for commands that write or only ask about keys."""
+        """The value at `key`, whatever its type, or None. Counts nothing: for who writes, or only asks about keys."""
         v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
         if type(v) is Entry:
             entry: Entry = v
@@ -179,7 +183,7 @@ class Keyspace:
         return v
 
     def edit_or_create(self, key, kind, event):
-        """Open the container at `key` for change, a new one if there is none (which stays only if the command fills it).
+        """Open the container at `key` for change, or a new one (which stays only if the command fills it).
 
         Raises:
             CommandError: WRONGTYPE.
@@ -238,7 +242,7 @@ class Keyspace:
         self.announce(key, event)
 
     def overwrite(self, shard, key, value):
-        """Put `value` in the place of what may be at `key`: its ticket stays usable, its elements are freed in slices."""
+        """Put `value` in place of what may be at `key`: its ticket stays usable, its elements are freed in slices."""
         old = shard.get(key)
         if isinstance(value, Container):
             self.has_containers = True
@@ -261,7 +265,7 @@ class Keyspace:
             self.changes.announce(self, key, NEW)
 
     def put_until(self, key, value, deadline_ms, event):
-        """Store a value that expires at `deadline_ms` (milliseconds since the epoch); if that is over, nobody will see it."""
+        """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it."""
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
         entry: Entry
@@ -354,7 +358,7 @@ class Keyspace:
             self.deadlines.stale += 1
 
     def set_deadline(self, key, deadline_ms, event=EXPIRE):
-        """Give an existing key a deadline (milliseconds since the epoch, in the future); return False if there is no such key."""
+        """Give an existing key a deadline (ms since the epoch, in the future); return False if there is no such key."""
         shard: dict = self.shards[hash(key) & 255]
         v = shard.get(key)
         entry: Entry
@@ -451,7 +455,7 @@ class Keyspace:
         self.announce(key, EXPIRED)
 
     def visit(self, keys, start, stop, time_ms, lags):
-        """Redeem the tickets keys[start:stop] of the bucket `time_ms` (None takes their place); return how many keys expired.
+        """Redeem the tickets keys[start:stop] of the bucket `time_ms`, None in their place; return how many expired.
 
         Args:
             lags: a Histogram that takes the milliseconds between deadline and removal.
@@ -556,7 +560,7 @@ class Keyspace:
 
 
 class Text(bytes):
-    """A string that is kept as text although it reads as an integer, as INCRBYFLOAT leaves it; OBJECT ENCODING tells."""
+    """A string that is kept as text though it reads as an integer, as INCRBYFLOAT leaves it; OBJECT ENCODING tells."""
 
     __slots__ = ()
 

@@ -85,9 +85,11 @@ class CommonSubsequence:
             least: shorter runs are left out.
         """
         runs: list[list[int]] = []
+        run: list[int] = []
         for i, j in self.steps():
-            if runs and runs[-1][0] == i + 1 and runs[-1][1] == j + 1:
-                runs[-1][:] = [i, j, runs[-1][2] + 1]
+            if run and run[0] == i + 1 and run[1] == j + 1:
+                run[:] = [i, j, run[2] + 1]
             else:
-                runs.append([i, j, 1])
+                run = [i, j, 1]
+                runs.append(run)
         return [((i, i + size - 1), (j, j + size - 1), size) for i, j, size in runs if size >= least]

@@ -181,12 +181,17 @@ def test_lexicographic_windows() -> None:
         assert zset.members(start, stop - start) == expected
 
 
-def test_a_zero_keeps_its_sign() -> None:
-    """A new member keeps a negative zero; a change from one zero to the other is none."""
+def test_the_sign_of_zero() -> None:
+    """A zero has a sign in the large encoding alone; a change from one zero to the other is none."""
     zset = SortedSet(EncodingLimits())
     assert zset.add(b"a", -0.0) == 1
     assert zset.add(b"a", 0.0) == -1
-    assert str(zset.score(b"a")) == "-0.0"
+    assert str(zset.score(b"a")) == "0.0"
+    assert zset.add(b"x" * 65, -0.0) == 1
+    assert str(zset.score(b"x" * 65)) == "-0.0"
+    zset.fill({b"a": -0.0})
+    assert str(zset.score(b"a")) == "0.0"
+    assert zset.pop_end(True) == (b"a", 0.0)
 
 
 def test_scans() -> None:

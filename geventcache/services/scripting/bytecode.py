@@ -1,8 +1,8 @@
 """Compiled Lua 5.1 chunks: turn their tail calls into plain calls.
 
-A tail call leaves no trace of the line it came from, and ``return server.call(...)`` is how most scripts end: their errors could not
-say where. Without the tail call the same values are returned. Only the outermost functions of a chunk are changed, so that
-a recursion that relies on tail calls keeps them.
+A tail call leaves no trace of the line it came from, and ``return server.call(...)`` is how most scripts end: their
+errors could not say where. Without the tail call the same values are returned. Only the outermost functions of a chunk
+are changed, so that a recursion that relies on tail calls keeps them.
 
 Format: the header's sizes are those of this machine, as ``string.dump`` writes them.
 """
@@ -80,7 +80,8 @@ class Chunk:
 
     def skip_debug(self) -> None:
         """Pass lines, names of locals and names of upvalues."""
-        self.position += 4 * self.count()
+        lines = self.count()
+        self.position += lines * self.integer.size
         for _ in range(self.count()):
             self.skip_string()
             self.position += 2 * self.integer.size

@@ -1,7 +1,7 @@
 """What the libraries of scripts compute with numbers and bytes: the bit and struct libraries, floats, random numbers.
 
-Stock Lua 5.1 has neither bitwise operators nor a view of a number's bytes. Every function takes values as Lua gives them and returns
-``(True, results...)`` or ``(False, message)``: nothing is raised into Lua.
+Stock Lua 5.1 has neither bitwise operators nor a view of a number's bytes. Every function takes values as Lua gives
+them and returns ``(True, results...)`` or ``(False, message)``: nothing is raised into Lua.
 """
 
 from __future__ import annotations

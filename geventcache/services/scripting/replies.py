@@ -1,9 +1,9 @@
 """Values between commands and scripts.
 
-A command's reply becomes what a script sees in RESP2 or RESP3 (`as_lua2`, `as_lua3`: plain bytes, numbers, booleans, lists and dicts,
-which the runtime makes tables of). What a script returns comes as a flat list of tokens (`Tokens`), since reading a
-table item by item from outside costs ten times as much. A token is a value itself, or True, which announces a kind
-and its facts.
+A command's reply becomes what a script sees in RESP2 or RESP3 (`as_lua2`, `as_lua3`: plain bytes, numbers, booleans,
+lists and dicts, which the runtime makes tables of). What a script returns comes as a flat list of tokens (`Tokens`),
+since reading a table item by item from outside costs ten times as much. A token is a value itself, or True, which
+announces a kind and its facts.
 """
 
 from __future__ import annotations

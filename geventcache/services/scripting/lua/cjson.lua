@@ -3,8 +3,8 @@
 -- An empty table is an object; a table with keys 1 to n is an array, with holes as null while it is not sparse; null is the value
 -- `cjson.null`. Slashes and control characters are escaped, other bytes stay as they are. Settings last until the next start.
 
-local error, floor, format, newproxy, next, pairs, rawget, select, tonumber, tostring, type =
-  error, math.floor, string.format, newproxy, next, pairs, rawget, select, tonumber, tostring, type
+local error, floor, format, next, pcall, rawget, select, tonumber, tostring, type =
+  error, math.floor, string.format, next, pcall, rawget, select, tonumber, tostring, type
 local byte, char, concat, find, gsub, sub = string.byte, string.char, table.concat, string.find, string.gsub, string.sub
 
 local null = newproxy()

@@ -4,7 +4,8 @@
 -- n is an array (an empty one too), any other a map; what MessagePack has no form for becomes nil.
 
 local host = ...
-local error, floor, next, rawget, select, tonumber, tostring, type = error, math.floor, next, rawget, select, tonumber, tostring, type
+local error, floor, next, pcall, rawget, select, tonumber, tostring, type, unpack =
+  error, math.floor, next, pcall, rawget, select, tonumber, tostring, type, unpack
 local byte, char, concat, sub = string.byte, string.char, table.concat, string.sub
 
 local NESTING_LIMIT = 16

@@ -59,11 +59,19 @@ local function missing_global(_, name)
   error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
 end
 
-local function expect(value, expected, position, name)
+-- Complain of an argument as Lua does, at the place of the call; `level` is the function's that was called.
+local function complain(level, position, name, reason)
+  if getinfo(level, "n").namewhat == "method" then
+    position = position - 1
+  end
+  error(format("bad argument #%d to '%s' (%s)", position, name, reason), level + 1)
+end
+
+local function expect(value, expected, position, name, level)
   local got = type(value)
   if got ~= expected then
     got = value == nil and "no value" or got
-    error(format("bad argument #%d to '%s' (%s expected, got %s)", position, name, expected, got), 3)
+    complain((level or 2) + 1, position, name, expected .. " expected, got " .. got)
   end
 end
 
@@ -203,7 +211,7 @@ end
 
 local function check_text(value, position, name)
   if type(value) ~= "string" and type(value) ~= "number" then
-    expect(value, "string", position, name)
+    expect(value, "string", position, name, 3)
   end
 end
 
@@ -560,7 +568,7 @@ local common = {
   LOG_WARNING = 3,
   log = log,
 }
-for name, value in pairs(host.versions()) do
+for name, value in pairs(host.versions) do
   common[name] = value
 end
 
@@ -604,7 +612,7 @@ local server_scripts = extended(server_functions, {
 -- A chunk of source code as a function, or nil and an error. Bytecode can break out of the virtual machine: only text is taken.
 local function compile_text(text, name, env)
   if byte(text, 1) == 27 then
-    return nil, "bytecode is not accepted"
+    return nil, (byte(name, 1) == 64 and name:sub(2) or name) .. ":1: unexpected symbol near 'char(27)'"
   end
   local f, e = loadstring(text, name)
   return f and setfenv(f, env), e

@@ -1,0 +1,481 @@
+"""Scripts and functions at run time: which one runs, what it may do, and what it asks of the server.
+
+- A script's commands are called by a client of their own (`is_script`), one a server, in the caller's database and with the
+  caller's rights. Its failures are values: nothing is raised into Lua.
+- One script runs at a time. After busy-reply-threshold it is busy: between two slices of its instructions other clients are let in,
+  and the gate answers them BUSY, but for what ends the script. It goes on with the time at which it began.
+- A script that has written is not killed: half of its changes would stay.
+"""
+
+from __future__ import annotations
+
+from math import copysign
+from typing import Any
+
+from geventcache.base import errors
+from geventcache.base.clock import monotonic_us
+from geventcache.base.errors import CommandError
+from geventcache.base.numbers import format_float
+from geventcache.resp.values import OK
+from geventcache.services.info import REDIS_VERSION
+from geventcache.services.scripting import numbers
+from geventcache.services.scripting.bytecode import keep_calls
+from geventcache.services.scripting.headers import FLAGS, Rules, read_script
+from geventcache.services.scripting.libraries import Function, Libraries, load_library
+from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, as_lua2, as_lua3, size_of
+from geventcache.services.scripting.runtime import OUT_OF_MEMORY, SMALL, Runtime
+from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
+
+VALKEY_VERSION = "9.1.2"
+LOAD_LIMIT_MS = 500
+NOT_STRINGS = b"ERR Command arguments must be strings or integers"
+NO_ARGUMENTS = b"ERR Please specify at least one argument for this call"
+UNKNOWN_COMMAND = b"ERR Unknown command called from script"
+WRONG_COUNT = b"ERR Wrong number of args calling command from script"
+NOT_ALLOWED = b"ERR This Valkey command is not allowed from script"
+WRITE_REFUSED = b"ERR Write commands are not allowed from read-only scripts."
+RO_REFUSED = b"ERR Can not execute a script with write flag using *_ro command."
+ACL_FAILURE = b"ERR ACL failure in script: "
+OOM_REFUSED = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+NOT_BUSY = b"NOTBUSY No scripts in execution right now."
+UNKILLABLE = (
+    b"UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    b"termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+STOPPED = b"ERR the server is shutting down"
+LOAD_TIMEOUT = b"ERR FUNCTION LOAD timeout"
+SCRIPT = b"SCRIPT"
+FUNCTION = b"FUNCTION"
+
+
+class Run:
+    """A script or a function that runs.
+
+    Attributes:
+        kind: SCRIPT or FUNCTION: which KILL ends it.
+        name, request: of a function, for FUNCTION STATS.
+        started_us: when it began.
+        limit_us: after how long it is busy; or, while a library is loaded, at an end.
+        is_loading: it is a library that registers its functions.
+        has_written: it called a command that writes.
+        is_busy: others are answered BUSY.
+        verdict: the error text with which it has to end.
+    """
+
+    def __init__(self, kind: bytes, limit_ms: int, is_read_only: bool = False, allows_oom: bool = True) -> None:
+        self.kind = kind
+        self.name = b""
+        self.request: list[bytes] = []
+        self.started_us = monotonic_us()
+        self.limit_us = limit_ms * 1000
+        self.is_read_only = is_read_only
+        self.allows_oom = allows_oom
+        self.is_loading = False
+        self.has_written = False
+        self.is_busy = False
+        self.verdict: bytes | None = None
+
+    def elapsed_us(self) -> int:
+        """Since it began."""
+        return int(monotonic_us()) - self.started_us
+
+
+class Scripting:
+    """The scripts of a server.
+
+    Attributes:
+        cache: of EVAL and SCRIPT LOAD; libraries: of FUNCTION LOAD.
+        running: the Run that is under way.
+    """
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.cache = ScriptCache()
+        self.libraries = Libraries()
+        self.running: Run | None = None
+        self.random = numbers.Random()
+        self.made: Runtime | None = None
+        self.client: Any = None
+        self.known: dict[bytes, Any] = {}
+        self.failure_text = b""
+        self.is_checked = False
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime, made when it is needed first."""
+        if self.made is None:
+            self.client = self.state.new_client()
+            self.client.is_script = True
+            self.made = Runtime(self.host(), versions(), self.state.config["script-max-memory"])
+            self.state.config.on_change("script-max-memory", self.made.limit_memory)
+        return self.made
+
+    def host(self) -> dict[bytes, Any]:
+        """What the sandbox may call."""
+        return {
+            b"bit": numbers.bit,
+            b"call": self.call,
+            b"call_packed": self.call_packed,
+            b"fail": self.fail,
+            b"failure": self.failure,
+            b"is_allowed": self.is_allowed,
+            b"is_flag": FLAGS.__contains__,
+            b"keep_calls": keep_calls,
+            b"log": self.log,
+            b"pack_float": numbers.pack_float,
+            b"random": self.random.next,
+            b"seed": self.random.seed,
+            b"setresp": self.set_protocol,
+            b"sha1": sha_of,
+            b"struct": numbers.struct_,
+            b"tick": self.tick,
+            b"unpack_float": numbers.unpack_float,
+        }
+
+    # ------------------------------------------------------------------ scripts and functions
+
+    def script_of_text(self, text: bytes) -> Script:
+        """The script of a text, compiled if it is new.
+
+        Raises:
+            CommandError: it is no script.
+        """
+        return self.cache.of_text(text) or self.compile(text, False)
+
+    def load_script(self, text: bytes) -> bytes:
+        """Keep a script until SCRIPT FLUSH; return its SHA1.
+
+        Raises:
+            CommandError: it is no script.
+        """
+        script = self.cache.of_text(text)
+        if script is None:
+            script = self.compile(text, True)
+        else:
+            self.cache.keep(script)
+        return script.sha
+
+    def compile(self, text: bytes, is_loaded: bool) -> Script:
+        """Make a script and keep it."""
+        body, rules = read_script(text)
+        script = Script(sha_of(text), text, self.runtime.compile(body), rules, is_loaded)
+        self.cache.add(script)
+        return script
+
+    def run_script(
+        self, caller: Any, script: Script, keys: tuple[bytes, ...], args: tuple[bytes, ...], is_read_only: bool
+    ) -> Any:
+        """Run a script for a client; return its value.
+
+        Raises:
+            CommandError: it may not run, or failed.
+        """
+        run = self.begin(caller, SCRIPT, script.rules, is_read_only)
+        try:
+            return self.runtime.run(script.function, keys, args)
+        finally:
+            self.end(run)
+
+    def call_function(
+        self, caller: Any, function: Function, request: list[bytes], count: int, is_read_only: bool
+    ) -> Any:
+        """Call a function of a library for a client; return its value.
+
+        Args:
+            request: the whole request, the first argument of the function at index 3.
+            count: how many of the arguments are keys.
+
+        Raises:
+            CommandError: it may not run, or failed.
+        """
+        run = self.begin(caller, FUNCTION, function.rules, is_read_only)
+        run.name, run.request = function.name, request
+        try:
+            return self.runtime.call(function.callback, tuple(request[3 : 3 + count]), tuple(request[3 + count :]))
+        finally:
+            self.end(run)
+
+    def load_libraries(self, codes: list[bytes]) -> list[Any]:
+        """Make libraries of their codes; they are not yet in place.
+
+        Raises:
+            CommandError: one of them cannot be loaded.
+        """
+        return [load_library(code, self.load) for code in codes]
+
+    def load(self, body: bytes) -> Any:
+        """Run the code of a library; return what it registers."""
+        run = self.running = Run(FUNCTION, LOAD_LIMIT_MS)
+        run.is_loading = True
+        try:
+            return self.runtime.load(body)
+        finally:
+            self.end(run)
+
+    def begin(self, caller: Any, kind: bytes, rules: Rules, is_read_only: bool) -> Run:
+        """A script is about to run.
+
+        Raises:
+            CommandError: it may not.
+        """
+        if rules.is_declared and not rules.is_read_only:
+            if is_read_only:
+                raise CommandError(RO_REFUSED)
+            if not rules.allows_oom and self.state.is_out_of_memory():
+                raise CommandError(OOM_REFUSED)
+        run = Run(
+            kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom
+        )
+        runtime = self.runtime
+        client = self.client
+        client.db = caller.db
+        client.resp3 = False
+        client.user = caller.user
+        client.access = caller.access
+        client.no_touch = caller.no_touch
+        self.is_checked = caller.access is not None or self.state.engine.is_special
+        self.running = run
+        if runtime.is_exhausted:
+            runtime.recover()
+        return run
+
+    def end(self, run: Run) -> None:
+        """A script has ended."""
+        self.running = None
+        if run.is_busy:
+            self.state.review()
+
+    # ------------------------------------------------------------------ long scripts
+
+    @property
+    def is_busy(self) -> bool:
+        """Does a script run for so long that others are told?"""
+        return self.running is not None and self.running.is_busy
+
+    def busy_error(self) -> bytes:
+        """What others are told."""
+        assert self.running is not None
+        return b"BUSY Valkey is busy running a script. You can only call %b KILL or SHUTDOWN NOSAVE." % self.running.kind
+
+    def kill(self, kind: bytes) -> None:
+        """End the script that is busy.
+
+        Raises:
+            CommandError: there is none, or it cannot be ended.
+        """
+        run = self.running
+        if run is None or not run.is_busy:
+            raise CommandError(NOT_BUSY)
+        if run.has_written:
+            raise CommandError(UNKILLABLE)
+        if run.kind != kind:
+            raise CommandError(self.busy_error())
+        run.verdict = b"ERR Script killed by user with %b KILL." % kind
+
+    def tick(self) -> bytes | None:
+        """The count hook: let others in if the script has run for long; return the error with which it has to end."""
+        run = self.running
+        if run is None:
+            return None
+        if run.verdict is None and run.elapsed_us() >= run.limit_us and (run.limit_us or run.is_loading):
+            self.interrupt(run)
+        return run.verdict
+
+    def interrupt(self, run: Run) -> None:
+        """A script has run for too long."""
+        if run.is_loading:
+            run.verdict = LOAD_TIMEOUT
+            return
+        if not run.is_busy:
+            run.is_busy = True
+            self.state.log.warning("slow_script", kind=run.kind.decode().lower(), ms=run.elapsed_us() // 1000)
+            self.state.review()
+        if not self.state.let_clients_in() and run.verdict is None:
+            run.verdict = STOPPED
+
+    # ------------------------------------------------------------------ commands of scripts
+
+    def call(self, *args: Any) -> Any:
+        """Run a command for the script: its value as Lua takes it, or `failed`."""
+        try:
+            return self.reply(list(args))
+        except CommandError as error:
+            return self.fail(error.text)
+        except Exception as error:  # a defect of ours must not become an object in the script's hands
+            return self.fail(self.state.on_defect(error, b"script"))
+
+    def call_packed(self, sizes: bytes, body: bytes) -> Any:
+        """Run a command whose arguments come as one string; a negative size is that of a number."""
+        return self.call(*unpacked(sizes, body))
+
+    def reply(self, args: list[Any]) -> Any:
+        """Run a command; return its value as Lua takes it.
+
+        Raises:
+            CommandError: the command's, or why it may not run.
+        """
+        runtime = self.made
+        if not runtime.admit(SMALL):
+            raise CommandError(OUT_OF_MEMORY)
+        for i, arg in enumerate(args):
+            if type(arg) is not bytes:
+                args[i] = text_of(arg)
+        if not args:
+            raise CommandError(NO_ARGUMENTS)
+        command = self.known.get(args[0])
+        if command is None:
+            command = self.find(args)
+        if len(args) < command.low or (len(args) > command.high and command.declaration.arity > 0):
+            raise CommandError(WRONG_COUNT)
+        if self.is_checked:
+            self.check(command, args)
+        if command.may_write:
+            self.check_write(command)
+        if command.is_denied_oom:
+            self.check_memory()
+        if command.is_write:
+            self.running.has_written = True
+        return self.given(self.state.engine.call(self.client, command, args))
+
+    def given(self, value: Any) -> Any:
+        """A command's value as Lua takes it.
+
+        Raises:
+            CommandError: the script has no memory for it.
+        """
+        runtime = self.made
+        kind = type(value)
+        if kind is bytes:
+            if len(value) > SMALL and not runtime.admit(len(value) + SMALL):
+                raise CommandError(OUT_OF_MEMORY)
+            return value
+        if kind is int:
+            return value
+        if value is OK:
+            return runtime.okay
+        value = as_lua3(value) if self.client.resp3 else as_lua2(value)
+        if type(value) is bytes:
+            return self.given(value)
+        if type(value) is list or type(value) is dict:
+            if not runtime.admit(0):
+                raise CommandError(OUT_OF_MEMORY)
+            return runtime.reply_table(value)
+        return value
+
+    def find(self, args: list[bytes]) -> Any:
+        """The command of a request of the script.
+
+        Raises:
+            CommandError: there is none, or it is not for scripts.
+        """
+        command = self.state.table.find(args)
+        if command is None:
+            raise CommandError(UNKNOWN_COMMAND)
+        if command.handler is None:
+            raise CommandError(errors.unknown_subcommand(args[1], command.name) if len(args) > 1 else WRONG_COUNT)
+        if len(args) < command.low:
+            raise CommandError(WRONG_COUNT)
+        if "noscript" in command.declaration.flags:
+            raise CommandError(NOT_ALLOWED)
+        if args[0] in self.state.table.by_spelling and command.subcommands is None and command.start == 0:
+            self.known[args[0]] = command
+        return command
+
+    def check(self, command: Any, args: list[bytes]) -> None:
+        """What has to be asked when the caller's rights are limited, or somebody watches.
+
+        Raises:
+            CommandError: the caller has no right to the command.
+        """
+        access = self.client.access
+        text = access.refusal(self.client, command, args) if access is not None else None
+        if text is not None:
+            raise CommandError(ACL_FAILURE + text.removeprefix(b"NOPERM "))
+        if self.state.engine.is_special:
+            self.state.before_command(self.client, command, args)
+
+    def check_write(self, command: Any) -> None:
+        """Refuse a command that changes something to a script that may not."""
+        if self.running.is_read_only:
+            raise CommandError(WRITE_REFUSED)
+
+    def check_memory(self) -> None:
+        """Refuse a command that needs memory when there is none; not to a script that has begun to write."""
+        run = self.running
+        if not run.has_written and not run.allows_oom and self.state.is_out_of_memory():
+            raise CommandError(errors.OUT_OF_MEMORY)
+
+    def fail(self, text: bytes) -> Any:
+        """Keep the error text of a call that failed."""
+        self.failure_text = text
+        return self.made.failed
+
+    def failure(self) -> tuple[bytes, bool]:
+        """The error text of the last failed call, and whether the script has to end."""
+        return self.failure_text, self.made.is_exhausted
+
+    # ------------------------------------------------------------------ what else scripts ask for
+
+    def set_protocol(self, is_resp3: bool) -> None:
+        """The protocol in which the script's commands reply."""
+        self.client.resp3 = is_resp3
+
+    def is_allowed(self, sizes: bytes, body: bytes) -> bool | None:
+        """May the caller run a command? None if there is no such command."""
+        args = [text_of(arg) if type(arg) is not bytes else arg for arg in unpacked(sizes, body)]
+        command = self.state.table.find(args)
+        if command is None or command.handler is None:
+            return None
+        access = self.client.access
+        return access is None or access.refusal(self.client, command, args) is None
+
+    def log(self, level: int, message: bytes) -> None:
+        """A line of a script in the log."""
+        log = self.state.log
+        write = (log.debug, log.info, log.info, log.warning)[level]
+        write("script_log", message=message.decode("utf-8", "backslashreplace"))
+
+
+def versions() -> dict[bytes, Any]:
+    """The server's name and versions, as scripts compare them."""
+    facts: dict[bytes, Any] = {b"SERVER_NAME": b"valkey"}
+    for name, version in ((b"REDIS", REDIS_VERSION), (b"VALKEY", VALKEY_VERSION)):
+        major, minor, patch = map(int, version.split("."))
+        facts[name + b"_VERSION"] = version.encode()
+        facts[name + b"_VERSION_NUM"] = major << 16 | minor << 8 | patch
+    return facts
+
+
+def text_of(value: Any) -> bytes:
+    """A number as the argument of a command.
+
+    Raises:
+        CommandError: it is no number.
+    """
+    if type(value) is int:
+        if INT64_MIN <= value <= INT64_MAX:
+            return b"%d" % value
+        value = float(value)
+    if type(value) is not float:
+        raise CommandError(NOT_STRINGS)
+    if value != value:
+        return b"-nan" if copysign(1, value) < 0 else b"nan"
+    return format_float(value)
+
+
+def unpacked(sizes: bytes, body: bytes) -> list[Any]:
+    """Arguments that came as one string: text, and numbers where the size is negative."""
+    args: list[Any] = []
+    start = 0
+    for size in map(int, sizes.split(b",")):
+        end = start + abs(size)
+        part = body[start:end]
+        args.append(part if size >= 0 else number_of(part))
+        start = end
+    return args
+
+
+def number_of(text: bytes) -> float:
+    """A number of Lua, an int where it is integral."""
+    number = float(text)
+    return int(number) if number == number and abs(number) < 2**63 and number == int(number) else number
