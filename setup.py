@@ -51,7 +51,9 @@ def extensions() -> list[Extension]:
         for source in sources
         if source.exists()
     ]
-    return cythonize(modules, build_dir="build/cython", language_level=3)
+    return cythonize(modules, build_dir="build/cython", language_level=3, nthreads=os.cpu_count() or 1, quiet=True)
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNone})
+# The processes of cythonize may import this file again.
+if __name__ == "__main__":
+    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNone})

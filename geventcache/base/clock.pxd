@@ -10,6 +10,7 @@ cdef class Clock:
     cdef public long long now_ms
     cdef public long long offset_ms
     cpdef long long update(self)
+    cpdef long long update_at(self, long long us)
 
 cdef class ManualClock(Clock):
     pass

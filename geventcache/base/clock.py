@@ -32,7 +32,11 @@ class Clock:
 
     def update(self) -> int:
         """Take a new snapshot, return it in milliseconds."""
-        self.now_ms = monotonic_us() // 1000 + self.offset_ms
+        return self.update_at(monotonic_us())
+
+    def update_at(self, us: cython.longlong) -> int:
+        """`update`, for a caller that has just read `monotonic_us`: a reading costs 25 to 60 ns."""
+        self.now_ms = us // 1000 + self.offset_ms
         return self.now_ms
 
     def check_wall(self) -> int:
@@ -58,6 +62,10 @@ class ManualClock(Clock):
         """The time it was last set to."""
         return self.now_ms
 
+    def update_at(self, us: cython.longlong) -> int:
+        """The time it was last set to."""
+        return self.now_ms
+
     def check_wall(self) -> int:
         """Never stepped."""
         return 0
@@ -72,5 +80,5 @@ def monotonic_us() -> int:
     if cython.compiled:
         t: timespec  # noqa: F821
         clock_gettime(CLOCK_MONOTONIC, cython.address(t))  # noqa: F821
-        return cython.cast(cython.longlong, t.tv_sec) * 1_000_000 + t.tv_nsec // 1000
+        return cython.cast(cython.longlong, t.tv_sec) * 1_000_000 + t.tv_nsec // 1000  # noqa: F821
     return time.monotonic_ns() // 1000

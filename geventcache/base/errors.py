@@ -174,6 +174,38 @@ GT_LT_NX = b"ERR GT, LT, and/or NX options at the same time are not compatible"
 INCR_PAIRS = b"ERR INCR option supports a single increment-element pair"
 LIMIT_BY_RANK = b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
 SCORES_BY_LEX = b"ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+RULE_SYNTAX = b"Syntax error"
+RULE_UNKNOWN = b"Unknown command or category name in ACL"
+RULE_ARGUMENT_OF_SUBCOMMAND = b"Allowing first-arg of a subcommand is not supported"
+RULE_HASH = b"The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+RULE_NO_SUCH_PASSWORD = b"The password you are trying to remove from the user does not exist"
+RULE_DATABASE = b"The provided database ID is out of range"
+PATTERN_AFTER_ALL_KEYS = (
+    b"Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. "
+    b"Try 'resetkeys' to start with an empty list of patterns"
+)
+PATTERN_AFTER_ALL_CHANNELS = (
+    b"Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. "
+    b"Try 'resetchannels' to start with an empty list of channels"
+)
+USER_NAME_INVALID = b"ERR Usernames can't contain spaces or null characters"
+DEFAULT_USER_STAYS = b"ERR The 'default' user cannot be removed"
+PASSWORD_BITS = (
+    b"ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+)
+NO_ACL_FILE = (
+    b"ERR This instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command "
+    b"and then issue a CONFIG REWRITE (assuming you have a configuration file set) in order to store users in the "
+    b"configuration."
+)
+ACL_NOT_SAVED = b"ERR There was an error trying to save the ACLs. Please check the server logs for more information"
+ACL_LINE = b"a line is: user <name> <rule> ..."
+SORT_BY_DENIED = b"ERR BY option of SORT denied due to insufficient ACL permissions."
+SORT_GET_DENIED = b"ERR GET option of SORT denied due to insufficient ACL permissions."
+HASH_NOT_INTEGER = b"ERR hash value is not an integer"
+HASH_NOT_FLOAT = b"ERR hash value is not a float"
+VALUE_NOT_FINITE = b"ERR value is NaN or Infinity"
+NUMFIELDS = b"ERR numfields should be greater than 0 and match the provided number of fields"
 
 
 def wrong_arity(name: bytes) -> bytes:
@@ -379,3 +411,74 @@ def no_input_keys(name: bytes) -> bytes:
 def up_to_zero(text: bytes) -> bytes:
     """What a C program would show of `text`."""
     return text.split(b"\0", 1)[0]
+
+
+def wrong_rule(rule: bytes, reason: bytes) -> bytes:
+    """The error of a rule of access control that cannot be read."""
+    return printable(b"ERR Error in ACL SETUSER modifier '%b': %b" % (rule, reason))
+
+
+def unclosed_selector(begin: bytes) -> bytes:
+    """The error of a selector without its closing parenthesis."""
+    return printable(b"ERR Unmatched parenthesis in acl selector starting at '%b'." % begin)
+
+
+def not_permitted(reason: bytes, user: bytes, command: bytes) -> bytes:
+    """The error of a request that access control refuses; `reason` as ``key``."""
+    if reason == b"command":
+        return printable(b"NOPERM User %b has no permissions to run the '%b' command" % (user, command))
+    article = b"" if reason == b"database" else b"a "
+    return b"NOPERM No permissions to access %b%b" % (article, reason)
+
+
+def not_permitted_in_detail(reason: bytes, user: bytes, subject: bytes) -> bytes:
+    """What ACL DRYRUN says of such a request; `subject` is what must not be accessed."""
+    if reason == b"command":
+        return not_permitted(reason, user, subject).removeprefix(b"NOPERM ")
+    if reason == b"database":
+        return b"User %b has no permissions to access database %b" % (user, subject)
+    return b"User %b has no permissions to access the '%b' %b" % (user, subject, reason)
+
+
+def acl_changed(reason: bytes) -> bytes:
+    """The error of a request that was queued before access control began to refuse it."""
+    shown = {
+        b"command": b"no permission to execute the command or subcommand",
+        b"key": b"no permission to touch the specified keys",
+        b"channel": b"no permission to access one of the channels used as arguments",
+        b"database": b"no permission",
+    }[reason]
+    return (
+        b"NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. "
+        b"This command is no longer allowed for the following reason: " + shown
+    )
+
+
+def unknown_category(name: bytes) -> bytes:
+    """The error of a category of commands that does not exist."""
+    return printable(b"ERR Unknown category '%b'" % name)
+
+
+def user_not_found(name: bytes) -> bytes:
+    """The error of ACL DRYRUN for a user who does not exist."""
+    return printable(b"ERR User '%b' not found" % name)
+
+
+def command_not_found(name: bytes) -> bytes:
+    """The error of ACL DRYRUN for a command that does not exist."""
+    return printable(b"ERR Command '%b' not found" % name)
+
+
+def acl_unreadable(path: str, reason: str) -> bytes:
+    """The error of a file of users that cannot be read."""
+    return printable(b"ERR Error loading ACLs, opening file '%b': %b" % (path.encode(errors="replace"), reason.encode()))
+
+
+def acl_wrong(lines: list[bytes]) -> bytes:
+    """The error of a file of users in which some lines are wrong."""
+    return printable(b"ERR " + b". ".join(lines) + b". WARNING: the users stay as they were")
+
+
+def acl_duplicate(name: bytes) -> bytes:
+    """What is wrong with a second line for a user."""
+    return b"user '%b' is there twice" % name

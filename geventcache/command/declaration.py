@@ -251,9 +251,9 @@ def check(declaration: Declaration) -> None:
         raise DeclarationError(f"{name}: arity {arity}, but its function takes {taken}")
     # WATCH looks at keys and is neither: it may run while writes are paused and while nothing may be read.
     is_excused = declaration.group in ("scripting", "transactions")
-    if not is_excused and ("write" in flags) == ("readonly" in flags):
-        if not all("not_key" in spec.flags for spec in declaration.keys):
-            raise DeclarationError(f"{name}: a command with keys is readonly or write")
+    has_keys = any("not_key" not in spec.flags for spec in declaration.keys)
+    if has_keys and not is_excused and ("write" in flags) == ("readonly" in flags):
+        raise DeclarationError(f"{name}: a command with keys is readonly or write")
     if not declaration.summary:
         raise DeclarationError(f"{name}: no docstring")
 

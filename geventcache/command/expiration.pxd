@@ -8,3 +8,4 @@ cpdef int unit_of(bytes word) noexcept
 cpdef long long any_deadline_of(long long n, bint is_seconds, long long base_ms, bytes name) except? -2
 cpdef int parse_condition(tuple words) except -1
 cpdef bint is_met(int condition, long long current_ms, long long deadline_ms) noexcept
+cpdef long long rounded_seconds(long long ms) noexcept

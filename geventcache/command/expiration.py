@@ -125,3 +125,8 @@ def is_met(condition, current_ms, deadline_ms):
     if condition & GT and deadline_ms <= current_ms:
         return False
     return not (condition & LT and deadline_ms >= current_ms)
+
+
+def rounded_seconds(ms):
+    """The number of seconds that is nearest to a time of `ms` milliseconds."""
+    return (ms + 500) // 1000 if ms <= NEVER - 500 else ms // 1000

@@ -1,5 +1,8 @@
 """Searching a geospatial index: what the commands ask for, parsed into a `Search`; then run, and replied or stored."""
 
+from collections.abc import Callable
+from typing import Any
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_float, parse_integer
@@ -113,10 +116,10 @@ class Search:
 
     def __init__(self, source: "SortedSet | None") -> None:
         self.source = source
-        self.centre = None
-        self.centre_word = None
-        self.shape_word = None
-        self.make_shape = None
+        self.centre: tuple[float, float] | None = None
+        self.centre_word: bytes | None = None
+        self.shape_word: bytes | None = None
+        self.make_shape: Callable[[Any], Shape] | None = None
         self.unit = METRE
         self.count = 0
         self.is_any = False
@@ -124,7 +127,7 @@ class Search:
         self.with_distance = False
         self.with_hash = False
         self.with_position = False
-        self.store = None
+        self.store: bytes | None = None
         self.stores_distance = False
 
     def centre_at_member(self, member: bytes) -> None:
@@ -144,13 +147,13 @@ class Search:
         """Search a circle."""
         size = radius(length)
         self.unit = unit(unit_name)
-        self.make_shape = lambda centre: Circle(*centre, size, self.unit)
+        self.make_shape = lambda centre: Circle(centre[0], centre[1], size, self.unit)
 
     def within_box(self, width: bytes, height: bytes, unit_name: bytes) -> None:
         """Search a box."""
         wide, high = sides(width, height)
         self.unit = unit(unit_name)
-        self.make_shape = lambda centre: Box(*centre, wide, high, self.unit)
+        self.make_shape = lambda centre: Box(centre[0], centre[1], wide, high, self.unit)
 
     def within_polygon(self, corners: tuple[bytes, ...]) -> None:
         """Search a polygon, given as longitudes and latitudes in turn; it is its own centre."""
@@ -283,7 +286,7 @@ class Search:
 
     def run(self) -> list[Found]:
         """What the shape holds, as many as asked for and in order."""
-        if self.source is None:
+        if self.make_shape is None:
             return []
         found = self.collect(self.make_shape(self.centre), self.count if self.is_any else 0)
         # The nearest ones are meant where nothing is said of an order.
@@ -294,8 +297,8 @@ class Search:
 
     def collect(self, shape: Shape, limit: int) -> list[Found]:
         """The members inside a shape, up to `limit` (0: all); none if its centre is beyond the map."""
-        found = []
-        if not is_position(shape.longitude, shape.latitude):
+        found: list[Found] = []
+        if self.source is None or not is_position(shape.longitude, shape.latitude):
             return found
         for low, high in score_ranges(shape):
             start, stop = self.source.score_window(low, False, high, True)
@@ -313,7 +316,7 @@ class Search:
         member, score, metres = one
         if not self.wants_details():
             return member
-        parts = [member]
+        parts: list[Any] = [member]
         if self.with_distance:
             parts.append(format_distance(metres / self.unit))
         if self.with_hash:

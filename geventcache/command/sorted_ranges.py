@@ -4,6 +4,7 @@ A range is read from two arguments before the key is opened; `window` then tells
 """
 
 import re
+from typing import Any
 
 import cython
 
@@ -27,7 +28,7 @@ class RankRange:
         self.low = integer(low)
         self.high = integer(high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
         """The first rank in the range and the first behind it; with `reverse` the bounds count from the highest."""
         start: cython.Py_ssize_t
         stop: cython.Py_ssize_t
@@ -44,7 +45,7 @@ class ScoreRange:
         self.low = score_bound(low[1:] if self.low_open else low)
         self.high = score_bound(high[1:] if self.high_open else high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
         """The first rank in the range and the first behind it."""
         return target.score_window(self.low, self.low_open, self.high, self.high_open)
 
@@ -59,7 +60,7 @@ class LexRange:
         self.low = lex_bound(low)
         self.high = lex_bound(high)
 
-    def window(self, target: SortedSet, reverse: cython.bint) -> tuple[int, int]:
+    def window(self, target: SortedSet, reverse: cython.bint) -> tuple:
         """The first rank in the range and the first behind it."""
         if self.is_empty:
             return 0, 0
@@ -67,11 +68,12 @@ class LexRange:
 
 
 def score_bound(text: bytes) -> float:
-    """The score that a bound is, nothing being 0.
+    """The score that a bound is, as C reads it: it ends at a zero byte, and nothing is 0.
 
     Raises:
         CommandError: it is none.
     """
+    text = text.partition(b"\0")[0]
     number = parse_float(text)
     if number is not None:
         return number
@@ -95,7 +97,7 @@ def lex_bound(text: bytes) -> bytes | None:
     return text[1:]
 
 
-RANGES = {BY_RANK: RankRange, BY_SCORE: ScoreRange, BY_LEX: LexRange}
+RANGES: dict[int, Any] = {BY_RANK: RankRange, BY_SCORE: ScoreRange, BY_LEX: LexRange}
 
 
 class RangeQuery:
@@ -117,7 +119,7 @@ class RangeQuery:
         self.with_scores = False
         self.range: RankRange | ScoreRange | LexRange
 
-    def read_options(self, words: tuple[bytes, ...], takes_scores: cython.bint) -> None:
+    def read_options(self, words: tuple, takes_scores: cython.bint) -> None:
         """Note the options.
 
         Raises:
@@ -162,7 +164,7 @@ class RangeQuery:
             low, high = high, low
         self.range = RANGES[self.kind](low, high)
 
-    def select(self, target: SortedSet) -> list:  # type: ignore[type-arg]
+    def select(self, target: SortedSet) -> list:
         """The members of `target` asked for, in the order asked for; pairs of member and score with `with_scores`."""
         start: cython.Py_ssize_t
         stop: cython.Py_ssize_t
@@ -184,7 +186,7 @@ class RangeQuery:
 def parse_query(
     low: bytes,
     high: bytes,
-    options: tuple,  # type: ignore[type-arg]
+    options: tuple,
     kind: cython.int = ANY,
     is_reverse: cython.bint = False,
     takes_scores: cython.bint = True,

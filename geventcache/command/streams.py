@@ -1,5 +1,7 @@
 """What the stream commands have in common: IDs and ranges as arguments, entries as replies, and events of groups."""
 
+import cython
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.resp.values import NULL_ARRAY
@@ -84,9 +86,12 @@ def tell(ctx: Client, key: bytes, event: bytes) -> None:
 def active_consumer(ctx: Client, key: bytes, stream: Stream, group: Group, name: bytes) -> Consumer:
     """The consumer that asks for something now; a new one if the group has none of that name."""
     now_ms = ctx.db.clock.now_ms
-    consumer = group.consumer(name)
-    if consumer is None:
-        consumer = stream.create_consumer(group, name, now_ms)
+    found = group.consumer(name)
+    consumer: Consumer
+    if found is None:
+        consumer = cython.cast(Consumer, stream.create_consumer(group, name, now_ms))
         tell(ctx, key, CREATE_CONSUMER)
+    else:
+        consumer = found
     consumer.seen_time_ms = now_ms
     return consumer

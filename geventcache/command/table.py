@@ -34,7 +34,7 @@ class Command:
         self.is_immediate = "immediate" in declaration.traits
         self.runs_queue = "runs_queue" in declaration.traits
         self.is_loud = "skip_monitor" not in flags
-        self.subcommands = None
+        self.subcommands: dict[bytes, Command] | None = None
         self.reset()
 
     def reset(self):
@@ -55,8 +55,8 @@ class CommandTable:
     """Commands by name, in any case."""
 
     def __init__(self, declarations=None) -> None:
-        self.commands = {}
-        self.by_spelling = {}
+        self.commands: dict[bytes, Command] = {}
+        self.by_spelling: dict[bytes, Command] = {}
         for name, declaration in (DECLARATIONS if declarations is None else declarations).items():
             self.add(name, declaration)
 
@@ -76,7 +76,7 @@ class CommandTable:
 
         A container whose subcommand does not exist is returned itself (it has no handler).
         """
-        command: Command = self.by_spelling.get(args[0])
+        command: Command | None = self.by_spelling.get(args[0])
         if command is None:
             command = self.commands.get(cython.cast(bytes, args[0]).lower())
             if command is None:

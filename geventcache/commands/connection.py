@@ -5,7 +5,8 @@ from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.resp.values import OK, PONG, Simple
-from geventcache.services.auth import DEFAULT_USER, log_in
+from geventcache.services.acl import DEFAULT_USER
+from geventcache.services.auth import log_in
 from geventcache.services.clients import Client
 from geventcache.services.info import REDIS_VERSION
 
@@ -78,20 +79,20 @@ def auth(ctx: Client, first: bytes, *rest: bytes):
     """Authenticates the connection."""
     if len(rest) > 1:
         raise CommandError(errors.SYNTAX)
-    if not rest and not ctx.server.config["requirepass"]:
+    if not rest and ctx.server.acl.default.is_nopass:
         raise CommandError(errors.NO_PASSWORD_SET)
     user, password = (first, rest[0]) if rest else (DEFAULT_USER, first)
-    authenticate(ctx, user, password)
+    authenticate(ctx, user, password, b"AUTH")
     return OK
 
 
-def authenticate(ctx, user, password):
-    """Log the client in.
+def authenticate(ctx, user, password, command):
+    """Log the client in, for a command of that name.
 
     Raises:
         CommandError: the user does not exist or has another password.
     """
-    if not log_in(ctx, user, password):
+    if not log_in(ctx, user, password, command):
         raise CommandError(errors.WRONG_PASSWORD)
 
 
@@ -122,7 +123,7 @@ def hello(ctx: Client, *args: bytes):
         is_resp3 = read_protocol(args[0]) == 3
     credentials, name = read_greeting(list(args[1:]))
     if credentials is not None:
-        authenticate(ctx, *credentials)
+        authenticate(ctx, *credentials, b"HELLO")
     if ctx.needs_auth:
         raise CommandError(errors.HELLO_UNAUTHENTICATED)
     if name is not None:

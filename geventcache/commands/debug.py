@@ -5,6 +5,7 @@ could switch.
 """
 
 import time
+from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError, printable
@@ -66,6 +67,7 @@ def debug(ctx: Client, subcommand: bytes, *args: bytes):
     name = subcommand.lower()
     if len(args) in WITHOUT_EFFECT.get(name, ()):
         return OK
+    function: Any
     function, least, most = SUBCOMMANDS.get(name, (None, 0, 0))
     if function is None or not least <= len(args) <= most:
         raise CommandError(errors.bad_subcommand(subcommand, b"DEBUG"))

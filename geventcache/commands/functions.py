@@ -113,7 +113,8 @@ container(
 )
 def function_load(ctx: Client, first: bytes, *more: bytes):
     """Creates a library."""
-    *options, code = (first, *more)
+    given = (first, *more)
+    options, code = given[:-1], given[-1]
     unknown = [option for option in options if option.lower() != b"replace"]
     if unknown:
         raise CommandError(printable(b"ERR Unknown option given: " + unknown[0]))

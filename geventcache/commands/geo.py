@@ -27,6 +27,16 @@ def add_options(args: tuple[bytes, ...]):
     return b"NX" in given, b"XX" in given, b"CH" in given, i
 
 
+def score_of(longitude: bytes, latitude: bytes) -> float:
+    """The score of a position.
+
+    Raises:
+        CommandError: it is none.
+    """
+    x, y = position(longitude, latitude)
+    return encode(x, y)
+
+
 @command(
     "GEOADD",
     "geo",
@@ -45,7 +55,7 @@ def geoadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     is_nx, is_xx, is_ch, start = add_options(args)
     if (len(args) - start) % 3 or (is_nx and is_xx):
         raise CommandError(errors.SYNTAX)
-    pairs = [(args[i + 2], encode(*position(args[i], args[i + 1]))) for i in range(start, len(args), 3)]
+    pairs = [(args[i + 2], score_of(args[i], args[i + 1])) for i in range(start, len(args), 3)]
     target: SortedSet = db.edit(key, SortedSet, ZADD) if is_xx else db.edit_or_create(key, SortedSet, ZADD)
     if target is None:
         return 0
@@ -83,7 +93,9 @@ def geodist(ctx: Client, key: bytes, member: bytes, other: bytes, *unit_name: by
     first, second = source.score(member), source.score(other)
     if first is None or second is None:
         return None
-    return format_distance(distance(*decode(first), *decode(second)) / metres)
+    longitude, latitude = decode(first)
+    other_longitude, other_latitude = decode(second)
+    return format_distance(distance(longitude, latitude, other_longitude, other_latitude) / metres)
 
 
 @command(

@@ -333,8 +333,8 @@ class ScanOptions:
         Raises:
             CommandError: a word is unknown, lacks its value or has a wrong one.
         """
-        self.pattern = None
-        self.type_name = None
+        self.pattern: bytes | None = None
+        self.type_name: bytes | None = None
         self.count = SCAN_COUNT
         remaining = iter(words)
         for word in remaining:

@@ -6,7 +6,7 @@ import cython
 
 from geventcache.base.times import NEVER_MS
 from geventcache.command.declaration import command
-from geventcache.command.expiration import any_deadline_of, is_met, parse_condition
+from geventcache.command.expiration import any_deadline_of, is_met, parse_condition, rounded_seconds
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
@@ -144,11 +144,6 @@ def expiretime(ctx: Client, key: bytes) -> Any:
 def pexpiretime(ctx: Client, key: bytes) -> Any:
     """Returns the expiration time of a key as a Unix milliseconds timestamp."""
     return read_deadline(ctx.db, key)
-
-
-def rounded_seconds(ms: cython.longlong) -> cython.longlong:
-    """The nearest number of seconds."""
-    return (ms + 500) // 1000 if ms <= NEVER_MS - 500 else ms // 1000
 
 
 @command(

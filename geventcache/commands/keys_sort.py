@@ -119,6 +119,7 @@ def elements_of(v: Any) -> list[bytes]:
     if v is None:
         return []
     if isinstance(v, SortedSet):
+        v.is_skiplist = True  # the reference sorts no other encoding, and OBJECT ENCODING tells ever after
         return v.members(0, len(v))
     if isinstance(v, (List, Set)):
         return v.to_list()
@@ -159,8 +160,23 @@ def arranged(db: Keyspace, v: Any, options: SortOptions) -> list[bytes]:
     return elements[::-1] if options.is_reversed else elements
 
 
+def check_rights(ctx: Client, options: SortOptions) -> None:
+    """Patterns can name any key: refuse them to a client that may not read all.
+
+    Raises:
+        CommandError: there are some.
+    """
+    if ctx.access is None or ctx.access.may_read_everywhere():
+        return
+    if options.by is not None and options.by.star:
+        raise CommandError(errors.SORT_BY_DENIED)
+    if options.gets:
+        raise CommandError(errors.SORT_GET_DENIED)
+
+
 def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes | None]:
     """What SORT finds."""
+    check_rights(ctx, options)
     db = ctx.db
     elements = arranged(db, db.lookup(key), options)
     elements = elements[options.window(len(elements))]

@@ -112,7 +112,7 @@ def rpushx(ctx: Client, key: bytes, value: bytes, *values: bytes):
     return push_existing(ctx, key, value, values, False)
 
 
-def pop(ctx: Client, key: bytes, count: bytes, left: cython.bint):
+def pop(ctx: Client, key: bytes, count: bytes | None, left: cython.bint):
     """Pop one element from one end of the list at `key`, or up to `count` as a list."""
     if count is not None:
         return pop_counted(ctx, key, at_least(count, 0, errors.NOT_POSITIVE), left)

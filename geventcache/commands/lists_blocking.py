@@ -46,7 +46,7 @@ def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint,
     # The destination is opened first, since its event comes first.
     target: List = db.edit_or_create(destination, List, LPUSH if to_left else RPUSH)
     origin: List = db.edit(source, List, LPOP if from_left else RPOP)
-    value = origin.pop_left() if from_left else origin.pop_right()
+    value: bytes = cython.cast(bytes, origin.pop_left() if from_left else origin.pop_right())
     if to_left:
         target.push_left(value)
     else:

@@ -235,7 +235,7 @@ def read_width(words):
     if not words:
         return GLASS_WIDTH
     sizes = [parse_integer(word) for word in words]
-    if len(sizes) != 2 or None in sizes:
+    if len(sizes) != 2 or sizes[0] is None or sizes[1] is None:
         raise CommandError(errors.LOLWUT_USAGE)
     return min(max(sizes[0], GLASS_LIMITS[0]), GLASS_LIMITS[1]) | 1
 

@@ -329,7 +329,7 @@ def zscan(ctx: Client, key: bytes, cursor: bytes, *words: bytes):
 
 def with_texts(target: SortedSet, members: list[bytes]):
     """Members and the texts of their scores, which a scan shows with all their digits unless the set is small."""
-    found = []
+    found: list[bytes] = []
     for member in members:
         score = target.scores[member]
         found += (member, b"%.17g" % score if target.is_skiplist else format_float(score))

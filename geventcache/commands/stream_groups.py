@@ -312,13 +312,14 @@ def xpending(ctx: Client, key: bytes, group: bytes, *args: bytes):
 
 def pending_summary(group: Group):
     """How many entries a group has pending, the first and the last, and who has how many."""
-    if not len(group.pending):
+    first, last = group.pending.first(), group.pending.last()
+    if first is None or last is None:
         return [0, None, None, NULL_ARRAY]
     counts = [(one.name, len(one.pending)) for one in group.sorted_consumers()]
     return [
         len(group.pending),
-        format_id(group.pending.first().entry_id),
-        format_id(group.pending.last().entry_id),
+        format_id(first.entry_id),
+        format_id(last.entry_id),
         [[name, b"%d" % count] for name, count in counts if count],
     ]
 

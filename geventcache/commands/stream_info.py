@@ -66,7 +66,8 @@ def full_count(options: tuple[bytes, ...]):
         ("6.0.0", "Added the `FULL` modifier."),
         (
             "7.0.0",
-            "Added the `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` fields",
+            "Added the `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` "
+            "fields",
         ),
         ("7.2.0", "Added the `active-time` field, and changed the meaning of `seen-time`."),
     ],

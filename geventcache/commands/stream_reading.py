@@ -4,6 +4,8 @@ A request that waits is run again as a whole when one of its streams has changed
 the first run then, XREAD is parked with that ID in its place.
 """
 
+from typing import Any
+
 import cython
 
 from geventcache.base import errors
@@ -39,11 +41,12 @@ class Request:
     def __init__(self, args: tuple, is_group: cython.bint, now_ms: cython.longlong) -> None:
         self.args = args
         self.count = -1
-        self.timeout_ms = None
-        self.group = None
-        self.consumer = None
+        self.timeout_ms: int | None = None
+        self.group: bytes | None = None
+        self.consumer: bytes | None = None
         self.is_noack = False
-        self.keys = None
+        self.keys: Any = None
+        self.ids: Any = None
         i: cython.Py_ssize_t = 0
         while self.keys is None:
             i += self.take(i, is_group, now_ms)
@@ -202,16 +205,17 @@ def xreadgroup(
     """
     db: Keyspace = ctx.db
     request: Request = Request((first, second, third, fourth, fifth, sixth, *others), True, db.clock.now_ms)
+    group_name, consumer_name = cython.cast(bytes, request.group), cython.cast(bytes, request.consumer)
     sources: list = []
     for key, text in zip(request.keys, request.ids, strict=True):
         stream: Stream = db.read(key, Stream)
-        group = None if stream is None else stream.groups.get(request.group)
+        group = None if stream is None else stream.groups.get(group_name)
         if group is None:
-            raise CommandError(errors.no_group_to_read(key, request.group))
+            raise CommandError(errors.no_group_to_read(key, group_name))
         sources.append((key, stream, group, id_to_read(text)))
     found = PairedMap()
     for key, stream, group, after_id in sources:
-        consumer = active_consumer(ctx, key, stream, group, request.consumer)
+        consumer = active_consumer(ctx, key, stream, group, consumer_name)
         entries = read_as_member(request, stream, group, consumer, after_id, db.clock.now_ms)
         if entries or after_id != MAX_ID:
             found.append((key, entries_reply(entries)))

@@ -37,10 +37,10 @@ class Trim:
     """
 
     def __init__(self) -> None:
-        self.strategy = None
+        self.strategy: bytes | None = None
         self.threshold = 0
         self.is_approximate = False
-        self.limit = None
+        self.limit: int | None = None
         self.creates = True
 
     def take(self, args: tuple[bytes, ...], i: int) -> int:
@@ -55,9 +55,10 @@ class Trim:
         if word in (b"MAXLEN", b"MINID"):
             return self.take_strategy(word, args, i)
         if word == b"LIMIT":
-            self.limit = integer(args[i + 1])
-            if self.limit < 0:
+            limit = integer(args[i + 1])
+            if limit < 0:
                 raise CommandError(errors.TRIM_LIMIT_NEGATIVE)
+            self.limit = limit
             return 2
         return 0
 
@@ -275,7 +276,7 @@ def range_count(options: tuple[bytes, ...]):
     return count
 
 
-def read_range(ctx: Client, key: bytes, start: EntryId, end: EntryId, options: tuple[bytes, ...], reverse: cython.bint):
+def read_range(ctx: Client, key: bytes, start: EntryId, end: EntryId, options: tuple, reverse: cython.bint):
     """The entries of a range; null if none is asked for."""
     count: cython.Py_ssize_t = range_count(options)
     stream: Stream = ctx.db.read(key, Stream)

@@ -403,9 +403,9 @@ def increment(ctx: Client, key: bytes, by: cython.longlong, event: bytes):
         number = integer(as_string(value))
     if (by > 0 and number > INT64_MAX - by) or (by < 0 and number < INT64_MIN - by):
         raise CommandError(errors.OVERFLOW)
-    number += by
-    db.replace(key, number, event)
-    return number
+    total: object = number + by
+    db.replace(key, total, event)
+    return total
 
 
 @command(

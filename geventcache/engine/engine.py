@@ -8,13 +8,13 @@ which the connection sends before anything else runs; what others receive goes t
 import cython
 
 from geventcache.base import errors
-from geventcache.base.clock import Clock, monotonic_us
+from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
-from geventcache.command.table import Command, CommandTable
+from geventcache.command.table import Command
 from geventcache.engine.gate import refusal
 from geventcache.resp.values import OK, QUEUED
 from geventcache.resp.writer import ReplyWriter
-from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT, Client
+from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
 from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 
@@ -55,13 +55,14 @@ class Engine:
         self.mark = 0
         self.last_us = 0
         self.tick_us = 0
+        self.slow_us = 0
         state.attach(self)
 
     def begin_turn(self):
         """Requests will be executed: take the time."""
         self.last_us = monotonic_us()
         self.tick_us = self.last_us + MILLISECOND_US
-        self.clock.update()
+        self.clock.update_at(self.last_us)
 
     def execute(self, client, args):
         """Run one request and write its reply to `out`; `args` belongs to the engine from now on.
@@ -115,7 +116,7 @@ class Engine:
         self.last_us = now_us
         if now_us >= self.tick_us:
             self.tick_us = now_us + MILLISECOND_US
-            self.clock.update()
+            self.clock.update_at(now_us)
         if usec >= self.slow_us:
             args[command.start] = name
             self.state.on_slow_command(client, command, args, usec)
@@ -378,7 +379,7 @@ class Engine:
     # ------------------------------------------------------------------ a command that lets others in
 
     def set_aside(self):
-        """In the middle of a command, before others run: take its half of the reply and of everything else out of their way."""
+        """Amid a command, before others run: take its half of the reply and of everything else out of their way."""
         kept = (self.out.take_parts(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
         self.ready.clear()
         return kept

@@ -93,6 +93,28 @@ def cut(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_
     return bytes(p[start:end])
 
 
+@cython.cfunc
+def split_line(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> list:
+    """The words of the inline command p[start:end], or None when its quotes do not balance."""
+    if not cython.compiled:
+        return split_inline(p[start:end])
+    words: list = []
+    begin: cython.Py_ssize_t = -1
+    i: cython.Py_ssize_t
+    for i in range(start, end):
+        if p[i] == 34 or p[i] == 39:
+            return split_inline(cut(p, start, end))
+        if p[i] == 32 or 9 <= p[i] <= 13:
+            if begin >= 0:
+                words.append(cut(p, begin, i))
+                begin = -1
+        elif begin < 0:
+            begin = i
+    if begin >= 0:
+        words.append(cut(p, begin, end))
+    return words
+
+
 class RequestReader:
     """An incremental reader of one client's requests.
 
@@ -112,17 +134,17 @@ class RequestReader:
         self.max_pending = max_pending
         self.is_trusted = True
         self.overflown = False
-        self.error = None
+        self.error: ProtocolError | None = None
         self.has_more = False
-        self.args = None
+        self.args: list[bytes] | None = None
         self.multibulk_count = 0
         self.length = -1
-        self.tail = None
+        self.tail: bytes | None = None
         self.pending = 0
         self.filled = 0
-        self.name = None
+        self.name: bytes | None = None
         if not cython.compiled:
-            self.large = None
+            self.large: bytearray | None = None
             self.fast = FastRequests()
 
     if cython.compiled:
@@ -152,18 +174,18 @@ class RequestReader:
     def parse(self, p, end):
         """`feed`, on a C string."""
         done: list = []
-        args: list = self.args
+        args: list | None = self.args
         want: cython.Py_ssize_t = self.multibulk_count
         length: cython.Py_ssize_t = self.length
         pos: cython.Py_ssize_t = 0
         eol: cython.Py_ssize_t
         joined: bytes
-        last: bytes
+        last: bytes | None
         if length >= LARGE and self.is_filling():
             pos = self.fill(p, 0, end)
             if self.filled < length + 2:
                 return done
-            args.append(self.take_large())
+            cython.cast(list, args).append(self.take_large())
             length = -1
             want -= 1
             if want == 0:
@@ -185,7 +207,7 @@ class RequestReader:
                         break
                     if eol - pos > MAX_INLINE:
                         return self.fail(done, b"too big inline request")
-                    words = split_inline(cut(p, pos, eol))
+                    words = split_line(p, pos, eol)
                     if words is None:
                         return self.fail(done, b"unbalanced quotes in request")
                     pos = eol + 1
@@ -321,7 +343,7 @@ class RequestReader:
             Py_DECREF(value)  # noqa: F821
             self.large = cython.NULL
             return value
-        value = bytes(self.large)
+        value = bytes(self.large or b"")
         self.large = None
         return value
 
@@ -365,7 +387,7 @@ def split_inline(line):
     """
     if b'"' not in line and b"'" not in line:
         return line.split()
-    words = []
+    words: list[bytes] = []
     pos = 0
     end = len(line)
     while True:

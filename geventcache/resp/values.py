@@ -25,6 +25,8 @@ Python                 RESP2                                       RESP3
 =====================  ==========================================  =============================
 """
 
+from typing import Any
+
 
 class Simple(bytes):
     """A simple string such as ``OK``: one line, no CR or LF."""
@@ -50,31 +52,31 @@ class Double(bytes):
     __slots__ = ()
 
 
-class Pairs(list):
+class Pairs(list[Any]):
     """A list of two-item sequences: flat in RESP2, nested in RESP3."""
 
     __slots__ = ()
 
 
-class PairedMap(list):
+class PairedMap(list[Any]):
     """A map as a list of its pairs, which RESP2 shows as an array of them; a key may come twice."""
 
     __slots__ = ()
 
 
-class Distinct(list):
+class Distinct(list[Any]):
     """A set in an order of its own, of items that need not be hashable."""
 
     __slots__ = ()
 
 
-class Push(list):
+class Push(list[Any]):
     """An out-of-band message: kind first."""
 
     __slots__ = ()
 
 
-class Many(list):
+class Many(list[Any]):
     """Several replies to one command, as SUBSCRIBE gives one for each channel."""
 
     __slots__ = ()
@@ -83,14 +85,14 @@ class Many(list):
 class NullArray:
     """The type of `NULL_ARRAY`."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "NULL_ARRAY"
 
 
 class NoReply:
     """The type of `NO_REPLY`: the command has answered, or must not."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "NO_REPLY"
 
 

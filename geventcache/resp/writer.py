@@ -45,7 +45,7 @@ class ReplyWriter:
     def __init__(self) -> None:
         self.resp3 = False
         self.size = 0
-        self.parts = None
+        self.parts: list[bytes] | None = None
         self.parts_size = 0
         if cython.compiled:
             self.data = bytearray(START_SIZE)
@@ -86,13 +86,13 @@ class ReplyWriter:
             q = self.ptr + self.size
             while True:
                 i -= 1
-                digits[i] = 48 + cython.cast(cython.char, u % 10)
+                digits[i] = 48 + cython.cast(cython.char, u % 10)  # noqa: F821
                 u //= 10
                 if u == 0:
                     break
             if n < 0:
                 i -= 1
-                digits[i] = 45
+                digits[i] = 45  # noqa: F821
             q[0] = mark
             memcpy(q + 1, cython.cast(cython.p_char, digits) + i, 24 - i)  # noqa: F821
             q += 25 - i

@@ -17,10 +17,11 @@ import gevent
 from gevent import get_hub
 from gevent.event import Event
 from gevent.server import StreamServer
-from gevent.socket import socket as GreenSocket
+from gevent.socket import socket as green_socket
 
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.clock import Clock
+from geventcache.base.errors import CommandError
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
@@ -86,7 +87,10 @@ class Server:
 
         Raises:
             ListenError: an address is taken or wrong; nothing is listened on then.
+            OSError: the users cannot be read from the aclfile.
         """
+        if self.config["aclfile"]:
+            self.load_users()
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         try:
             for address in listen_addresses(self.config):
@@ -96,6 +100,17 @@ class Server:
             raise
         self.expiry.start()
         self.cron.start()
+
+    def load_users(self) -> None:
+        """Read the users from their file.
+
+        Raises:
+            OSError: it cannot be read, or something in it is wrong.
+        """
+        try:
+            self.state.acl.load()
+        except CommandError as error:
+            raise OSError(error.text.decode("utf-8", "replace").removeprefix("ERR ")) from None
 
     def listen(self, address: Address) -> None:
         """Open one listener.
@@ -124,12 +139,12 @@ class Server:
         """A listening socket for an address."""
         if address.path:
             remove_stale_socket(address.path)
-            sock = GreenSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock = green_socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.bind(address.path)
             if self.config["unixsocketperm"]:
                 os.chmod(address.path, self.config["unixsocketperm"])
         else:
-            sock = GreenSocket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
+            sock = green_socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address.host, address.port))
         sock.listen(self.config["tcp-backlog"])
@@ -200,7 +215,7 @@ class Server:
         """Why a new connection is not served; empty if it is."""
         if len(self.state.clients) >= self.config["maxclients"]:
             return b"-ERR max number of clients reached\r\n"
-        if self.config["protected-mode"] and not self.config["requirepass"] and not is_local(sock, address):
+        if self.config["protected-mode"] and self.state.acl.default.is_open and not is_local(sock, address):
             return PROTECTED
         return b""
 
@@ -245,7 +260,7 @@ class Server:
                 chore()
 
     def let_clients_in(self) -> bool:
-        """In the middle of a command, a script that runs for long: let the loop turn once. False if the server is to stop."""
+        """In the middle of a long script: let the loop turn once. False if the server is to stop."""
         kept = self.engine.set_aside()
         gevent.sleep(TINY_SECONDS)
         self.engine.put_back(kept)

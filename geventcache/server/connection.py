@@ -16,6 +16,8 @@ The rules:
 - Bytes are moved by recv(2) and send(2) directly: about 5 % of the cost of a small command.
 """
 
+from typing import Any
+
 import cython
 import greenlet
 from gevent import get_hub, getcurrent
@@ -60,12 +62,12 @@ class Connection:
         client.reader = self.reader
         client.transport = self
         self.buffer = server.buffer
-        self.backlog = []
+        self.backlog: list[list[bytes]] = []
         self.hub = get_hub()
         self.greenlet = getcurrent()
         self.io = self.hub.loop.io(self.fd, READ)
-        self.writable = None
-        self.timer = None
+        self.writable: Any = None
+        self.timer: Any = None
         self.sent = 0
         self.is_idle = False
         self.is_reading = False

@@ -8,9 +8,17 @@ from typing import Any
 
 from gevent import get_hub
 
+from geventcache.services.clients import Client
+
 SECONDS = 1.0
 YOUNG_ENOUGH = 20_000
 SAMPLES = 16
+FAREWELL_MS = 5000
+
+
+def may_be_closed(client: Client) -> bool:
+    """Whether silence means that nobody is there: a client that blocks or has subscribed is meant to be silent."""
+    return client.blocked is None and not client.subscription_count()
 
 
 class Cron:
@@ -63,11 +71,12 @@ class Cron:
         """Close clients that were silent for `timeout` seconds, and those that do not take their last words."""
         timeout_ms = self.state.config["timeout"] * 1000
         for client in self.state.clients:
-            if client.is_congested and client.transport is not None and self.state.exceeds_output_limit(client):
-                client.transport.break_off()
-            elif client.is_closing and now_ms - client.last_active_ms > 5000 and client.transport is not None:
-                client.transport.break_off()
-            elif timeout_ms and now_ms - client.last_active_ms > timeout_ms and may_be_closed(client):
+            silent_ms = now_ms - client.last_active_ms
+            is_late = client.is_closing and silent_ms > FAREWELL_MS
+            if is_late or (client.is_congested and self.state.exceeds_output_limit(client)):
+                if client.transport is not None:
+                    client.transport.break_off()
+            elif timeout_ms and silent_ms > timeout_ms and may_be_closed(client):
                 client.close()
 
     def sample(self) -> None:

@@ -12,12 +12,17 @@ The rules:
   in the same slices.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from gevent import get_hub, sleep, spawn
 from gevent.queue import Queue
 
 from geventcache.base.clock import monotonic_us
 from geventcache.base.histogram import Histogram
 from geventcache.base.times import NEVER_MS
+from geventcache.store.deadlines import Deadlines
+from geventcache.store.keyspace import Keyspace
 
 BUSY_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
@@ -36,7 +41,7 @@ class Expiry:
         fallbacks: how often the queue was full.
     """
 
-    def __init__(self, state, end_turn, log) -> None:
+    def __init__(self, state: Any, end_turn: Callable[[], None], log: Any) -> None:
         self.state = state
         self.config = state.config
         self.databases = state.databases
@@ -44,12 +49,12 @@ class Expiry:
         self.end_turn = end_turn
         self.log = log
         self.loop = get_hub().loop
-        self.timer = None
+        self.timer: Any = None
         self.armed_ms = NEVER_MS
         self.is_arming = False
         self.queue = Queue(self.config["expire-queue-size"])
-        self.worker = None
-        self.on_batch = None
+        self.worker: Any = None
+        self.on_batch: Callable[[int], None] | None = None
         self.growth = 1
         self.is_overflown = False
         self.slice_us = 0
@@ -62,7 +67,7 @@ class Expiry:
         for keyspace in self.databases.existing():
             self.adopt(keyspace)
 
-    def reset_counters(self):
+    def reset_counters(self) -> None:
         """Counters to zero."""
         self.peak = 0
         self.batches = 0
@@ -70,17 +75,17 @@ class Expiry:
         self.sizes = Histogram()
         self.lags = Histogram()
 
-    def adopt(self, keyspace):
+    def adopt(self, keyspace: Keyspace) -> None:
         """Follow the deadlines of a database."""
         keyspace.deadlines.on_earlier = self.arm_soon
 
-    def start(self):
+    def start(self) -> None:
         """Begin to expire keys."""
         self.timer = self.loop.timer(0.001)
         self.worker = spawn(self.work)
         self.arm()
 
-    def stop(self):
+    def stop(self) -> None:
         """End the timer and the worker; what is due stays where it is."""
         if self.timer is not None:
             self.timer.stop()
@@ -92,17 +97,17 @@ class Expiry:
 
     # ------------------------------------------------------------------ the timer
 
-    def arm_soon(self):
+    def arm_soon(self) -> None:
         """A deadline earlier than all others was set: arm the timer when the turn is over, however many there were."""
         if not self.is_arming:
             self.is_arming = True
             self.state.chores.append(self.arm)
 
-    def next_ms(self):
+    def next_ms(self) -> int:
         """The time of the earliest bucket of all databases."""
         return min((keyspace.deadlines.next_ms for keyspace in self.databases.made.values()), default=NEVER_MS)
 
-    def arm(self):
+    def arm(self) -> None:
         """Arm the timer for the earliest bucket."""
         self.is_arming = False
         if self.timer is None:
@@ -119,7 +124,7 @@ class Expiry:
         self.timer = self.loop.timer(delay_ms / 1000)
         self.timer.start(self.fire)
 
-    def fire(self):
+    def fire(self) -> None:
         """The timer's callback, in the hub: post what is due."""
         if not self.state.is_active_expire:
             return
@@ -131,7 +136,7 @@ class Expiry:
             self.fallbacks += 1
             self.log.warning("expire_queue_full", queue_size=self.queue.maxsize, depth=self.depth)
 
-    def post_due(self, now_ms):
+    def post_due(self, now_ms: int) -> bool:
         """Post every bucket that is due; False if the queue is full before all are in it."""
         for keyspace in self.databases.existing():
             deadlines = keyspace.deadlines
@@ -145,14 +150,14 @@ class Expiry:
         self.peak = max(self.peak, self.depth)
         return True
 
-    def nudge(self):
+    def nudge(self) -> None:
         """There is housekeeping: large values to be freed, stale tickets."""
         if not self.queue.full():
             self.queue.put_nowait(None)
 
     # ------------------------------------------------------------------ the worker
 
-    def work(self):
+    def work(self) -> None:
         """The worker greenlet: drain the queue, for ever."""
         while True:
             due = self.queue.get()
@@ -168,21 +173,21 @@ class Expiry:
                     self.is_overflown = False
                     self.fire()
 
-    def begin_slice(self):
-        """Clients were let in: the time budget counts from now. While a script is under way, no key goes but by its doing."""
+    def begin_slice(self) -> None:
+        """Clients were let in: the time budget counts from now. While a script runs, no key goes but by its doing."""
         while self.state.scripting.is_busy:
             sleep(BUSY_SECONDS)
         self.slice_us = monotonic_us()
         self.clock.update()
 
-    def breathe(self):
+    def breathe(self) -> None:
         """Let clients in if the time budget is used up."""
         if monotonic_us() - self.slice_us >= self.config["expire-time-budget"]:
             self.end_turn()
             sleep(YIELD_SECONDS)
             self.begin_slice()
 
-    def drain(self, deadlines, time_ms, keys):
+    def drain(self, deadlines: Deadlines, time_ms: int, keys: list[bytes | None]) -> None:
         """Visit the keys of a bucket, in batches."""
         self.warn_if_late(time_ms)
         visited = 0
@@ -199,7 +204,7 @@ class Expiry:
                     self.growth *= 2
             self.breathe()
 
-    def close_batch(self):
+    def close_batch(self) -> None:
         """The batch is complete: count it and tell who wants to know."""
         if self.batch_visited:
             self.batches += 1
@@ -210,13 +215,13 @@ class Expiry:
         self.batch_removed = 0
         self.batch_ms = self.clock.now_ms
 
-    def warn_if_late(self, time_ms):
+    def warn_if_late(self, time_ms: int) -> None:
         """A line in the log when keys wait too long for their removal."""
         lag_ms = self.clock.now_ms - time_ms
         if lag_ms >= LAG_WARNING_MS:
             self.log.warning("expire_late", lag_ms=lag_ms, depth=self.depth, growth=self.growth)
 
-    def keep_house(self):
+    def keep_house(self) -> None:
         """Free large values, sweep out stale tickets: in slices, while no key is due."""
         graveyard = self.databases.graveyard
         while len(graveyard):

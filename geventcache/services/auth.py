@@ -1,41 +1,41 @@
-"""Who a client is: the one place that decides whether a password lets it in.
+"""Who a client is: logging in, and what a connection is in the beginning.
 
-There is one user, ``default``, whose password is the setting ``requirepass``; an empty one lets everybody in. A change
-of the setting concerns new connections: who is in, stays in.
+A connection begins as the user ``default``, and is let in at once if that user needs no password. What a user may do is
+the business of `Acl`.
 """
 
 from __future__ import annotations
 
-from hmac import compare_digest
 from typing import Any
 
-DEFAULT_USER = b"default"
+from geventcache.services.acl import DEFAULT_USER, admit
+
+AUTH = b"auth"
 
 
-def is_user(name: bytes) -> bool:
-    """Whether there is a user of that name."""
-    return name == DEFAULT_USER
+def log_in(client: Any, user: bytes, password: bytes, command: bytes) -> bool:
+    """Let a client in if the password is the user's; return whether it was. A refused client stays who it is.
 
-
-def log_in(client: Any, user: bytes, password: bytes) -> bool:
-    """Let a client in if the password is the user's; return whether it was. A refused client stays who it is."""
-    required = client.server.config["requirepass"]
-    if not is_user(user) or (required and not compare_digest(password, required)):
+    Args:
+        command: the name of the command that asks, for the log of refusals.
+    """
+    acl = client.server.acl
+    found = acl.users.get(user)
+    if found is None or not found.accepts(password):
+        acl.log.note(client, AUTH, command, user)
         return False
-    client.user = user
+    become(client, user)
     admit(client, True)
     return True
 
 
 def begin(client: Any) -> None:
-    """A connection begins, or begins anew: it is the default user's, as soon as it has the password."""
-    client.user = DEFAULT_USER
-    admit(client, not client.server.config["requirepass"])
+    """A connection begins, or begins anew."""
+    become(client, DEFAULT_USER)
+    admit(client, client.server.acl.default.is_open)
 
 
-def admit(client: Any, is_in: bool) -> None:
-    """Let a client in, or out; the limits of its requests follow."""
-    client.needs_auth = not is_in
-    if client.reader is not None:
-        client.reader.is_trusted = is_in
-    client.review()
+def become(client: Any, user: bytes) -> None:
+    """A client is a user from now on."""
+    client.user = user
+    client.access = client.server.acl.access_of(user)

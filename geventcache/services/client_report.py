@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from socket import AF_UNIX
 from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.services.auth import is_user
 
 # Letters of the field "flags": the ones that filters may ask for, those of features that do not exist here included.
 KNOWN_FLAGS = frozenset(b"AbBcdeEiIMNOPrRStTuUx")
@@ -159,17 +158,6 @@ def read_client_type(text: bytes) -> bytes:
     return found
 
 
-def read_user(text: bytes) -> bytes:
-    """The name of a user.
-
-    Raises:
-        CommandError: there is no such user.
-    """
-    if not is_user(text):
-        raise CommandError(errors.no_such_user(text))
-    return text
-
-
 def read_letters(kind: bytes, known: frozenset[int]) -> Callable[[bytes], frozenset[int]]:
     """A reader of letters that raises CommandError when one of them means nothing."""
 
@@ -199,7 +187,7 @@ def read_seconds(name: bytes) -> Callable[[bytes], int]:
 # Filters with one argument: how it is read, and whether it chooses a client.
 FILTERS: dict[bytes, tuple[Callable[[bytes], Any], Callable[[Any, Any], bool]]] = {
     b"type": (read_client_type, lambda client, wanted: type_of(client) == wanted),
-    b"user": (read_user, lambda client, wanted: client.user == wanted),
+    b"user": (bytes, lambda client, wanted: client.user == wanted),
     b"addr": (bytes, lambda client, wanted: client.address == wanted),
     b"laddr": (bytes, lambda client, wanted: client.local_address == wanted),
     b"ip": (bytes, lambda client, wanted: ip_of(client) == wanted),
@@ -224,7 +212,7 @@ class ClientFilter:
         skips_caller: the calling client is left out.
     """
 
-    def __init__(self, server: Any, args: list[bytes], skips_caller: bool) -> None:
+    def __init__(self, server: Any, args: Sequence[bytes], skips_caller: bool) -> None:
         self.server = server
         self.skips_caller = skips_caller
         self.tests: dict[bytes, Test] = {}
@@ -259,6 +247,8 @@ class ClientFilter:
         if name not in FILTERS or (is_negated and name in NEVER_NEGATED):
             raise CommandError(SYNTAX)
         read, chooses = FILTERS[name]
+        if name == b"user" and text not in self.server.acl.users:
+            raise CommandError(errors.no_such_user(text))
         wanted = read(text)
         return lambda client: chooses(client, wanted) != is_negated
 

@@ -53,7 +53,7 @@ class Client:
         self.commands = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.outbox = deque()
+        self.outbox: deque[bytes] = deque()
         self.outbox_size = 0
         self.unsent = 0
         self.soft_since_ms = 0
@@ -137,7 +137,7 @@ class Clients:
     """
 
     def __init__(self) -> None:
-        self.by_id = {}
+        self.by_id: dict[int, Client] = {}
         self.last_id = 0
         self.accepted = 0
         self.rejected = 0

@@ -72,7 +72,7 @@ class Notifications(Listener):
 
     def route(self, index, event):
         """The way of an event's messages."""
-        routes: dict = self.routes.get(index)
+        routes: dict | None = self.routes.get(index)
         if routes is None:
             routes = self.routes[index] = {}
         route = routes.get(event)

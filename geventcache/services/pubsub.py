@@ -32,12 +32,12 @@ class Topic:
     def __init__(self, head, matches) -> None:
         self.head = head
         self.matches = matches
-        self.clients = {}
+        self.clients: dict[Client, None] = {}
 
     def send(self, head, tail):
         """Push a message to all subscribers; return how many they are."""
-        resp2: bytes = None
-        resp3: bytes = None
+        resp2: bytes | None = None
+        resp3: bytes | None = None
         client: Client
         for client in self.clients:
             if client.resp3:
@@ -67,7 +67,7 @@ class Names:
         self.counted = counted
         self.prefix = prefix
         self.is_pattern = is_pattern
-        self.topics = {}
+        self.topics: dict[bytes, Topic] = {}
         self.revision = 0
 
     def __len__(self):
@@ -91,7 +91,7 @@ class Names:
             names = {}
             setattr(client, self.attribute, names)
         names[name] = None
-        topic: Topic = self.topics.get(name)
+        topic: Topic | None = self.topics.get(name)
         if topic is None:
             topic = self.topics[name] = self.new_topic(name)
             self.revision += 1
@@ -122,7 +122,7 @@ class Names:
 
     def subscribers(self, name):
         """How many clients listen to a name."""
-        topic: Topic = self.topics.get(name)
+        topic: Topic | None = self.topics.get(name)
         return 0 if topic is None else len(topic.clients)
 
     def matching(self, pattern):
@@ -152,13 +152,13 @@ class PubSub:
 
     def publish_to_shard(self, channel, message):
         """Send a message to who listens to a shard channel; return to how many."""
-        topic: Topic = self.shard_channels.topics.get(channel)
+        topic: Topic | None = self.shard_channels.topics.get(channel)
         return 0 if topic is None else topic.send(topic.head, bulk(message))
 
     def ways(self, channel):
         """The topics that a message to a channel goes to, each with the beginning of the message."""
         found = []
-        topic: Topic = self.channels.topics.get(channel)
+        topic: Topic | None = self.channels.topics.get(channel)
         if topic is not None:
             found.append((topic.head, topic))
         for topic in self.patterns.topics.values():
@@ -194,7 +194,7 @@ class Route:
     def __init__(self, pubsub, channel) -> None:
         self.pubsub = pubsub
         self.channel = channel
-        self.ways = []
+        self.ways: list[tuple[bytes, Topic]] = []
         self.revision = -1
 
     def send(self, message):

@@ -111,6 +111,15 @@ SETTINGS: tuple[Setting, ...] = (
         "protected-mode", YesNo(), True, _SECURITY, "Refuse clients from other machines while there is no password."
     ),
     Setting("requirepass", Kind(), b"", _SECURITY, "Password of the default user; empty for none."),
+    Setting("aclfile", Kind(), b"", _SECURITY, "File that the users are kept in; empty for none.", is_mutable=False),
+    Setting("acllog-max-len", _COUNT, 128, _SECURITY, "Entries that the log of refusals keeps."),
+    Setting(
+        "acl-pubsub-default",
+        Choice(b"allchannels", b"resetchannels"),
+        b"resetchannels",
+        _SECURITY,
+        "Channels that a new user may use: all or none.",
+    ),
     Setting(
         "enable-debug-command",
         Choice(b"no", b"yes", b"local"),
@@ -132,6 +141,13 @@ SETTINGS: tuple[Setting, ...] = (
         _DEFAULT_BUFFER_LIMITS,
         _LIMITS,
         "Unread replies a client may leave, by class: CLASS HARD SOFT SECONDS ...; 0 is unlimited.",
+    ),
+    Setting(
+        "tracking-table-max-keys",
+        _COUNT,
+        1_000_000,
+        _MEMORY,
+        "Keys that are remembered for client-side caching; 0 is unlimited.",
     ),
     Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
     Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; 0 is unlimited."),
@@ -240,7 +256,11 @@ SETTINGS: tuple[Setting, ...] = (
         aliases=("lua-time-limit",),
     ),
     Setting(
-        "script-max-memory", Memory(16 << 20), 256 << 20, _RUNNING, "Bytes that Lua may use; a script that needs more ends."
+        "script-max-memory",
+        Memory(16 << 20),
+        256 << 20,
+        _RUNNING,
+        "Bytes that Lua may use; a script that needs more ends.",
     ),
     Setting(
         "hz", Integer(0, floor=1, ceiling=500), 10, _RUNNING, "Times a second that background work is looked after."

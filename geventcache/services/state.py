@@ -9,6 +9,7 @@ from typing import Any
 from geventcache.base.clock import Clock
 from geventcache.base.errors import printable
 from geventcache.services import auth
+from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
 from geventcache.services.clients import Client, Clients
 from geventcache.services.config import Config
@@ -32,7 +33,7 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, waiters, watch, pubsub, notifications, stats, memory, slow_log, latency: services.
+        clients, acl, waiters, watch, pubsub, notifications, stats, memory, slow_log, latency: services.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
@@ -49,6 +50,7 @@ class ServerState:
         self.databases = Databases(config["databases"], clock)
         self.changes = self.databases.changes
         self.clients = Clients()
+        self.acl = Acl(self)
         self.waiters = Waiters(self.changes)
         self.watch = Watch(self.changes)
         self.pubsub = PubSub()

@@ -5,6 +5,8 @@ keys, blocked clients, tracking, keyspace notifications) is a listener on one li
 costs one comparison.
 """
 
+from collections.abc import Callable
+
 
 class Listener:
     """What a listener may want to hear; the defaults ignore it."""
@@ -30,9 +32,9 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self.listeners = ()
-        self.ranks = {}
-        self.on_observed = None
+        self.listeners: tuple[Listener, ...] = ()
+        self.ranks: dict[Listener, int] = {}
+        self.on_observed: Callable[[bool], None] | None = None
 
     def listen(self, listener, rank):
         """Begin to tell `listener`; the ones of lower `rank` hear first. Listening twice is listening once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from geventcache.base.clock import Clock
@@ -69,7 +70,7 @@ class Databases:
         self.changes.on_observed = self.set_observed
         self.graveyard = Graveyard()
         self.made: dict[int, Keyspace] = {}
-        self.on_created = lambda keyspace: None
+        self.on_created: Callable[[Keyspace], None] = lambda keyspace: None
 
     def get(self, index: int) -> Keyspace:
         """The database of that number (which the caller has checked)."""

@@ -15,5 +15,5 @@ cdef class Deadlines:
     cdef public Py_ssize_t tickets
     cdef public Py_ssize_t stale
     cdef public object on_earlier
-    cpdef file(self, bytes key, Entry entry, long long now_ms)
+    cpdef file(self, bytes key, Entry entry, long long due_ms, long long now_ms)
     cpdef pop_due(self, long long now_ms)

@@ -3,7 +3,7 @@
 A ticket is a key in the bucket of some millisecond; it says "visit this key then". The rules:
 
 - A key has at most one ticket that counts, the one at its entry's `filed_ms`; that time is never later than the
-  deadline.
+  key's deadline, nor than the first one of its elements.
 - A visit before the deadline files the key again. So a later deadline needs no new ticket (renewing a session is one
   store), and a deadline far away waits in a coarse bucket and moves to its own millisecond when it is near: there are
   few buckets, however the deadlines are spread.
@@ -14,12 +14,12 @@ One bucket a millisecond makes the cost of a ticket a dict look-up and an append
 all.
 """
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 import cython
 
 from geventcache.base.times import NEVER_MS
-from geventcache.store.entry import Entry
 
 # (distance up to which a bucket width serves, shift that makes the width): 1 ms, 1 s, 131 s.
 NEAR_MS = 8192
@@ -44,18 +44,17 @@ class Deadlines:
 
     def __init__(self, keyspace) -> None:
         self.keyspace = keyspace
-        self.buckets = {}
-        self.heap = []
+        self.buckets: dict[int, list[bytes]] = {}
+        self.heap: list[int] = []
         self.next_ms = FAR_AWAY
         self.last_ms = 0
-        self.last_bucket = []
+        self.last_bucket: list[bytes] = []
         self.tickets = 0
         self.stale = 0
-        self.on_earlier = None
+        self.on_earlier: Callable[[], None] | None = None
 
-    def file(self, key, entry, now_ms):
-        """Issue a ticket for `entry` (which has a deadline) under `key`; an older ticket of it becomes stale."""
-        due_ms: cython.longlong = entry.deadline_ms
+    def file(self, key, entry, due_ms, now_ms):
+        """Issue a ticket for `entry`, which wants a visit at `due_ms`, under `key`; its older ticket becomes stale."""
         ahead_ms: cython.longlong = due_ms - now_ms
         if ahead_ms > NEAR_MS:
             if ahead_ms > MIDDLE_MS:

@@ -14,6 +14,7 @@ class Entry:
         deadline_ms: when the key expires, in milliseconds since the epoch; NEVER_MS when it does not (any more).
         filed_ms: the time of the ticket that the deadline index holds for this key, 0 when it holds none.
         access: what the eviction policy remembers of the key's use.
+        has_volatile_elements: the value is a container, and some of its elements have deadlines of their own.
     """
 
     def __init__(self, value: object, deadline_ms: int) -> None:
@@ -21,3 +22,4 @@ class Entry:
         self.deadline_ms = deadline_ms
         self.filed_ms = 0
         self.access = 0
+        self.has_volatile_elements = False

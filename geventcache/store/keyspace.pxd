@@ -7,7 +7,7 @@ from geventcache.store.entry cimport Entry
 from geventcache.types.container cimport Container
 
 cdef long long NEVER
-cdef Py_ssize_t LARGE_VALUE
+cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT
 
 @cython.final
 @cython.freelist(16)
@@ -16,7 +16,7 @@ cdef class Edit:
     cdef readonly Container value
     cdef readonly object event
     cdef readonly bint is_new
-    cdef readonly long long revision
+    cdef readonly long long revision, due_ms
 
 @cython.final
 cdef class Keyspace:
@@ -30,10 +30,12 @@ cdef class Keyspace:
     cdef public Deadlines deadlines
     cdef public long long boxed
     cdef public long long volatile
+    cdef public long long volatile_containers
     cdef public long long dirty
     cdef public long long hits
     cdef public long long misses
     cdef public long long expired
+    cdef public long long expired_elements
     cdef public bint has_containers
     cdef public bint observed
     cdef public object scanner
@@ -47,10 +49,14 @@ cdef class Keyspace:
     cpdef long long deadline(self, bytes key) except *
     cpdef edit(self, bytes key, kind, event)
     cpdef edit_or_create(self, bytes key, kind, event)
+    cdef open(self, bytes key, Container value, event, bint is_new)
     cpdef settle(self)
     cdef drop_empty(self, bytes key, Container value, bint changed)
     cpdef put(self, bytes key, value, event)
     cdef overwrite(self, dict shard, bytes key, value)
+    cdef refill(self, bytes key, Entry entry, value, long long deadline_ms)
+    cdef follow(self, bytes key, Container value)
+    cdef mark(self, Entry entry, bint has_volatile_elements)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cpdef replace(self, bytes key, value, event)
     cpdef changed(self, bytes key, event)
@@ -65,6 +71,8 @@ cdef class Keyspace:
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key, Entry entry)
+    cpdef note_expired(self, bytes key, Container value, Py_ssize_t count)
+    cdef Py_ssize_t expire_elements(self, bytes key, Entry entry, Py_ssize_t most, Histogram lags) except -1
     cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
     cpdef list filed_at(self, list keys, long long time_ms)
     cdef dispose(self, value)

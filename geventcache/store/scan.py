@@ -77,7 +77,7 @@ class Scanner:
 
     def __init__(self, keyspace) -> None:
         self.keyspace = keyspace
-        self.windows = {}
+        self.windows: dict[int, Window] = {}
         self.last_number = 0
 
     def page(self, cursor, count):

@@ -1,2 +1,6 @@
+cdef long long NEVER
+
 cdef class Container:
     cdef public long long revision
+    cpdef long long next_deadline(self)
+    cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)

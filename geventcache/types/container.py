@@ -1,16 +1,53 @@
 """What all containers have in common."""
 
+from typing import Any
+
+import cython
+
+from geventcache.base.times import NEVER_MS
+
+NEVER = NEVER_MS
+
 
 class Container:
     """A value that holds elements and changes in place.
 
     Attributes:
         revision: grows with every change and with nothing else; the keyspace compares it before and after a command.
+        expired_event: tells that elements were removed because their time had come.
         keeps_empty: an empty container of this kind stays a key (only streams do).
     """
 
     keeps_empty = False
     type_name = b""
+    expired_event = b""
 
     def __init__(self) -> None:
         self.revision = 0
+
+    def next_deadline(self):  # type: ignore[no-untyped-def]
+        """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
+        return NEVER
+
+    def expire_elements(self, now_ms, most):  # type: ignore[no-untyped-def]
+        """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
+        return []
+
+    # Compiled containers have these as methods of their own.
+    if not cython.compiled:
+
+        def __len__(self) -> int:
+            """How many elements there are."""
+            raise NotImplementedError
+
+        def encoding(self) -> bytes:
+            """The name that OBJECT ENCODING shows."""
+            raise NotImplementedError
+
+        def copy(self) -> Any:
+            """A container of the same elements, which shares nothing that changes."""
+            raise NotImplementedError
+
+        def release(self, count: int) -> bool:
+            """Free about `count` elements; return whether nothing is left."""
+            raise NotImplementedError

@@ -10,7 +10,9 @@ from heapq import heappop, heappush
 
 import cython
 
-FAR_AWAY = 1 << 62
+from geventcache.base.times import NEVER_MS
+
+FAR_AWAY = NEVER_MS
 GARBAGE_ALLOWED = 16
 
 

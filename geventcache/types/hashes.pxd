@@ -5,6 +5,7 @@ from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.random_pick cimport random_key, random_keys
 
 cdef Py_ssize_t HOLES_ALLOWED
+cdef long long NEVER
 
 @cython.final
 cdef class Hash(Container):
@@ -23,5 +24,6 @@ cdef class Hash(Container):
     cpdef bint is_due(self, bytes field, long long now_ms)
     cpdef deadline(self, bytes field)
     cpdef long long next_deadline(self)
+    cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)
     cdef drop_deadline(self, bytes field)
     cdef Py_ssize_t bound(self)

@@ -2,22 +2,24 @@
 """The hash: fields in order of insertion, some of which may have a deadline.
 
 `deadlines` is None while no field has one, so a hash without deadlines pays one test for them. A field whose deadline
-has passed is *due*: it stays, and counts in the length, until `expired` removes it; the methods that take `now_ms`
-see it as missing. A command that writes to a hash in which fields are due removes them first.
+has passed is *due*: it stays, and counts in the length, until `expire_elements` removes it; the methods that take
+`now_ms` see it as missing. A command that writes to a field removes it first if it is due.
 """
 
 from collections.abc import Iterator
 
 import cython
 
+from geventcache.base.times import NEVER_MS
 from geventcache.types.container import Container
-from geventcache.types.field_deadlines import FAR_AWAY, FieldDeadlines
+from geventcache.types.field_deadlines import FieldDeadlines
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.random_pick import random_key, random_keys
 from geventcache.types.snapshots import ScanCursors
 
 HOLES_ALLOWED = 64
+NEVER = NEVER_MS
 
 
 class Hash(Container):
@@ -30,6 +32,7 @@ class Hash(Container):
     """
 
     type_name = b"hash"
+    expired_event = b"hexpired"
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.revision = 0
@@ -141,14 +144,14 @@ class Hash(Container):
                 self.deadlines = None
 
     def next_deadline(self) -> cython.longlong:
-        """The earliest deadline in milliseconds since the epoch, `FAR_AWAY` when there is none."""
-        return FAR_AWAY if self.deadlines is None else self.deadlines.next_ms()
+        """The earliest deadline in milliseconds since the epoch, NEVER_MS when there is none."""
+        return NEVER if self.deadlines is None else self.deadlines.next_ms()
 
-    def expired(self, now_ms: cython.longlong, most: cython.Py_ssize_t = 0) -> list[bytes]:
-        """Remove the fields due at `now_ms`, at most `most` (0: all), and return them in order of their deadlines."""
+    def expire_elements(self, now_ms: cython.longlong, most: cython.Py_ssize_t) -> list[bytes]:
+        """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines."""
         if self.next_deadline() > now_ms or self.deadlines is None:
             return []
-        removed: list[bytes] = self.deadlines.pop_due(now_ms, most if most else len(self.fields))
+        removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
         for field in removed:
             del self.fields[field]
         if not self.deadlines.times:

@@ -40,7 +40,7 @@ class CommonSubsequence:
         """Compute the length for every pair of prefixes."""
         first: cython.const[cython.uchar][::1] = self.first  # type: ignore[valid-type]
         second: cython.const[cython.uchar][::1] = self.second  # type: ignore[valid-type]
-        cells: cython.uint[::1] = self.cells  # type: ignore[valid-type]
+        cells: cython.uint[::1] = self.cells
         rows: cython.Py_ssize_t = len(self.first)
         columns: cython.Py_ssize_t = len(self.second)
         at: cython.Py_ssize_t = self.width

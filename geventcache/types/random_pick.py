@@ -41,7 +41,7 @@ if cython.compiled:
 def below(limit: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """A random integer from 0 to `limit` - 1; `limit` is at least 1."""
     if cython.compiled:
-        return next_bits() % cython.cast(cython.ulonglong, limit)  # type: ignore[no-untyped-call]
+        return next_bits() % cython.cast(cython.ulonglong, limit)
     return generator.randrange(limit)
 
 

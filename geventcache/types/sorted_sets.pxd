@@ -8,7 +8,7 @@ from geventcache.types.ranked cimport Ranked
 cdef class SortedSet(Container):
     cdef readonly dict scores
     cdef readonly Ranked order
-    cdef readonly bint is_skiplist
+    cdef public bint is_skiplist
     cdef EncodingLimits limits
     cdef object cursors
     cpdef int add(self, bytes member, double score)

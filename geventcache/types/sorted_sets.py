@@ -33,7 +33,7 @@ class SortedSet(Container):
     Attributes:
         scores: the scores by member; to be read only.
         order: the same pairs in order; to be read only.
-        is_skiplist: it outgrew the small encoding, for good.
+        is_skiplist: it outgrew the small encoding, or was sorted; for good.
     """
 
     type_name = b"zset"

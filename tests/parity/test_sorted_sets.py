@@ -216,6 +216,9 @@ SCRIPTS = {
         ZCOUNT k 1e 10
         ZCOUNT k 1_0 10
         ZCOUNT k InF 10
+        ZCOUNT k "\\x00" 10
+        ZCOUNT k "(1\\x00x" "3\\x00"
+        ZCOUNT k "x\\x00" 3
         ZCOUNT k - +
     """,
     "ranges by member": """

@@ -60,8 +60,8 @@ class HashMachine(RuleBasedStateMachine):
     @rule(now_ms=times, most=st.integers(0, 3))
     def expire(self, now_ms, most):
         """Fields due go, the earliest first."""
-        due = sorted(time for time in self.times.values() if time <= now_ms)[: most or None]
-        removed = self.changes(bool(due), lambda: self.hash.expired(now_ms, most))
+        due = sorted(time for time in self.times.values() if time <= now_ms)[:most]
+        removed = self.changes(bool(due), lambda: self.hash.expire_elements(now_ms, most))
         assert [self.times.pop(field) for field in removed] == due
         for field in removed:
             del self.model[field]

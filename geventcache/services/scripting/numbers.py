@@ -7,13 +7,15 @@ them and returns ``(True, results...)`` or ``(False, message)``: nothing is rais
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MASK = 0xFFFFFFFF
 MAX_SIZE = 32
 MAX_ALIGNMENT = 8
 WORD_MASK = (1 << 64) - 1
+ROUNDING = 6755399441055744.0  # 2^52 + 2^51: added to a number, the low bits of the sum are those of the nearest integer
+ABSENT = object()
 
 
 class ArgumentError(Exception):
@@ -52,16 +54,14 @@ def text_of(value: Any, position: int, name: str) -> bytes:
 
 def type_name(value: Any) -> str:
     """The name that Lua has for a value's type; an argument that is not there is ``no value``."""
-    if value is None:
+    if value is ABSENT:
         return "no value"
-    return {bool: "boolean", bytes: "string", int: "number", float: "number"}.get(type(value), "table")
+    return {type(None): "nil", bool: "boolean", bytes: "string", int: "number", float: "number"}.get(type(value), "table")
 
 
-def whole(number: float) -> int:
-    """The nearest integer, 0 for what has none."""
-    if number != number or number in (float("inf"), float("-inf")):
-        return 0
-    return round(number)
+def bits_of(number: float) -> int:
+    """The low 32 bits of the nearest integer, as the reference finds them, for numbers that are too large as well."""
+    return int.from_bytes(struct.pack("<d", float(number) + ROUNDING)[:4], "little")
 
 
 # -------------------------------------------------------------------- bit
@@ -76,8 +76,8 @@ def signed(bits: int) -> int:
 def fold(name: str, operation: Callable[[int, int], int], values: tuple[Any, ...]) -> int:
     """Apply a binary operation to all values, at least one."""
     if not values:
-        values = (None,)
-    bits = [whole(number_of(value, i + 1, name)) for i, value in enumerate(values)]
+        values = (ABSENT,)
+    bits = [bits_of(number_of(value, i + 1, name)) for i, value in enumerate(values)]
     result = bits[0]
     for other in bits[1:]:
         result = operation(result, other)
@@ -86,9 +86,9 @@ def fold(name: str, operation: Callable[[int, int], int], values: tuple[Any, ...
 
 def shift(name: str, values: tuple[Any, ...]) -> int:
     """Shift or rotate a value by a count, of which the low five bits matter."""
-    value, count = (*values, None, None)[:2]
-    bits = whole(number_of(value, 1, name)) & MASK
-    by = whole(number_of(count, 2, name)) & 31
+    value, count = (*values, ABSENT, ABSENT)[:2]
+    bits = bits_of(number_of(value, 1, name))
+    by = bits_of(number_of(count, 2, name)) & 31
     if name == "lshift":
         return signed(bits << by)
     if name == "rshift":
@@ -102,8 +102,8 @@ def shift(name: str, values: tuple[Any, ...]) -> int:
 
 def to_hex(values: tuple[Any, ...]) -> bytes:
     """The low digits in hexadecimal; a negative count asks for capitals."""
-    bits = whole(number_of((*values, None)[0], 1, "tohex")) & MASK
-    count = whole(number_of(values[1], 2, "tohex")) if len(values) > 1 else 8
+    bits = bits_of(number_of((*values, ABSENT)[0], 1, "tohex"))
+    count = signed(bits_of(number_of(values[1], 2, "tohex"))) if len(values) > 1 else 8
     width = min(abs(count), 8)
     digits = b"%0*x" % (8, bits)
     digits = digits[8 - width :]
@@ -133,7 +133,7 @@ def bit_value(name: str, values: tuple[Any, ...]) -> int | bytes:
     if name == "tohex":
         return to_hex(values)
     if name in ("tobit", "bnot", "bswap"):
-        bits = whole(number_of((*values, None)[0], 1, name)) & MASK
+        bits = bits_of(number_of((*values, ABSENT)[0], 1, name))
         if name == "bswap":
             bits = int.from_bytes(bits.to_bytes(4, "little"), "big")
         return signed(~bits if name == "bnot" else bits)
@@ -147,19 +147,21 @@ class Format:
     """A format of the struct library, read item by item.
 
     Attributes:
+        name: of the function that reads it.
         order: ``little`` or ``big``.
         alignment: the largest alignment; 1 aligns nothing.
     """
 
     SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8, "x": 1}
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, name: str) -> None:
         self.text = text.decode("latin-1")
+        self.name = name
         self.position = 0
         self.order = "little"
         self.alignment = 1
 
-    def items(self, start: int = 0) -> Any:
+    def items(self) -> Iterator[tuple[str, int]]:
         """Yield letter and size of every item, controls applied.
 
         Raises:
@@ -209,9 +211,9 @@ class Format:
         elif letter == "!":
             self.alignment = self.count(MAX_ALIGNMENT)
             if self.alignment == 0 or self.alignment & (self.alignment - 1):
-                raise ArgumentError("alignment is not a power of 2")
-        else:
-            raise ArgumentError(f"invalid format option '{letter}'")
+                raise ArgumentError(f"alignment {self.alignment} is not a power of 2")
+        elif self.name != "size":
+            raise ArgumentError(f"bad argument #1 to '{self.name}' (invalid format option '{letter}')")
 
     def padding(self, position: int, letter: str, size: int) -> int:
         """How many bytes before an item align it."""
@@ -223,7 +225,7 @@ class Format:
 
 def pack_values(text: bytes, values: tuple[Any, ...]) -> bytes:
     """Values as bytes."""
-    layout = Format(text)
+    layout = Format(text, "pack")
     out = bytearray()
     given = iter(enumerate(values, 2))
     for letter, size in layout.items():
@@ -247,7 +249,7 @@ def pack_item(layout: Format, letter: str, size: int, value: Any, position: int)
             return data + b"\0"
         size = size or len(data)
         if len(data) < size:
-            raise ArgumentError(f"bad argument #{position} to 'pack' (string too short)")
+            raise ArgumentError(f"bad argument #{position + 1} to 'pack' (string too short)")
         return data[:size]
     number = number_of(value, position, "pack")
     bits = (int(number) if abs(number) < 2**64 else 0) & WORD_MASK
@@ -266,7 +268,7 @@ def pack_real(number: float, size: int, order: str) -> bytes:
 
 def unpack_values(text: bytes, data: bytes, start: int) -> tuple[Any, ...]:
     """Bytes as values, and the position after them, counted from 1."""
-    layout = Format(text)
+    layout = Format(text, "unpack")
     position = start
     found: list[Any] = []
     for letter, size in layout.items():
@@ -292,9 +294,10 @@ def unpack_values(text: bytes, data: bytes, start: int) -> tuple[Any, ...]:
 
 def counted(found: list[Any]) -> int:
     """The size of a string of format ``c0``: the value before it."""
-    if not found or type(found[-1]) not in (int, float):
-        raise ArgumentError("format 'c0' needs a previous size")
-    return int(found.pop())
+    try:
+        return int(number_of(found.pop(), 1, "unpack"))
+    except (IndexError, ArgumentError):
+        raise ArgumentError("format 'c0' needs a previous size") from None
 
 
 def unpack_item(layout: Format, letter: str, data: bytes) -> Any:
@@ -312,14 +315,14 @@ def unpack_item(layout: Format, letter: str, data: bytes) -> Any:
 
 def size_of_format(text: bytes) -> int:
     """How many bytes a format packs."""
-    layout = Format(text)
+    layout = Format(text, "size")
     size = 0
     for letter, item_size in layout.items():
         size += layout.padding(size, letter, item_size)
         if letter == "s":
-            raise ArgumentError("bad argument #1 to 'size' (variable-size format in option 's')")
+            raise ArgumentError("bad argument #1 to 'size' (option 's' has no fixed size)")
         if letter == "c" and item_size == 0:
-            raise ArgumentError("bad argument #1 to 'size' (variable-length format)")
+            raise ArgumentError("bad argument #1 to 'size' (option 'c0' has no fixed size)")
         size += item_size
     return size
 
@@ -328,13 +331,15 @@ def struct_(name: bytes, *values: Any) -> tuple[Any, ...]:
     """A function of the struct library."""
     function = name.decode()
     try:
-        text = text_of((*values, None)[0], 1, function)
+        text = text_of((*values, ABSENT)[0], 1, function)
         if function == "pack":
             return True, pack_values(text, values[1:])
         if function == "size":
             return True, size_of_format(text)
-        data = text_of((*values, None, None)[1], 2, function)
+        data = text_of((*values, ABSENT, ABSENT)[1], 2, function)
         start = int(number_of(values[2], 3, function)) if len(values) > 2 else 1
+        if start < 0:
+            raise ArgumentError("bad argument #2 to 'unpack' (data string too short)")
         if start < 1:
             raise ArgumentError("bad argument #3 to 'unpack' (offset must be 1 or greater)")
         return (True, *unpack_values(text, data, start - 1))
@@ -381,4 +386,4 @@ class Random:
 
     def seed(self, number: float) -> None:
         """Begin anew."""
-        self.state = (whole(number) & MASK) << 16 | 0x330E
+        self.state = bits_of(number) << 16 | 0x330E

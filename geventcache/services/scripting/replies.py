@@ -8,13 +8,15 @@ announces a kind and its facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from geventcache.base.errors import CommandError, printable
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import (
     BigNumber,
+    Distinct,
+    Double,
     Many,
     NullArray,
     PairedMap,
@@ -27,75 +29,123 @@ from geventcache.resp.values import (
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
 ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN = range(1, 10)
-LISTS = (list, tuple, Push, Many)
 
 
 def as_lua2(value: Any) -> Any:
     """A command's value as a script sees it that speaks RESP2: null is false, a map a flat list."""
-    kind = type(value)
-    if kind is bytes or kind is int:
-        return value
-    if kind in LISTS:
-        return [item if type(item) is bytes else as_lua2(item) for item in value]
-    if value is None or kind is NullArray:
-        return False
-    if kind is dict:
-        return [as_lua2(item) for pair in value.items() for item in pair]
-    if kind is set or kind is frozenset:
-        return [as_lua2(item) for item in value]
-    if kind is float:
-        return format_float(value)
-    if kind is bool:
-        return int(value)
-    if kind is Pairs:
-        return [as_lua2(item) for pair in value for item in pair]
-    if kind is PairedMap:
-        return [[as_lua2(item) for item in pair] for pair in value.items()]
-    return as_lua(value)
+    return TO_LUA2[type(value)](value)
 
 
 def as_lua3(value: Any) -> Any:
     """A command's value as a script sees it that speaks RESP3: null is nil, doubles, maps and sets are named as such."""
-    kind = type(value)
-    if kind is bytes or kind is int or kind is bool or value is None:
-        return value
-    if kind in LISTS:
-        return [as_lua3(item) for item in value]
-    if kind is NullArray:
-        return None
-    if kind is dict or kind is PairedMap:
-        return {b"map": {as_lua3(key): as_lua3(item) for key, item in value.items()}}
-    if kind is set or kind is frozenset:
-        return {b"set": {as_lua3(item): True for item in value}}
-    if kind is float:
-        return {b"double": value}
-    if kind is Pairs:
-        return [[as_lua3(item) for item in pair] for pair in value]
-    if kind is Verbatim:
-        return {b"verbatim_string": {b"string": bytes(value), b"format": b"txt"}}
-    if kind is BigNumber:
-        return {b"big_number": bytes(value)}
-    return as_lua(value)
+    return TO_LUA3[type(value)](value)
 
 
-def as_lua(value: Any) -> Any:
-    """What looks the same in both protocols."""
-    if type(value) is Simple:
-        return {b"ok": bytes(value)}
-    if type(value) is CommandError:
-        return {b"err": value.text}
-    return bytes(value)
+def same(value: Any) -> Any:
+    """What Lua has itself."""
+    return value
 
 
-def size_of(value: Any) -> int:
-    """About how many bytes a value of `as_lua2` or `as_lua3` takes in Lua."""
-    if type(value) is bytes:
-        return 40 + len(value)
-    if type(value) is list:
-        return 60 + sum(map(size_of, value))
-    if type(value) is dict:
-        return 100 + sum(size_of(key) + size_of(item) for key, item in value.items())
-    return 20
+def list2(values: Any) -> list[Any]:
+    """An array in RESP2; most items are strings."""
+    return [item if type(item) is bytes else as_lua2(item) for item in values]
+
+
+def flat2(pairs: Any) -> list[Any]:
+    """Pairs, one after the other."""
+    return [as_lua2(item) for pair in pairs for item in pair]
+
+
+def list3(values: Any) -> list[Any]:
+    """An array in RESP3."""
+    return [as_lua3(item) for item in values]
+
+
+def map3(pairs: Any) -> dict[bytes, Any]:
+    """A map in RESP3."""
+    return {b"map": {key_of(key): as_lua3(item) for key, item in pairs}}
+
+
+def set3(values: Any) -> dict[bytes, Any]:
+    """A set in RESP3."""
+    return {b"set": {key_of(item): True for item in values}}
+
+
+def key_of(value: Any) -> Any:
+    """A key of a table: what is no number is the string that it shows."""
+    return bytes(value) if isinstance(value, bytes) else value
+
+
+def double3(value: Any) -> dict[bytes, float]:
+    """A floating-point number in RESP3."""
+    return {b"double": float(value)}
+
+
+def status(value: Simple) -> dict[bytes, bytes]:
+    """A simple string."""
+    return {b"ok": bytes(value)}
+
+
+def error(value: CommandError) -> dict[bytes, bytes]:
+    """An error within a reply."""
+    return {b"err": value.text}
+
+
+def false(value: Any) -> bool:
+    """A null in RESP2."""
+    return False
+
+
+def nil(value: Any) -> None:
+    """A null in RESP3."""
+    return None
+
+
+def verbatim3(value: Verbatim) -> dict[bytes, Any]:
+    """Text in RESP3."""
+    return {b"verbatim_string": {b"string": bytes(value), b"format": b"txt"}}
+
+
+def big_number3(value: BigNumber) -> dict[bytes, bytes]:
+    """An integer of any size in RESP3."""
+    return {b"big_number": bytes(value)}
+
+
+TO_LUA2: dict[type, Callable[[Any], Any]] = {
+    bytes: same,
+    int: same,
+    type(None): false,
+    NullArray: false,
+    bool: int,
+    float: format_float,
+    bytearray: bytes,
+    Verbatim: bytes,
+    BigNumber: bytes,
+    Double: bytes,
+    Simple: status,
+    CommandError: error,
+    dict: lambda value: flat2(value.items()),
+    Pairs: flat2,
+    **dict.fromkeys((list, tuple, set, frozenset, Distinct, PairedMap, Push, Many), list2),
+}
+TO_LUA3: dict[type, Callable[[Any], Any]] = {
+    bytes: same,
+    int: same,
+    bool: same,
+    type(None): nil,
+    NullArray: nil,
+    float: double3,
+    bytearray: bytes,
+    Verbatim: verbatim3,
+    BigNumber: big_number3,
+    Double: double3,
+    Simple: status,
+    CommandError: error,
+    dict: lambda value: map3(value.items()),
+    PairedMap: map3,
+    **dict.fromkeys((set, frozenset, Distinct), set3),
+    **dict.fromkeys((list, tuple, Pairs, Push, Many), list3),
+}
 
 
 def integer_of(number: float) -> int:
@@ -145,9 +195,9 @@ class Tokens:
         """A map: its length, its keys each with its value."""
         return {hashable(self.read()): self.read() for _ in range(next(self.tokens))}
 
-    def set(self) -> set[Any]:
+    def set(self) -> Distinct:
         """A set: its length, its items."""
-        return {hashable(self.read()) for _ in range(next(self.tokens))}
+        return Distinct(self.array())
 
     def big_number(self) -> BigNumber:
         """An integer of any size."""
@@ -182,6 +232,4 @@ def hashable(value: Any) -> Any:
         return tuple(map(hashable, value))
     if isinstance(value, dict):
         return tuple((hashable(key), hashable(item)) for key, item in value.items())
-    if isinstance(value, set):
-        return frozenset(value)
     return value

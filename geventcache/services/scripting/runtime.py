@@ -201,11 +201,11 @@ class Runtime:
 
 def located(text: bytes, source: bytes | None, line: int | None) -> bytes:
     """An error text with the place in the script."""
-    if source is None:
+    if source is None or line is None:
         return printable(text)
     return printable(b"%b script: on %b:%d." % (text, source, line))
 
 
 def source_of(name: str) -> bytes:
     """The source of a module of the sandbox."""
-    return files(__package__).joinpath("lua", f"{name}.lua").read_bytes()
+    return (files(__package__) / "lua" / f"{name}.lua").read_bytes()

@@ -22,7 +22,7 @@ from geventcache.services.scripting import numbers
 from geventcache.services.scripting.bytecode import keep_calls
 from geventcache.services.scripting.headers import FLAGS, Rules, read_script
 from geventcache.services.scripting.libraries import Function, Libraries, load_library
-from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, as_lua2, as_lua3, size_of
+from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, as_lua2, as_lua3
 from geventcache.services.scripting.runtime import OUT_OF_MEMORY, SMALL, Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 
@@ -92,7 +92,7 @@ class Scripting:
         self.state = state
         self.cache = ScriptCache()
         self.libraries = Libraries()
-        self.running: Run | None = None
+        self.running: Any = None
         self.random = numbers.Random()
         self.made: Runtime | None = None
         self.client: Any = None
@@ -274,7 +274,7 @@ class Scripting:
 
     def tick(self) -> bytes | None:
         """The count hook: let others in if the script has run for long; return the error with which it has to end."""
-        run = self.running
+        run: Run | None = self.running
         if run is None:
             return None
         if run.verdict is None and run.elapsed_us() >= run.limit_us and (run.limit_us or run.is_loading):
@@ -314,7 +314,7 @@ class Scripting:
         Raises:
             CommandError: the command's, or why it may not run.
         """
-        runtime = self.made
+        runtime: Any = self.made
         if not runtime.admit(SMALL):
             raise CommandError(OUT_OF_MEMORY)
         for i, arg in enumerate(args):
@@ -343,7 +343,7 @@ class Scripting:
         Raises:
             CommandError: the script has no memory for it.
         """
-        runtime = self.made
+        runtime: Any = self.made
         kind = type(value)
         if kind is bytes:
             if len(value) > SMALL and not runtime.admit(len(value) + SMALL):
@@ -408,11 +408,11 @@ class Scripting:
     def fail(self, text: bytes) -> Any:
         """Keep the error text of a call that failed."""
         self.failure_text = text
-        return self.made.failed
+        return self.runtime.failed
 
     def failure(self) -> tuple[bytes, bool]:
         """The error text of the last failed call, and whether the script has to end."""
-        return self.failure_text, self.made.is_exhausted
+        return self.failure_text, self.runtime.is_exhausted
 
     # ------------------------------------------------------------------ what else scripts ask for
 
@@ -453,7 +453,7 @@ def text_of(value: Any) -> bytes:
         CommandError: it is no number.
     """
     if type(value) is int:
-        if INT64_MIN <= value <= INT64_MAX:
+        if INT64_MIN < value <= INT64_MAX:
             return b"%d" % value
         value = float(value)
     if type(value) is not float:

@@ -110,7 +110,7 @@ local function new()
       elseif kind == "number" then
         add('"' .. number_text(key) .. '":')
       else
-        fail("table", "table key must be a number or string")
+        fail(kind, "table key must be a number or string")
       end
       put(value, depth)
     end
@@ -119,7 +119,7 @@ local function new()
 
   local function put_table(t, depth)
     if depth > settings.encode_depth then
-      error({ format("Cannot serialise, excessive depth (%d)", depth) }, 0)
+      error({ format("Cannot serialise, excessive nesting (%d)", depth) }, 0)
     end
     local length = array_length(t)
     if length then
@@ -265,7 +265,7 @@ local function new()
       elseif lower and lower:sub(1, 3) == "inf" then
         number, length = huge, 3
       elseif lower and lower:sub(1, 3) == "nan" then
-        number, length = 0 / 0, 3
+        number, length = -(0 / 0), 3
       else
         return "invalid number", nil, start
       end
@@ -296,6 +296,9 @@ local function new()
       return "T_END", nil, #text + 1
     end
     local first = sub(text, start, start)
+    if first == "\0" then
+      return "T_END", nil, start
+    end
     local kind = TOKENS[first]
     if kind then
       position = start + 1
@@ -326,12 +329,12 @@ local function new()
 
   local function descend(depth, at)
     if depth > settings.decode_depth then
-      error({ format("Found too many nested data structures (%d)", depth) }, 0)
+      error({ format("Found too many nested data structures (%d) at character %d", depth, at) }, 0)
     end
   end
 
-  local function take_object(depth)
-    descend(depth)
+  local function take_object(depth, start)
+    descend(depth, start)
     local object = {}
     local kind, key, at = take()
     if kind == "T_OBJ_END" then
@@ -356,8 +359,8 @@ local function new()
     end
   end
 
-  local function take_array(depth)
-    descend(depth)
+  local function take_array(depth, start)
+    descend(depth, start)
     local array, count = {}, 0
     local kind, value, at = take()
     if kind == "T_ARR_END" then
@@ -380,9 +383,9 @@ local function new()
     if kind == "T_STRING" or kind == "T_NUMBER" or kind == "T_BOOLEAN" or kind == "T_NULL" then
       return value
     elseif kind == "T_OBJ_BEGIN" then
-      return take_object(depth + 1)
+      return take_object(depth + 1, at)
     elseif kind == "T_ARR_BEGIN" then
-      return take_array(depth + 1)
+      return take_array(depth + 1, at)
     end
     unexpected("value", kind, at)
   end
@@ -419,24 +422,27 @@ local function new()
 
   -- ------------------------------------------------------------ settings
 
-  local function integer_setting(name, low, high)
+  local function integer_setting(name, label, high)
     return function(value)
       if value ~= nil then
         local number = tonumber(value)
-        if not number or number < low or number > high then
-          error(format("bad argument #1 to '?' (expected integer between %d and %d)", low, high), 2)
+        if not number then
+          error(format("bad argument #1 to '%s' (number expected, got %s)", label, type(value)), 2)
+        elseif number < 1 or number > high then
+          error(format("bad argument #1 to '%s' (expected integer between 1 and %d)", label, high), 2)
         end
         settings[name] = floor(number)
+        settings.number_format = "%." .. settings.precision .. "g"
       end
       return settings[name]
     end
   end
 
-  local function switch(name, words)
+  local function switch(name, label, words)
     return function(value)
       if value ~= nil then
-        if type(value) ~= "boolean" and not (words and words[value]) then
-          error(format("bad argument #1 to '?' (invalid option '%s')", tostring(value)), 2)
+        if type(value) ~= "boolean" and not words[value] then
+          error(format("bad argument #1 to '%s' (invalid option '%s')", label, tostring(value)), 2)
         end
         settings[name] = value == "on" or (value ~= "off" and value)
       end
@@ -444,22 +450,17 @@ local function new()
     end
   end
 
-  local set_precision = integer_setting("precision", 1, 16)
   return {
     _NAME = "cjson",
     _VERSION = "2.1.0",
     decode = decode,
-    decode_invalid_numbers = switch("decode_invalid", { on = true, off = true }),
-    decode_max_depth = integer_setting("decode_depth", 1, 2147483647),
+    decode_invalid_numbers = switch("decode_invalid", "decode_invalid_numbers", { on = true, off = true }),
+    decode_max_depth = integer_setting("decode_depth", "decode_max_depth", 2147483647),
     encode = encode,
-    encode_invalid_numbers = switch("encode_invalid", { on = true, off = true, null = true }),
-    encode_keep_buffer = switch("keep_buffer", { on = true, off = true }),
-    encode_max_depth = integer_setting("encode_depth", 1, 2147483647),
-    encode_number_precision = function(value)
-      local precision = set_precision(value)
-      settings.number_format = "%." .. precision .. "g"
-      return precision
-    end,
+    encode_invalid_numbers = switch("encode_invalid", "encode_invalid_numbers", { on = true, off = true, null = true }),
+    encode_keep_buffer = switch("keep_buffer", "encode_keep_buffer", { on = true, off = true }),
+    encode_max_depth = integer_setting("encode_depth", "encode_max_depth", 2147483647),
+    encode_number_precision = integer_setting("precision", "encode_number_precision", 14),
     encode_sparse_array = function(convert, ratio, safe)
       if convert ~= nil then
         settings.sparse_convert = convert == true or convert == "on"

@@ -51,7 +51,7 @@ local function pack_negative(n)
 end
 
 local function pack_number(n)
-  if n == floor(n) and n >= -9223372036854775808 and n < 18446744073709551616 then
+  if n == floor(n) and n >= -9223372036854775808 and n < 9223372036854775808 then
     return n >= 0 and pack_unsigned(n) or pack_negative(n)
   end
   return host.pack_float(n)
@@ -201,7 +201,7 @@ local function map(position, count)
     key, position = take(position)
     value, position = take(position)
     if key == nil or key ~= key then
-      error(bad_format, 0)
+      error(key == nil and "table index is nil" or "table index is NaN", 0)
     end
     result[key] = value
   end
@@ -224,15 +224,12 @@ local FORMS = {
   [195] = function(position)
     return true, position
   end,
-  [196] = sized(1, text),
-  [197] = sized(2, text),
-  [198] = sized(4, text),
   [202] = floating(4),
   [203] = floating(8),
   [204] = unsigned(1),
   [205] = unsigned(2),
   [206] = unsigned(4),
-  [207] = unsigned(8),
+  [207] = signed(8),
   [208] = signed(1),
   [209] = signed(2),
   [210] = signed(4),
@@ -306,10 +303,10 @@ local function check_range(count, offset, length)
   if count < 0 or offset < 0 then
     error(
       ("Invalid request to unpack with offset of %d and limit of %d."):format(offset, length),
-      3
+      4
     )
   elseif offset > length then
-    error(("Start offset %d greater than input length %d."):format(offset, length), 3)
+    error(("Start offset %d greater than input length %d."):format(offset, length), 4)
   end
 end
 
@@ -319,18 +316,27 @@ local function unpack_limited(data, count, offset, name)
   return after, unpack(results, 1, found)
 end
 
+local function unpack_all(data)
+  local results, found = run(data, 0, 0, "unpack")
+  return unpack(results, 1, found)
+end
+
 return {
   _COPYRIGHT = "",
   _DESCRIPTION = "MessagePack for scripts",
   _NAME = "cmsgpack",
   _VERSION = "lua-cmsgpack 0.4.0",
   pack = pack,
-  unpack = function(data)
-    local results, found = run(data, 0, 0, "unpack")
-    return unpack(results, 1, found)
-  end,
+  unpack = unpack_all,
   unpack_limit = function(data, count, offset)
-    return unpack_limited(data, tonumber(count) or 0, tonumber(offset) or 0, "unpack_limit")
+    if not tonumber(count) then
+      local got = count == nil and "no value" or type(count)
+      error("bad argument #2 to 'unpack_limit' (number expected, got " .. got .. ")", 2)
+    end
+    if tonumber(count) == 0 and (tonumber(offset) or 0) == 0 then
+      return unpack_all(data)
+    end
+    return unpack_limited(data, tonumber(count), tonumber(offset) or 0, "unpack_limit")
   end,
   unpack_one = function(data, offset)
     return unpack_limited(data, 1, tonumber(offset) or 0, "unpack_one")

@@ -289,7 +289,9 @@ local function randomseed(seed)
 end
 
 local function create(f)
-  expect(f, "function", 1, "create")
+  if type(f) ~= "function" or getinfo(f, "S").what == "C" then
+    complain(2, 1, "create", "Lua function expected")
+  end
   local co = co_create(f)
   sethook(co, hook, "", HOOK_COUNT)
   return co

@@ -1,0 +1,12 @@
+from geventcache.command.hash_fields cimport drop_due
+from geventcache.command.integers cimport at_least, integer
+from geventcache.services.clients cimport Client
+from geventcache.store.keyspace cimport Keyspace
+from geventcache.types.hashes cimport Hash
+from geventcache.types.random_pick cimport random_key, random_keys
+
+cdef long long INT64_MAX, INT64_MIN
+
+cdef set_many(Keyspace db, bytes key, tuple pairs, bytes name)
+cdef list draw(Hash target, long long count, long long now_ms)
+cdef dict live_fields(Client ctx, bytes key)
