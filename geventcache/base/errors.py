@@ -206,6 +206,26 @@ HASH_NOT_INTEGER = b"ERR hash value is not an integer"
 HASH_NOT_FLOAT = b"ERR hash value is not a float"
 VALUE_NOT_FINITE = b"ERR value is NaN or Infinity"
 NUMFIELDS = b"ERR numfields should be greater than 0 and match the provided number of fields"
+MONITOR_READS = b"ERR Replica can't interact with the keyspace"
+MONITOR_DENIED = b"ERR MONITOR isn't allowed for DENY BLOCKING client"
+CACHING_WITHOUT_TRACKING = (
+    b"ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+)
+CACHING_YES = b"ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+CACHING_NO = b"ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
+REDIRECT_MISSING = b"ERR The client ID you want redirect to does not exist"
+REDIRECT_TWICE = b"ERR A client can only redirect to a single other client"
+PREFIX_WITHOUT_BCAST = b"ERR PREFIX option requires BCAST mode to be enabled"
+BCAST_SWITCH = (
+    b"ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a "
+    b"different mode."
+)
+BCAST_WITH_CHOICE = b"ERR OPTIN and OPTOUT are not compatible with BCAST"
+OPTIN_WITH_OPTOUT = b"ERR You can't specify both OPTIN mode and OPTOUT mode"
+CHOICE_SWITCH = (
+    b"ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a "
+    b"different mode."
+)
 
 
 def wrong_arity(name: bytes) -> bytes:
@@ -452,6 +472,12 @@ def acl_changed(reason: bytes) -> bytes:
         b"NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. "
         b"This command is no longer allowed for the following reason: " + shown
     )
+
+
+def prefixes_overlap(prefix: bytes, kind: bytes, other: bytes) -> bytes:
+    """The error of a prefix that begins another one; `kind` as ``an existing``."""
+    text = b"ERR Prefix '%b' overlaps with %b prefix '%b'. Prefixes for a single client must not overlap."
+    return printable(text % (prefix, kind, other))
 
 
 def unknown_category(name: bytes) -> bytes:

@@ -286,7 +286,7 @@ class Search:
 
     def run(self) -> list[Found]:
         """What the shape holds, as many as asked for and in order."""
-        if self.make_shape is None:
+        if self.source is None or self.make_shape is None:
             return []
         found = self.collect(self.make_shape(self.centre), self.count if self.is_any else 0)
         # The nearest ones are meant where nothing is said of an order.

@@ -128,6 +128,16 @@ def key_positions(declaration: Declaration, args: list[bytes]) -> list[int]:
     return [i for spec in declaration.keys if "not_key" not in spec.flags for i in spec.positions(args)]
 
 
+def keys_read(declaration: Declaration, args: list[bytes]) -> list[bytes]:
+    """The keys of a request that has run; none if its arguments did not fit."""
+    if not declaration.keys:
+        return []
+    try:
+        return [args[i] for i in key_positions(declaration, args)]
+    except ValueError:
+        return []
+
+
 def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[bytes, tuple[str, ...]]]:
     """The keys of a request with what the command does to each.
 

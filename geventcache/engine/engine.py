@@ -120,6 +120,9 @@ class Engine:
         if usec >= self.slow_us:
             args[command.start] = name
             self.state.on_slow_command(client, command, args, usec)
+        if client.tracking is not None or self.is_special:
+            args[command.start] = name
+            self.state.after_command(client, command, args)
         if self.ready:
             self.serve_waiters()
         self.current = None
@@ -234,6 +237,8 @@ class Engine:
         db: Keyspace = client.db
         started_us: cython.longlong = monotonic_us()
         name = args[command.start]
+        if self.is_special:
+            self.state.before_command(client, command, args)
         args[command.start] = client
         command.calls += 1
         try:
@@ -252,6 +257,8 @@ class Engine:
             args[command.start] = name
             if usec >= self.slow_us:
                 self.state.on_slow_command(client, command, args, usec)
+            if client.tracking is not None or self.is_special:
+                self.state.after_command(client, command, args)
         return value.denied_reply if type(value) is Wait else value
 
     def run_queue(self, client, queue):

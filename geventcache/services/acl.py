@@ -187,7 +187,8 @@ class Acl:
 
     def new_selector(self) -> Selector:
         """A set of no rights."""
-        return Selector(self.state.table, self.config["acl-pubsub-default"] == b"allchannels")
+        has_all_channels = self.config["acl-pubsub-default"] == b"allchannels"
+        return Selector(self.state.table, self.config["databases"], has_all_channels)
 
     def open_user(self) -> User:
         """The default user as it is in the beginning."""

@@ -69,8 +69,9 @@ class Selector:
         databases: their numbers, None for all.
     """
 
-    def __init__(self, table: Any, has_all_channels: bool = False) -> None:
+    def __init__(self, table: Any, database_count: int, has_all_channels: bool = False) -> None:
         self.table = table
+        self.database_count = database_count
         self.has_all_channels = has_all_channels
         self.channels: list[bytes] = []
         self.databases: frozenset[int] | None = None
@@ -79,7 +80,7 @@ class Selector:
 
     def copy(self) -> Selector:
         """One with the same rights that shares nothing with this one."""
-        other = Selector(self.table, self.has_all_channels)
+        other = Selector(self.table, self.database_count, self.has_all_channels)
         other.has_all_keys, other.has_all_commands, other.begins_with_all = (
             self.has_all_keys,
             self.has_all_commands,
@@ -273,15 +274,14 @@ class Selector:
         if self.databases is None:
             return None
         name: bytes = command.name
-        if name == b"flushall" or (
-            index not in self.databases and name not in ONLY_OTHERS and uses_data(command.declaration)
-        ):
+        if name == b"flushall":
             return name
         for word in OTHER_DATABASES[name](args) if name in OTHER_DATABASES else ():
             number = parse_integer(word)
-            if number is not None and number not in self.databases:
+            if number is not None and 0 <= number < self.database_count and number not in self.databases:
                 return word
-        return None
+        is_own_used = name not in ONLY_OTHERS and uses_data(command.declaration)
+        return name if is_own_used and index not in self.databases else None
 
     def allows_key(self, key: bytes, rights: int) -> bool:
         """May this be done to the key?"""

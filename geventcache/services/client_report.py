@@ -39,6 +39,8 @@ def flags_of(client: Any) -> bytes:
         (b"x", client.queue is not None),
         (b"b", client.blocked is not None),
         (b"t", client.tracking is not None),
+        (b"R", client.tracking is not None and client.tracking.is_broken),
+        (b"B", client.tracking is not None and client.tracking.prefixes is not None),
         (b"d", client.is_dirty),
         (b"c", client.is_closing),
         (b"U", is_unix(client)),
@@ -133,7 +135,7 @@ def session(client: Any) -> dict[str, Any]:
     return {
         "cmd": client.last_command,
         "user": client.user,
-        "redir": -1,
+        "redir": client.tracking.redirect if client.tracking is not None else -1,
         "resp": 3 if client.resp3 else 2,
         "lib-name": client.lib_name,
         "lib-ver": client.lib_version,

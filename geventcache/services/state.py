@@ -15,11 +15,13 @@ from geventcache.services.clients import Client, Clients
 from geventcache.services.config import Config
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
+from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
 from geventcache.services.scripting.service import Scripting
 from geventcache.services.slowlog import SlowLog
 from geventcache.services.stats import Stats
+from geventcache.services.tracking import Tracking
 from geventcache.services.waiters import Waiters
 from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
@@ -33,7 +35,7 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, acl, waiters, watch, pubsub, notifications, stats, memory, slow_log, latency: services.
+        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log, latency: services.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
@@ -53,6 +55,8 @@ class ServerState:
         self.acl = Acl(self)
         self.waiters = Waiters(self.changes)
         self.watch = Watch(self.changes)
+        self.tracking = Tracking(self, config)
+        self.monitors = Monitors(self)
         self.pubsub = PubSub()
         self.notifications = Notifications(self.changes, config, self.pubsub)
         self.stats = Stats()
@@ -101,10 +105,19 @@ class ServerState:
 
     def review(self) -> None:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
-        self.engine.is_special = self.pause_until_ms > 0 or self.scripting.is_busy
+        self.engine.is_special = bool(self.monitors) or self.pause_until_ms > 0 or self.scripting.is_busy
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
-        """A command that passed the gate is about to be called."""
+        """A command of a special client or server is about to be called."""
+        if self.monitors:
+            self.monitors.before_command(client, command, args)
+
+    def after_command(self, client: Client, command: Any, args: list[bytes]) -> None:
+        """A command of a special server, or of a client that tracks, has been called."""
+        if client.tracking is not None:
+            self.tracking.after_command(client, command, args)
+        if self.monitors:
+            self.monitors.after_command(client, command, args)
 
     def enter(self, client: Client) -> None:
         """A connection has come."""
@@ -115,7 +128,7 @@ class ServerState:
         """A client begins anew: what is left are its connection and what it said about its library."""
         self.forget(client)
         client.name = b""
-        client.no_evict = client.no_touch = client.is_monitor = False
+        client.no_evict = client.no_touch = False
         client.initialise(self.databases.get(0))
         auth.begin(client)
 
@@ -128,9 +141,11 @@ class ServerState:
         self.stats.bytes_out += client.bytes_out
 
     def forget(self, client: Client) -> None:
-        """A client leaves, or begins anew: its transaction and its subscriptions are over."""
+        """A client leaves, or begins anew: its transaction, its subscriptions and what it watches are over."""
         self.end_transaction(client)
         self.pubsub.forget(client)
+        self.tracking.stop(client)
+        self.monitors.remove(client)
         client.review()
 
     def end_transaction(self, client: Client) -> None:

@@ -582,7 +582,7 @@ class Keyspace:
 
     def filed_at(self, keys, time_ms):
         """Those of `keys` whose ticket at `time_ms` still counts, each once."""
-        kept: dict[bytes, None] = {}
+        kept: dict = {}
         for key in keys:
             v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
             if type(v) is Entry and cython.cast(Entry, v).filed_ms == time_ms:

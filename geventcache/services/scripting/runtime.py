@@ -199,7 +199,7 @@ class Runtime:
                 self.recover()
 
 
-def located(text: bytes, source: bytes | None, line: int | None) -> bytes:
+def located(text: bytes, source: bytes | None = None, line: int | None = None) -> bytes:
     """An error text with the place in the script."""
     if source is None or line is None:
         return printable(text)

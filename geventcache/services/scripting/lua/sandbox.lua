@@ -265,6 +265,14 @@ local function guarded_rep(text, count)
   return string.rep(text, count)
 end
 
+local function guarded_dump(f)
+  expect(f, "function", 1, "dump")
+  if getinfo(f, "S").source == "<python>" then
+    error("unable to dump given function", 2)
+  end
+  return dump(f)
+end
+
 local function random(low, high)
   local r = host.random()
   if low == nil then
@@ -333,11 +341,12 @@ local function copy(source, names)
   return result
 end
 
-local strings = copy(string, "byte char dump format len lower reverse sub upper")
+local strings = copy(string, "byte char format len lower reverse sub upper")
 for _, name in ipairs({ "find", "match" }) do
   strings[name] = pattern_function(name)
 end
-strings.gsub, strings.gmatch, strings.gfind, strings.rep = guarded_gsub, guarded_gmatch, guarded_gmatch, guarded_rep
+strings.dump, strings.gsub, strings.gmatch, strings.gfind = guarded_dump, guarded_gsub, guarded_gmatch, guarded_gmatch
+strings.rep = guarded_rep
 
 local tables = copy(table, "concat foreach foreachi getn maxn remove setn sort")
 tables.insert = guarded_insert
@@ -639,7 +648,7 @@ local function environment(server, extra)
         return nil, "reader function must return a string"
       end
       parts[#parts + 1] = part
-      part = reader()
+      part = byte(parts[1], 1) ~= 27 and reader() or nil
     end
     return compile_text(concat(parts), name or "=(load)", env)
   end

@@ -1,0 +1,71 @@
+"""MONITOR: every command that runs, as a line, to the clients that asked for it.
+
+Commands of administration are not shown, and passwords neither. A script is shown before what it calls, everything else
+after it ran.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geventcache.services.client_report import is_unix
+from geventcache.services.slowlog import redact
+
+ESCAPES = {
+    byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)
+} | {ord(char): b"\\" + letter for char, letter in zip('\\"\n\r\t\a\b', (b"\\", b'"', b"n", b"r", b"t", b"a", b"b"), strict=True)}
+
+
+class Monitors:
+    """The clients that watch all commands of a server."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.clients: dict[Any, None] = {}
+
+    def __len__(self) -> int:
+        return len(self.clients)
+
+    def add(self, client: Any) -> None:
+        """A client watches from now on."""
+        self.clients[client] = None
+        client.is_monitor = True
+        client.review()
+        self.state.review()
+
+    def remove(self, client: Any) -> None:
+        """It watches no more, if it did."""
+        if client.is_monitor:
+            del self.clients[client]
+            client.is_monitor = False
+            client.review()
+            self.state.review()
+
+    def before_command(self, client: Any, command: Any, args: list[bytes]) -> None:
+        """A command is about to run."""
+        if is_script(command):
+            self.show(client, command, args)
+
+    def after_command(self, client: Any, command: Any, args: list[bytes]) -> None:
+        """A command has run."""
+        if command.is_loud and not command.is_admin:
+            self.show(client, command, args)
+
+    def show(self, client: Any, command: Any, args: list[bytes]) -> None:
+        """Send the line of a command."""
+        line = b"+%b\r\n" % line_of(client, redact(command.name, args))
+        for monitor in self.clients:
+            monitor.push(line)
+
+
+def is_script(command: Any) -> bool:
+    """Does a command run a script? It is not shown like the others."""
+    return not command.is_loud and command.declaration.group == "scripting"
+
+
+def line_of(client: Any, args: list[bytes]) -> bytes:
+    """One line: time, database, address, request."""
+    now_ms = client.server.clock.now_ms
+    address = b"lua" if client.is_script else (b"unix:" if is_unix(client) else b"") + client.address
+    shown = b" ".join(b'"' + b"".join(map(ESCAPES.__getitem__, arg)) + b'"' for arg in args)
+    return b"%d.%03d000 [%d %b] %b" % (now_ms // 1000, now_ms % 1000, client.db.index, address, shown)
