@@ -194,7 +194,8 @@ PASSWORD_BITS = (
     b"ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
 )
 NO_ACL_FILE = (
-    b"ERR This instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command "
+    b"ERR This instance is not configured to use an ACL file. "
+    b"You may want to specify users via the ACL SETUSER command "
     b"and then issue a CONFIG REWRITE (assuming you have a configuration file set) in order to store users in the "
     b"configuration."
 )
@@ -497,7 +498,8 @@ def command_not_found(name: bytes) -> bytes:
 
 def acl_unreadable(path: str, reason: str) -> bytes:
     """The error of a file of users that cannot be read."""
-    return printable(b"ERR Error loading ACLs, opening file '%b': %b" % (path.encode(errors="replace"), reason.encode()))
+    name = path.encode(errors="replace")
+    return printable(b"ERR Error loading ACLs, opening file '%b': %b" % (name, reason.encode()))
 
 
 def acl_wrong(lines: list[bytes]) -> bytes:

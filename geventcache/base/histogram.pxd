@@ -3,7 +3,7 @@ cdef long long EXACT, SUB_SLOTS
 
 @cython.final
 cdef class Histogram:
-    cdef readonly list slots
+    cdef long long[960] slots
     cdef readonly long long count
     cdef readonly long long total
     cdef readonly long long maximum

@@ -9,6 +9,7 @@ import cython
 EXACT = 32
 SUB_SLOTS = 16
 SLOTS = EXACT + SUB_SLOTS * 58
+ZEROS = [0] * SLOTS
 
 
 class Histogram:
@@ -25,7 +26,7 @@ class Histogram:
 
     def clear(self):
         """Forget everything."""
-        self.slots = [0] * SLOTS
+        self.slots = list(ZEROS)
         self.count = 0
         self.total = 0
         self.maximum = 0

@@ -6,4 +6,4 @@ from geventcache.types.hashes cimport Hash
 cpdef tuple split_fields(tuple words)
 cpdef tuple read_fields(tuple words, bytes mismatch, int width=*)
 cpdef long long field_deadline(long long n, bint is_seconds, long long base_ms, bytes name) except? -2
-cpdef drop_due(Keyspace db, bytes key, Hash target, fields)
+cpdef drop_due(Keyspace db, bytes key, Hash target, tuple fields)

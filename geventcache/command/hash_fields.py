@@ -16,7 +16,7 @@ from geventcache.types.hashes import Hash
 FIELD_CONDITIONS = frozenset((b"FNX", b"FXX"))
 
 
-def split_fields(words: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+def split_fields(words: tuple) -> tuple:
     """The options before the word FIELDS, and what follows it.
 
     Raises:
@@ -29,7 +29,7 @@ def split_fields(words: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[byt
     raise CommandError(NUMFIELDS)
 
 
-def read_fields(words: tuple[bytes, ...], mismatch: bytes, width: cython.int = 1) -> tuple[bytes, ...]:
+def read_fields(words: tuple, mismatch: bytes, width: cython.int = 1) -> tuple:
     """The fields behind their number, each of `width` words.
 
     Raises:
@@ -97,7 +97,7 @@ class FieldOptions(StringOptions):
         return field_deadline(integer(self.amount), is_seconds, now_ms if is_relative else 0, name)
 
 
-def drop_due(db: Keyspace, key: bytes, target: Hash, fields: tuple[bytes, ...]) -> None:
+def drop_due(db: Keyspace, key: bytes, target: Hash, fields: tuple):
     """Remove those of `fields` that are due, and tell of it."""
     now_ms: cython.longlong = db.clock.now_ms
     count: cython.Py_ssize_t = 0

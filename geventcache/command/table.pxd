@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.base.histogram cimport Histogram
 @cython.final
 cdef class Command:
     cdef readonly object declaration
@@ -8,8 +9,9 @@ cdef class Command:
     cdef readonly bint is_write, may_write, is_denied_oom, is_admin, is_loud, is_blocking, is_immediate, runs_queue
     cdef public dict subcommands
     cdef public long long calls, usec, rejected, failed
-    cdef public object latency
-    cdef note(self, long long usec)
+    cdef public bint is_measured
+    cdef public Histogram latency
+    cpdef note(self, long long usec)
 
 @cython.final
 cdef class CommandTable:

@@ -2,6 +2,7 @@
 
 import cython
 
+from geventcache.base.histogram import Histogram
 from geventcache.command.declaration import DECLARATIONS
 
 
@@ -15,7 +16,7 @@ class Command:
         subcommands: by name in lower case, None if there are none.
         is_special: the gate must look at this command even if nothing is special about the client or the server.
         calls, usec, rejected, failed: counters.
-        latency: a Histogram of microseconds, None until the first call that is measured.
+        latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
 
     def __init__(self, declaration) -> None:
@@ -35,6 +36,7 @@ class Command:
         self.runs_queue = "runs_queue" in declaration.traits
         self.is_loud = "skip_monitor" not in flags
         self.subcommands: dict[bytes, Command] | None = None
+        self.is_measured = True
         self.reset()
 
     def reset(self):
@@ -43,12 +45,16 @@ class Command:
         self.usec = 0
         self.rejected = 0
         self.failed = 0
-        self.latency = None
+        self.latency: Histogram | None = None
 
     def note(self, usec):
         """Count a call that took so many microseconds."""
         self.calls += 1
         self.usec += usec
+        if self.is_measured:
+            if self.latency is None:
+                self.latency = Histogram()
+            self.latency.record(usec)
 
 
 class CommandTable:
@@ -93,6 +99,11 @@ class CommandTable:
             yield command
             if command.subcommands is not None:
                 yield from command.subcommands.values()
+
+    def measure(self, is_measured):
+        """Begin or stop to keep how long calls take."""
+        for command in self.all():
+            command.is_measured = is_measured
 
     def reset(self):
         """All counters to zero."""

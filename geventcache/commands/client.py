@@ -228,19 +228,6 @@ def client_capa(ctx: Client, first: bytes, *rest: bytes):
 
 
 @command(
-    "CLIENT|GETREDIR",
-    "connection",
-    arity=2,
-    flags="noscript loading stale allow_busy",
-    since="6.0.0",
-    complexity="O(1)",
-)
-def client_getredir(ctx: Client):
-    """Returns the client ID to which the connection's tracking notifications are redirected."""
-    return -1
-
-
-@command(
     "CLIENT|NO-EVICT",
     "connection",
     arity=3,

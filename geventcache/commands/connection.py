@@ -123,7 +123,8 @@ def hello(ctx: Client, *args: bytes):
         is_resp3 = read_protocol(args[0]) == 3
     credentials, name = read_greeting(list(args[1:]))
     if credentials is not None:
-        authenticate(ctx, *credentials, b"HELLO")
+        user, password = credentials
+        authenticate(ctx, user, password, b"HELLO")
     if ctx.needs_auth:
         raise CommandError(errors.HELLO_UNAUTHENTICATED)
     if name is not None:

@@ -31,7 +31,7 @@ HGETEX_OPTIONS = frozenset((b"PERSIST",))
 HSETEX_OPTIONS = frozenset((b"NX", b"XX", b"FNX", b"FXX", b"KEEPTTL"))
 
 
-def named_fields(word: bytes, words: tuple[bytes, ...], mismatch: bytes):
+def named_fields(word: bytes, words: tuple, mismatch: bytes):
     """The fields of a request that has no options before FIELDS."""
     if word.upper() != b"FIELDS":
         raise CommandError(errors.SYNTAX)
@@ -45,7 +45,7 @@ def expire_fields(
     db: Keyspace,
     key: bytes,
     amount: bytes,
-    words: tuple[bytes, ...],
+    words: tuple,
     is_seconds: cython.bint,
     base_ms: cython.longlong,
     name: bytes,
@@ -191,7 +191,7 @@ def persist_field(db: Keyspace, target: Hash, field: bytes):
 # ---------------------------------------------------------------------- deadlines read
 
 
-def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple[bytes, ...]):
+def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple):
     """The deadline of each named field in milliseconds since the epoch, NO_FIELD or NO_DEADLINE."""
     fields: tuple = named_fields(word, words, errors.SYNTAX)
     target: Hash = db.read(key, Hash)
@@ -381,7 +381,7 @@ def hsetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, f
     return 1
 
 
-def may_set(db: Keyspace, target: Hash, pairs: tuple[bytes, ...], is_wanted: cython.bint):
+def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
     """Tell whether all the fields are there, or none of them if that is wanted; `target` is None without a key."""
     i: cython.Py_ssize_t
     for i in range(0, len(pairs), 2):
@@ -390,7 +390,7 @@ def may_set(db: Keyspace, target: Hash, pairs: tuple[bytes, ...], is_wanted: cyt
     return True
 
 
-def set_all(target: Hash, pairs: tuple[bytes, ...], keeps_deadline: cython.bint):
+def set_all(target: Hash, pairs: tuple, keeps_deadline: cython.bint):
     """Set fields to values, given one after the other."""
     i: cython.Py_ssize_t
     target.expect(len(pairs) // 2)
@@ -398,9 +398,7 @@ def set_all(target: Hash, pairs: tuple[bytes, ...], keeps_deadline: cython.bint)
         target.set(pairs[i], pairs[i + 1], keeps_deadline)
 
 
-def set_until(
-    db: Keyspace, key: bytes, pairs: tuple[bytes, ...], deadline_ms: cython.longlong, keeps_deadline: cython.bint
-):
+def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlong, keeps_deadline: cython.bint):
     """Set fields, which are given a deadline then unless that is 0."""
     i: cython.Py_ssize_t
     target: Hash = db.edit_or_create(key, Hash, HSET)
@@ -413,7 +411,7 @@ def set_until(
             target.set_deadline(pairs[i], deadline_ms)
 
 
-def set_in_vain(db: Keyspace, key: bytes, pairs: tuple[bytes, ...]):
+def set_in_vain(db: Keyspace, key: bytes, pairs: tuple):
     """Set fields whose deadline is over: all that is seen of them are events."""
     target: Hash = db.edit_or_create(key, Hash, HEXPIRED)
     db.notify(key, HSET)

@@ -71,7 +71,7 @@ def hmset(ctx: Client, key: bytes, field: bytes, value: bytes, *pairs: bytes):
     return OK
 
 
-def set_many(db: Keyspace, key: bytes, pairs: tuple[bytes, ...], name: bytes):
+def set_many(db: Keyspace, key: bytes, pairs: tuple, name: bytes):
     """Set fields to values, given one after the other; return how many are new. `name` is the command."""
     i: cython.Py_ssize_t
     added: cython.Py_ssize_t = 0
@@ -152,7 +152,7 @@ def hincrby(ctx: Client, key: bytes, field: bytes, by: bytes):
     target: Hash = db.edit_or_create(key, Hash, HINCRBY)
     if target.deadlines is not None:
         drop_due(db, key, target, (field,))
-    old: bytes = target.get(field)
+    old: bytes | None = target.get(field)
     number: cython.longlong = 0 if old is None else at_least(old, INT64_MIN, errors.HASH_NOT_INTEGER)
     if (addend > 0 and number > INT64_MAX - addend) or (addend < 0 and number < INT64_MIN - addend):
         raise CommandError(errors.OVERFLOW)

@@ -111,8 +111,7 @@ class Engine:
         now_us: cython.longlong = monotonic_us()
         usec: cython.longlong = now_us - self.last_us
         if client.blocked is None:  # else it is counted when it has its answer
-            command.calls += 1
-            command.usec += usec
+            command.note(usec)
         self.last_us = now_us
         if now_us >= self.tick_us:
             self.tick_us = now_us + MILLISECOND_US
@@ -240,7 +239,6 @@ class Engine:
         if self.is_special:
             self.state.before_command(client, command, args)
         args[command.start] = client
-        command.calls += 1
         try:
             if len(args) > command.high:
                 raise CommandError(errors.wrong_arity(command.name))
@@ -253,7 +251,7 @@ class Engine:
             if db.edits:
                 db.settle()
             usec: cython.longlong = monotonic_us() - started_us
-            command.usec += usec
+            command.note(usec)
             args[command.start] = name
             if usec >= self.slow_us:
                 self.state.on_slow_command(client, command, args, usec)

@@ -293,7 +293,8 @@ class Acl:
             CommandError: there is no file, or something in it is wrong; nothing was changed then.
         """
         users = self.read(os.fsdecode(self.path()))
-        self.default.become(users.pop(DEFAULT_USER, None) or self.open_user())
+        default = users.pop(DEFAULT_USER, None)
+        self.default.become(default or self.open_user())
         self.users = {DEFAULT_USER: self.default, **users}
         self.follow()
         return [

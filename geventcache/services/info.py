@@ -201,6 +201,7 @@ def stats(state: Any) -> Fields:
         "sync_partial_ok": 0,
         "sync_partial_err": 0,
         "expired_keys": sum(keyspace.expired for keyspace in keyspaces),
+        "expired_fields": sum(keyspace.expired_elements for keyspace in keyspaces),
         "expired_stale_perc": f"{stale_percentage(state):.2f}",
         "expired_time_cap_reached_count": 0,
         "evicted_keys": 0,
@@ -299,7 +300,10 @@ def cluster(state: Any) -> Fields:
 def keyspace(state: Any) -> Fields:
     """Keys of each database that has some."""
     return {
-        f"db{one.index}": f"keys={len(one)},expires={one.volatile},avg_ttl={mean_ttl_ms(one)}"
+        f"db{one.index}": (
+            f"keys={len(one)},expires={one.volatile},avg_ttl={mean_ttl_ms(one)},"
+            f"keys_with_volatile_items={one.volatile_containers}"
+        )
         for one in state.databases.existing()
         if len(one)
     }

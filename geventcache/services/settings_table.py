@@ -239,6 +239,7 @@ SETTINGS: tuple[Setting, ...] = (
         _OBSERVING,
         "Milliseconds from which an event is a latency spike; 0 for none.",
     ),
+    Setting("latency-tracking", YesNo(), True, _OBSERVING, "Keep how long the calls of each command take."),
     Setting(
         "loglevel",
         Choice(b"debug", b"verbose", b"notice", b"warning", b"nothing"),

@@ -35,7 +35,8 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log, latency: services.
+        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log, latency:
+            services.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
@@ -77,6 +78,8 @@ class ServerState:
         self.expiry: Any = None
         self.cron: Any = None
         self.follow_limits()
+        self.table.measure(config["latency-tracking"])
+        config.on_change("latency-tracking", self.table.measure)
 
     def follow_limits(self) -> None:
         """Let the encoding limits of the databases be what the settings say."""
@@ -163,7 +166,7 @@ class ServerState:
         self.clients.accepted = self.clients.rejected = self.clients.overflown = 0
         self.table.reset()
         for keyspace in self.databases.existing():
-            keyspace.hits = keyspace.misses = keyspace.expired = 0
+            keyspace.hits = keyspace.misses = keyspace.expired = keyspace.expired_elements = 0
         if self.expiry is not None:
             self.expiry.reset_counters()
 

@@ -23,7 +23,5 @@ cdef class Hash(Container):
     cpdef dict live(self, long long now_ms)
     cpdef bint is_due(self, bytes field, long long now_ms)
     cpdef deadline(self, bytes field)
-    cpdef long long next_deadline(self)
-    cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)
     cdef drop_deadline(self, bytes field)
     cdef Py_ssize_t bound(self)

@@ -143,10 +143,13 @@ class Hash(Container):
             if not self.deadlines.times:
                 self.deadlines = None
 
+    @cython.ccall
     def next_deadline(self) -> cython.longlong:
         """The earliest deadline in milliseconds since the epoch, NEVER_MS when there is none."""
         return NEVER if self.deadlines is None else self.deadlines.next_ms()
 
+    @cython.ccall
+    @cython.returns(list)
     def expire_elements(self, now_ms: cython.longlong, most: cython.Py_ssize_t) -> list[bytes]:
         """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines."""
         if self.next_deadline() > now_ms or self.deadlines is None:

@@ -345,10 +345,7 @@ HEADERS = (
     "#!nope\nreturn 1",
     "#!lua",
     "#!lua flags=\nreturn 1",
-    (
-        "#!lua flags=no-writes,allow-oom,allow-stale,no-cluster,allow-cross-slot-keys\nreturn redis.call('get"
-        "','nokey')"
-    ),
+    ("#!lua flags=no-writes,allow-oom,allow-stale,no-cluster,allow-cross-slot-keys\nreturn redis.call('get','nokey')"),
     "#!\nreturn 1",
     "#! lua\nreturn 1",
     "#!lua flags=no-writes flags=allow-oom\nreturn 1",

@@ -61,7 +61,7 @@ def test_keyspace_figures(state: ServerState) -> None:
     db.put(b"plain", b"v", b"set")
     for i in range(10):
         db.put_until(b"%d" % i, b"v", state.clock.now_ms + 5_000, b"set")
-    assert fields(state, b"keyspace") == {"db3": "keys=11,expires=10,avg_ttl=5000"}
+    assert fields(state, b"keyspace") == {"db3": "keys=11,expires=10,avg_ttl=5000,keys_with_volatile_items=0"}
 
 
 def test_persisted_keys_have_no_ttl(state: ServerState) -> None:

@@ -58,7 +58,9 @@ def test_no_python_object_is_reachable(session: Session) -> None:
     assert run(session, WALK) == b"*0\r\n"
 
 
-@pytest.mark.parametrize("name", ["python", "debug", "io", "package", "require", "module", "dofile", "loadfile", "newproxy"])
+@pytest.mark.parametrize(
+    "name", ["python", "debug", "io", "package", "require", "module", "dofile", "loadfile", "newproxy"]
+)
 def test_dangerous_globals_do_not_exist(session: Session, name: str) -> None:
     """What leads out of the sandbox is no global, neither by name nor raw."""
     assert b"nonexistent global variable" in run(session, f"return {name}")
@@ -118,7 +120,8 @@ def test_loaded_code_stays_in_the_sandbox(session: Session) -> None:
     assert run(session, "return loadstring('return redis == server and debug')()").startswith(b"-ERR")
     assert b"readonly" in run(session, "loadstring('x = 1')()")
     assert run(session, "return loadstring('return ... == _G')(_G)") == b":1\r\n"
-    assert b"readonly" in run(session, "local done = false load(function() if done then return end done = true return 'x=1' end)()")
+    chunk = "local done = false load(function() if done then return end done = true return 'x=1' end)()"
+    assert b"readonly" in run(session, chunk)
 
 
 CHANGES = [
@@ -178,7 +181,7 @@ MEMORY_HOGS = [
 
 @pytest.mark.parametrize("script", MEMORY_HOGS)
 def test_memory_of_a_script_is_bounded(session: Session, script: str) -> None:
-    """A script that wants more memory than allowed ends with an error, or within the limit; the next one has all of it."""
+    """A script that wants more memory than allowed ends with an error or within the limit; the next has all of it."""
     session.do("CONFIG", "SET", "script-max-memory", "33554432")
     session.do("SET", "big", "x" * 3_000_000)
     session.do("RPUSH", "list", *["element"] * 3000)

@@ -90,7 +90,7 @@ class Chunk:
 
 
 def keep_calls(code: bytes, depth: int) -> bytes | None:
-    """The chunk without the tail calls of its main function and of `depth` levels of functions within; None if it had none."""
+    """The chunk without tail calls in its main function and `depth` levels of functions within; None if it had none."""
     chunk = Chunk(code)
     chunk.keep_calls(depth)
     return bytes(chunk.code) if chunk.is_changed else None

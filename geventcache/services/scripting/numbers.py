@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 MASK = 0xFFFFFFFF
 MAX_SIZE = 32
 MAX_ALIGNMENT = 8
 WORD_MASK = (1 << 64) - 1
-ROUNDING = 6755399441055744.0  # 2^52 + 2^51: added to a number, the low bits of the sum are those of the nearest integer
+# 2^52 + 2^51: added to a number, the low bits of the sum are those of the nearest integer.
+ROUNDING = 6755399441055744.0
+TYPE_NAMES = {type(None): "nil", bool: "boolean", bytes: "string", int: "number", float: "number"}
 ABSENT = object()
 
 
@@ -56,12 +58,17 @@ def type_name(value: Any) -> str:
     """The name that Lua has for a value's type; an argument that is not there is ``no value``."""
     if value is ABSENT:
         return "no value"
-    return {type(None): "nil", bool: "boolean", bytes: "string", int: "number", float: "number"}.get(type(value), "table")
+    return TYPE_NAMES.get(type(value), "table")
 
 
 def bits_of(number: float) -> int:
     """The low 32 bits of the nearest integer, as the reference finds them, for numbers that are too large as well."""
     return int.from_bytes(struct.pack("<d", float(number) + ROUNDING)[:4], "little")
+
+
+def integer_of(number: float) -> int:
+    """A number without its fraction; 0 for one that 64 bits do not hold."""
+    return int(number) if abs(number) < 1 << 64 else 0
 
 
 # -------------------------------------------------------------------- bit
@@ -152,7 +159,7 @@ class Format:
         alignment: the largest alignment; 1 aligns nothing.
     """
 
-    SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8, "x": 1}
+    SIZES: ClassVar = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8, "x": 1}
 
     def __init__(self, text: bytes, name: str) -> None:
         self.text = text.decode("latin-1")
@@ -252,7 +259,7 @@ def pack_item(layout: Format, letter: str, size: int, value: Any, position: int)
             raise ArgumentError(f"bad argument #{position + 1} to 'pack' (string too short)")
         return data[:size]
     number = number_of(value, position, "pack")
-    bits = (int(number) if abs(number) < 2**64 else 0) & WORD_MASK
+    bits = integer_of(number) & WORD_MASK
     data = bits.to_bytes(max(size, 8), "little")[:size]
     return data if layout.order == "little" else data[::-1]
 
@@ -284,7 +291,7 @@ def unpack_values(text: bytes, data: bytes, start: int) -> tuple[Any, ...]:
             continue
         if letter == "c" and size == 0:
             size = counted(found)
-            if position + size > len(data):
+            if size < 0 or position + size > len(data):
                 raise ArgumentError("bad argument #2 to 'unpack' (data string too short)")
         if letter != "x":
             found.append(unpack_item(layout, letter, data[position : position + size]))
@@ -295,7 +302,7 @@ def unpack_values(text: bytes, data: bytes, start: int) -> tuple[Any, ...]:
 def counted(found: list[Any]) -> int:
     """The size of a string of format ``c0``: the value before it."""
     try:
-        return int(number_of(found.pop(), 1, "unpack"))
+        return integer_of(number_of(found.pop(), 1, "unpack"))
     except (IndexError, ArgumentError):
         raise ArgumentError("format 'c0' needs a previous size") from None
 
@@ -337,7 +344,7 @@ def struct_(name: bytes, *values: Any) -> tuple[Any, ...]:
         if function == "size":
             return True, size_of_format(text)
         data = text_of((*values, ABSENT, ABSENT)[1], 2, function)
-        start = int(number_of(values[2], 3, function)) if len(values) > 2 else 1
+        start = integer_of(number_of(values[2], 3, function)) if len(values) > 2 else 1
         if start < 0:
             raise ArgumentError("bad argument #2 to 'unpack' (data string too short)")
         if start < 1:

@@ -1,7 +1,7 @@
 """Libraries as FUNCTION DUMP gives them and FUNCTION RESTORE takes them: the format of snapshots.
 
-A payload is a list of entries, each an opcode and a string, then the format's version in two bytes and a CRC64 of all before it.
-Strings are written plain; compressed ones of other servers are read.
+A payload is a list of entries, each an opcode and a string, then the format's version in two bytes and a CRC64 of all
+before it. Strings are written plain; compressed ones of other servers are read.
 
 Specification: https://rdb.fnordig.de/file_format.html
 """

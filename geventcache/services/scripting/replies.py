@@ -37,7 +37,7 @@ def as_lua2(value: Any) -> Any:
 
 
 def as_lua3(value: Any) -> Any:
-    """A command's value as a script sees it that speaks RESP3: null is nil, doubles, maps and sets are named as such."""
+    """A command's value as a script that speaks RESP3 sees it: null is nil; doubles, maps, sets are named as such."""
     return TO_LUA3[type(value)](value)
 
 
@@ -98,7 +98,6 @@ def false(value: Any) -> bool:
 
 def nil(value: Any) -> None:
     """A null in RESP3."""
-    return None
 
 
 def verbatim3(value: Verbatim) -> dict[bytes, Any]:

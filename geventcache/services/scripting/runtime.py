@@ -1,12 +1,12 @@
 """The Lua runtime: one a server, made when the first script comes.
 
-It knows Lua and nothing of commands: what scripts call is given to it as functions of the host (see ``lua/sandbox.lua`` for the
-rules between both sides). It is not re-entrant: one script runs at a time, and nothing calls into Lua while one does, tables for
-its replies aside.
+It knows Lua and nothing of commands: what scripts call is given to it as functions of the host (see ``lua/sandbox.lua``
+for the rules between both sides). It is not re-entrant: one script runs at a time, and nothing calls into Lua while one
+does, tables for its replies aside.
 
-Memory is bounded by the allocator. A failed allocation is an ordinary error inside Lua; outside of Lua's protection it would end the
-process. So whatever is about to be handed over is measured first: `admit` keeps a distance to the limit that no small
-value can use up.
+Memory is bounded by the allocator. A failed allocation is an ordinary error inside Lua; outside of Lua's protection it
+would end the process. So whatever is about to be handed over is measured first: `admit` keeps a distance to the limit
+that no small value can use up.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Runtime:
         self.lua.set_max_memory(self.limit)
 
     def reply_table(self, value: Any) -> Any:
-        """A table of a value of `as_lua2` or `as_lua3`, larger than the limit if need be: the script notices soon enough."""
+        """A table of a value of `as_lua2` or `as_lua3`, over the limit if need be: the script notices soon enough."""
         self.lua.set_max_memory(0)
         made = self.table(value, recursive=True)
         if not self.is_exhausted:

@@ -1,7 +1,7 @@
 """The scripts that EVAL and SCRIPT LOAD brought, by the SHA1 of their text.
 
-Scripts of SCRIPT LOAD stay until SCRIPT FLUSH. Of the others, the ones that were not used for longest make room: an application
-that puts values into the text of its scripts must not fill the memory.
+Scripts of SCRIPT LOAD stay until SCRIPT FLUSH. Of the others, the ones that were not used for longest make room: an
+application that puts values into the text of its scripts must not fill the memory.
 """
 
 from __future__ import annotations

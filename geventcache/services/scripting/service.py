@@ -1,9 +1,9 @@
 """Scripts and functions at run time: which one runs, what it may do, and what it asks of the server.
 
-- A script's commands are called by a client of their own (`is_script`), one a server, in the caller's database and with the
-  caller's rights. Its failures are values: nothing is raised into Lua.
-- One script runs at a time. After busy-reply-threshold it is busy: between two slices of its instructions other clients are let in,
-  and the gate answers them BUSY, but for what ends the script. It goes on with the time at which it began.
+- A script's commands are called by a client of their own (`is_script`), one a server, in the caller's database and with
+  the caller's rights. Its failures are values: nothing is raised into Lua.
+- One script runs at a time. After busy-reply-threshold it is busy: between two slices of its instructions other clients
+  are let in, and the gate answers them BUSY, but for what ends the script. It goes on with the time at which it began.
 - A script that has written is not killed: half of its changes would stay.
 """
 
@@ -232,8 +232,9 @@ class Scripting:
         client.resp3 = False
         client.user = caller.user
         client.access = caller.access
+        client.tracking = caller.tracking
         client.no_touch = caller.no_touch
-        self.is_checked = caller.access is not None or self.state.engine.is_special
+        self.is_checked = caller.access is not None
         self.running = run
         if runtime.is_exhausted:
             runtime.recover()
@@ -255,7 +256,8 @@ class Scripting:
     def busy_error(self) -> bytes:
         """What others are told."""
         assert self.running is not None
-        return b"BUSY Valkey is busy running a script. You can only call %b KILL or SHUTDOWN NOSAVE." % self.running.kind
+        kind = self.running.kind
+        return b"BUSY Valkey is busy running a script. You can only call %b KILL or SHUTDOWN NOSAVE." % kind
 
     def kill(self, kind: bytes) -> None:
         """End the script that is busy.
@@ -382,7 +384,7 @@ class Scripting:
         return command
 
     def check(self, command: Any, args: list[bytes]) -> None:
-        """What has to be asked when the caller's rights are limited, or somebody watches.
+        """What has to be asked when the caller's rights are limited.
 
         Raises:
             CommandError: the caller has no right to the command.
@@ -391,8 +393,6 @@ class Scripting:
         text = access.refusal(self.client, command, args) if access is not None else None
         if text is not None:
             raise CommandError(ACL_FAILURE + text.removeprefix(b"NOPERM "))
-        if self.state.engine.is_special:
-            self.state.before_command(self.client, command, args)
 
     def check_write(self, command: Any) -> None:
         """Refuse a command that changes something to a script that may not."""
@@ -427,7 +427,7 @@ class Scripting:
         if command is None or command.handler is None:
             return None
         access = self.client.access
-        return access is None or access.refusal(self.client, command, args) is None
+        return access is None or access.judge(self.client.db.index, command, args) is None
 
     def log(self, level: int, message: bytes) -> None:
         """A line of a script in the log."""

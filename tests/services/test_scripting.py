@@ -1,0 +1,204 @@
+"""Scripts without sockets: what ends them, what is kept of them, and the parts of the machinery one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from geventcache.base.errors import CommandError
+from geventcache.services.scripting import numbers, payload
+from geventcache.services.scripting.scripts import EVAL_LIMIT
+from geventcache.services.scripting.service import SCRIPT
+
+from .inprocess import InProcessServer, Session
+from .test_scripting_sandbox import QuietLog
+
+KILLED = b"Script killed by user with SCRIPT KILL."
+
+
+@pytest.fixture
+def session() -> Session:
+    """A client of a new server whose scripts are busy at once."""
+    server = InProcessServer()
+    server.state.log = QuietLog()
+    session = server.session()
+    session.do("CONFIG", "SET", "busy-reply-threshold", "1")
+    return session
+
+
+TRAPS = [
+    "while true do end",
+    "return {pcall(function() while true do end end)}",
+    "while true do pcall(function() while true do end end) end",
+    "return xpcall(function() while true do end end, function() while true do end end)",
+    "while true do xpcall(function() while true do end end, function() return 1 end) end",
+    "coroutine.wrap(function() while true do end end)()",
+    "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    "coroutine.wrap(function() coroutine.wrap(function() pcall(function() while true do end end) end)() end)()",
+    "local t = setmetatable({}, {__index = function() while true do end end}) return t.x",
+    "local t = setmetatable({}, {__tostring = function() while true do end end}) return tostring(t)",
+    "while true do redis.pcall('nope') end",
+    "while true do pcall(redis.call, 'nope') end",
+    "load(function() while true do end end)",
+    "loadstring('while true do end')()",
+    "while true do cjson.decode('[1,2,3]') end",
+    "return cjson.encode(setmetatable({}, {})), (function() while true do end end)()",
+    "for i = 1, 1e300 do end",
+    "repeat until false",
+    "local function f() return f() end return f()",
+]
+
+
+@pytest.mark.parametrize("script", TRAPS)
+def test_a_killed_script_ends(session: Session, script: str) -> None:
+    """Nothing in a script catches its end: not pcall, a handler, a coroutine or a metamethod."""
+    state = session.server.state
+
+    def kill() -> bool:
+        if state.scripting.running.verdict is None:
+            state.scripting.kill(SCRIPT)
+        return True
+
+    state.let_clients_in = kill
+    assert KILLED in session.do("EVAL", script, "0")
+    assert session.do("EVAL", "return 1", "0") == b":1\r\n"
+    assert not state.engine.is_special
+
+
+def test_a_stopping_server_ends_a_script_that_wrote(session: Session) -> None:
+    """When the server stops, a script ends even if it has written; KILL would have been refused."""
+    state = session.server.state
+    refusals = []
+
+    def stop() -> bool:
+        with pytest.raises(CommandError) as error:
+            state.scripting.kill(SCRIPT)
+        refusals.append(error.value.text)
+        return False
+
+    state.let_clients_in = stop
+    assert session.do("EVAL", "redis.call('set', 'a', '1') while true do end", "0").startswith(b"-ERR the server")
+    assert refusals[0].startswith(b"UNKILLABLE")
+
+
+def test_others_run_in_the_middle_of_a_script(session: Session) -> None:
+    """What another client's commands write and change meanwhile does not mix with the script's own reply and time."""
+    server = session.server
+    state, engine = server.state, server.engine
+    other = server.session()
+    replies = []
+
+    def serve_other() -> bool:
+        kept = engine.set_aside()
+        server.clock.advance(1000)
+        replies.append((other.do("PING"), other.do("CLIENT", "ID"), other.do("SCRIPT", "KILL")))
+        engine.put_back(kept)
+        return True
+
+    state.let_clients_in = serve_other
+    started_ms = server.clock.now_ms
+    engine.begin_turn()
+    engine.execute(session.client, [b"ECHO", b"before"])
+    engine.execute(session.client, [b"EVAL", b"while true do end", b"0"])
+    assert server.clock.now_ms == started_ms
+    reply = engine.out.take()
+    assert reply.startswith(b"$6\r\nbefore\r\n-ERR Script killed")
+    ping, client_id, killed = replies[0]
+    assert ping.startswith(b"-BUSY")
+    assert client_id == b":%d\r\n" % other.client.id
+    assert killed == b"+OK\r\n"
+
+
+def test_scripts_of_eval_make_room(session: Session) -> None:
+    """Scripts of EVAL are kept up to a number, the least recently used go first; those of SCRIPT LOAD stay."""
+    cache = session.server.state.scripting.cache
+    loaded = session.do("SCRIPT", "LOAD", "return 'loaded'").split()[1]
+    session.do("EVAL", "return 'first'", "0")
+    session.do("EVAL", "return 'second'", "0")
+    for i in range(EVAL_LIMIT - 1):
+        session.do("EVAL", "return 'first'", "0")
+        session.do("EVAL", f"return {i}", "0")
+    assert len(cache) == EVAL_LIMIT + 1
+    assert cache.evicted == 1
+    assert cache.of_text(b"return 'second'") is None
+    assert cache.of_text(b"return 'first'") is not None
+    assert session.do("EVALSHA", loaded, "0") == b"$6\r\nloaded\r\n"
+
+
+def test_memory_is_flat_over_many_scripts(session: Session) -> None:
+    """Thousands of calls leave no more in Lua than the first ones did."""
+    runtime = session.server.state.scripting.runtime
+    used = []
+    for _ in range(3):
+        for i in range(3000):
+            session.do(
+                "EVAL", "return {redis.call('set', KEYS[1], ARGV[1]), redis.pcall('nope'), {1, 2}}", "1", f"k{i}", "v"
+            )
+        runtime.lua.gccollect()
+        used.append(runtime.used())
+    assert max(used) - min(used) < 4096
+
+
+def test_errors_tell_their_line(session: Session) -> None:
+    """An error is located in the script's own code, through tail calls, coroutines and the sandbox's own functions."""
+    for script, line in (
+        ("\n\nreturn redis.call('nope')", 3),
+        ("local call = redis.call\nreturn call('nope')", 2),
+        ("\nreturn pairs(nil)", 2),
+        ("\n\n\nreturn cjson.decode('x')", 4),
+        ("coroutine.wrap(function() redis.call('nope') end)()", 1),
+    ):
+        assert b"script: on @user_script:%d." % line in session.do("EVAL", script, "0")
+
+
+def test_tail_calls_of_inner_functions_stay(session: Session) -> None:
+    """A recursion that relies on tail calls goes as deep as it likes."""
+    script = "local function down(n) if n == 0 then return 'deep' end return down(n - 1) end return down(200000)"
+    session.server.state.let_clients_in = lambda: True
+    assert session.do("EVAL", script, "0") == b"$4\r\ndeep\r\n"
+
+
+def test_payload_round_trip() -> None:
+    """What dump writes restore reads, for codes of every kind of length."""
+    codes = [b"", b"x" * 63, b"y" * 64, b"z" * 16383, b"w" * 16384]
+    assert payload.restore(payload.dump(codes)) == codes
+
+
+def test_payload_checksum() -> None:
+    """The checksum is the CRC64 of Jones, and any changed byte is noticed."""
+    assert payload.crc64(b"123456789") == 0xE9C6D914C4B8D9CA
+    data = payload.dump([b"code"])
+    for i in range(len(data)):
+        with pytest.raises(CommandError):
+            payload.restore(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "text"),
+    [
+        (b"\x02abc", 3, b"abc"),
+        (b"\x00a\xe0\x00\x00", 10, b"a" * 10),
+        (b"\x01ab\x20\x01", 5, b"ababa"),
+    ],
+)
+def test_decompression(data: bytes, size: int, text: bytes) -> None:
+    """Literal runs and references, overlapping ones too, are read."""
+    assert payload.decompress(data, size) == text
+
+
+@pytest.mark.parametrize("data", [b"\x20\x05", b"\xe0", b"\x00a\x20", b"\x00a", b"\x05a"])
+def test_broken_compression(data: bytes) -> None:
+    """What refers to nothing, or ends early, is refused."""
+    with pytest.raises(CommandError):
+        payload.decompress(data, 9)
+
+
+def test_library_functions_never_raise() -> None:
+    """What Lua may pass to the libraries' functions comes back as a result or as a message."""
+    odd: tuple[object, ...] = (None, True, b"", b"x", -1, 2**53, 1e300, float("nan"), float("inf"), object())
+    for value in odd:
+        for other in odd:
+            for name in (b"band", b"lshift", b"tohex", b"bswap"):
+                assert numbers.bit(name, value, other)[0] in (True, False)
+            for name in (b"pack", b"unpack", b"size"):
+                for layout in (b"i", b"c0", b"s", b"d", b"!3i", b"i99", b"c99999999999", value):
+                    assert numbers.struct_(name, layout, value, other)[0] in (True, False)
