@@ -8,7 +8,7 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.commands.client import kill
-from geventcache.resp.values import OK, Distinct, Simple
+from geventcache.resp.values import OK, Distinct
 from geventcache.services.acl_rules import CATEGORIES, commands_in
 from geventcache.services.clients import Client
 
@@ -132,7 +132,7 @@ def acl_getuser(ctx: Client, username: bytes):
     if user is None:
         return None
     return {
-        b"flags": Distinct(Simple(flag) for flag in user.flags()) if ctx.resp3 else user.flags(),
+        b"flags": Distinct(user.flags()),
         b"passwords": list(user.passwords),
         **rights_of(user.root),
         b"selectors": [rights_of(selector) for selector in user.selectors],
@@ -288,5 +288,5 @@ def acl_whoami(ctx: Client):
     complexity="O(1)",
 )
 def acl_help(ctx: Client):
-    """Shows helpful text about the different subcommands."""
+    """Returns helpful text about the different subcommands."""
     return help_lines(DECLARATIONS["ACL"])

@@ -138,7 +138,7 @@ def count_one(db: Keyspace, key: bytes):
 def pfmerge(ctx: Client, destination: bytes, *keys: bytes):
     """Merges one or more HyperLogLog values into a single key."""
     db: Keyspace = ctx.db
-    v = db.find(destination)
+    v = db.lookup(destination)
     found = valid(v)
     values = [valid(db.lookup(key)) for key in keys]
     data = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)

@@ -148,9 +148,7 @@ def script_load(ctx: Client, script: bytes):
     arity=-3,
     flags="noscript stale",
     since="2.6.0",
-    complexity=(
-        "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation)."
-    ),
+    complexity=("O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation)."),
     tips="request_policy:all_shards response_policy:agg_logical_and",
     args="sha1*",
 )

@@ -1,5 +1,5 @@
 from geventcache.command.integers cimport integer
-from geventcache.command.streams cimport (
+from geventcache.commands.stream_parts cimport (
     active_consumer, entries_reply, range_end, range_start, stream_id, stream_ids, tell
 )
 from geventcache.services.clients cimport Client

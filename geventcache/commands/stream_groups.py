@@ -12,7 +12,7 @@ from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.command.streams import (
+from geventcache.commands.stream_parts import (
     CREATE_CONSUMER,
     LAST_ID,
     active_consumer,

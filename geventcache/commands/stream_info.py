@@ -6,7 +6,7 @@ from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.command.streams import entries_reply, entry_reply
+from geventcache.commands.stream_parts import entries_reply, entry_reply
 from geventcache.services.clients import Client
 from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, PendingList
 from geventcache.types.stream_ids import MAX_ID, format_id

@@ -1,6 +1,6 @@
 cimport cython
 from geventcache.command.integers cimport integer
-from geventcache.command.streams cimport active_consumer, entries_reply, stream_id
+from geventcache.commands.stream_parts cimport active_consumer, entries_reply, stream_id
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_groups cimport Consumer, Group

@@ -13,8 +13,8 @@ from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import after
-from geventcache.command.streams import LAST_ID, active_consumer, entries_reply, stream_id
 from geventcache.command.timeouts import parse_timeout_ms
+from geventcache.commands.stream_parts import LAST_ID, active_consumer, entries_reply, stream_id
 from geventcache.resp.values import NULL_ARRAY, PairedMap
 from geventcache.services.clients import Client
 from geventcache.services.waiters import Wait

@@ -7,7 +7,7 @@ from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.command.streams import entries_reply, range_end, range_start, stream_id, stream_ids, tell
+from geventcache.commands.stream_parts import entries_reply, range_end, range_start, stream_id, stream_ids, tell
 from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace

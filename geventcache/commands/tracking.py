@@ -5,7 +5,7 @@ from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.commands.client import read_switch
-from geventcache.resp.values import OK, Distinct
+from geventcache.resp.values import NO_REPLY, OK, Distinct
 from geventcache.services.client_report import read_yes_no
 from geventcache.services.clients import Client
 from geventcache.services.tracking import ANY_MODE, OPT_IN, OPT_OUT
@@ -181,5 +181,7 @@ def monitor(ctx: Client):
     """Listens for all requests received by the server in real-time."""
     if ctx.is_in_exec:
         raise CommandError(errors.MONITOR_DENIED)
+    if ctx.is_monitor:
+        return NO_REPLY
     ctx.server.monitors.add(ctx)
     return OK

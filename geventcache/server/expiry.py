@@ -146,8 +146,8 @@ class Expiry:
                 due = deadlines.pop_due(now_ms)
                 if due is not None:
                     self.depth += len(due[1])
+                    self.peak = max(self.peak, self.depth)
                     self.queue.put_nowait((deadlines, *due))
-        self.peak = max(self.peak, self.depth)
         return True
 
     def nudge(self) -> None:

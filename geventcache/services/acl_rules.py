@@ -266,11 +266,11 @@ class Selector:
 
     def refusal(self, index: int, command: Any, args: list[bytes]) -> Refused | None:
         """Why a request is refused to a client in the database of that number; None if it is not."""
-        if not self.allows_command(command, args):
-            return Refused((COMMAND, command.name))
         place = self.forbidden_database(index, command, args)
         if place is not None:
             return Refused((DATABASE, place))
+        if not self.allows_command(command, args):
+            return Refused((COMMAND, command.name))
         if not self.has_all_keys:
             for key, flags in keys_of(command.declaration, args):
                 if not self.allows_key(key, rights_for(flags)):

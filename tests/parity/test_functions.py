@@ -1,4 +1,4 @@
-"""Functions: libraries of Lua code that stay, how they are loaded and refused, and the calls of what they registered."""
+"""Functions: libraries of Lua code that stay, how they are loaded and refused, and calls of what they registered."""
 
 from __future__ import annotations
 
@@ -146,17 +146,19 @@ LIBRARY_CODES = (
     "redis.register_function('b'..'\\0', function() end)",
     "redis.register_function{function_name='f', callback=function() end, [true]=1}",
     "redis.register_function{[1]='f'}",
-    "redis.register_function{function_name='f', callback=function() end, flags={'no-writes','allow-oom','allow-stale','no-cluster','allow-cross-slot-keys','no-writes'}}",
+    "redis.register_function{function_name='f', callback=function() end, "
+    "flags={'no-writes','allow-oom','allow-stale','no-cluster','allow-cross-slot-keys','no-writes'}}",
     "return",
     'register_function("a", function() end)',
 )
 GLOBALS = (
-    "_G _VERSION assert bit cjson cmsgpack collectgarbage coroutine error getmetatable ipairs load loadstring math next os "
-    "pairs pcall rawget rawset redis select server setmetatable string struct table tonumber tostring type unpack xpcall KEYS"
+    "_G _VERSION assert bit cjson cmsgpack collectgarbage coroutine error getmetatable ipairs load loadstring math "
+    "next os pairs pcall rawget rawset redis select server setmetatable string struct table "
+    "tonumber tostring type unpack xpcall KEYS"
 )
 FIELDS = (
-    "LOG_DEBUG REDIS_VERSION REPL_ALL SERVER_NAME VALKEY_VERSION acl_check_cmd breakpoint call debug error_reply log pcall "
-    "set_repl setresp sha1hex status_reply register_function"
+    "LOG_DEBUG REDIS_VERSION REPL_ALL SERVER_NAME VALKEY_VERSION acl_check_cmd breakpoint call debug error_reply log "
+    "pcall set_repl setresp sha1hex status_reply register_function"
 )
 ONE = "#!lua name=one\nredis.register_function('f', function(keys, args) return {keys, args} end)"
 

@@ -1,4 +1,4 @@
-"""Scripts: what they see, what they return, how they fail, what they may do; and the scripts that client libraries live on."""
+"""Scripts: what they see and return, how they fail, what they may do; and the scripts that client libraries live on."""
 
 from __future__ import annotations
 
@@ -190,19 +190,6 @@ redis.call('pexpire',KEYS[1],ARGV[2]) return 1" 1 lock token 20000
 1 lock token 10000
     EVAL "if redis.call('get',KEYS[1])==ARGV[1] then redis.call('del',KEYS[1]) return 1 else return 0 end" 1 lock token
     EXISTS lock
-    # a window that slides
-    EVAL "redis.call('zremrangebyscore',KEYS[1],'-inf',ARGV[1]-ARGV[2]) local n=redis.call('zcard',KEYS[1]) \
-if n<tonumber(ARGV[3]) then redis.call('zadd',KEYS[1],ARGV[1],ARGV[1]) redis.call('pexpire',KEYS[1],ARGV[2]) return {1,n+1} end \
-return {0,n}" 1 window 1000 500 2
-    EVAL "redis.call('zremrangebyscore',KEYS[1],'-inf',ARGV[1]-ARGV[2]) local n=redis.call('zcard',KEYS[1]) \
-if n<tonumber(ARGV[3]) then redis.call('zadd',KEYS[1],ARGV[1],ARGV[1]) redis.call('pexpire',KEYS[1],ARGV[2]) return {1,n+1} end \
-return {0,n}" 1 window 1001 500 2
-    EVAL "redis.call('zremrangebyscore',KEYS[1],'-inf',ARGV[1]-ARGV[2]) local n=redis.call('zcard',KEYS[1]) \
-if n<tonumber(ARGV[3]) then redis.call('zadd',KEYS[1],ARGV[1],ARGV[1]) redis.call('pexpire',KEYS[1],ARGV[2]) return {1,n+1} end \
-return {0,n}" 1 window 1002 500 2
-    EVAL "redis.call('zremrangebyscore',KEYS[1],'-inf',ARGV[1]-ARGV[2]) local n=redis.call('zcard',KEYS[1]) \
-if n<tonumber(ARGV[3]) then redis.call('zadd',KEYS[1],ARGV[1],ARGV[1]) redis.call('pexpire',KEYS[1],ARGV[2]) return {1,n+1} end \
-return {0,n}" 1 window 1501 500 2
     # jobs that become due move to their queue
     ZADD later 10 job1 20 job2 30 job3
     EVAL "local jobs=redis.call('zrangebyscore',KEYS[1],'-inf',ARGV[1],'limit',0,10) for _,j in ipairs(jobs) do \
@@ -229,6 +216,21 @@ redis.call('sadd','dep:'..redis.sha1hex(n),KEYS[1]) end return redis.call('smemb
 def test_scripts_of_libraries(pair: Pair) -> None:
     """Equivalents of what locks, limiters, queues and object caches run give the same replies and data."""
     pair.play(LIBRARIES)
+
+
+def test_sliding_window(pair: Pair) -> None:
+    """A limiter that keeps the times of the last requests in a sorted set lets the same requests pass."""
+    window = """
+        redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1] - ARGV[2])
+        local count = redis.call('zcard', KEYS[1])
+        if count >= tonumber(ARGV[3]) then return {0, count} end
+        redis.call('zadd', KEYS[1], ARGV[1], ARGV[1])
+        redis.call('pexpire', KEYS[1], ARGV[2])
+        return {1, count + 1}
+    """
+    for time_ms in (1000, 1001, 1002, 1501, 1502):
+        pair.do("EVAL", window, 1, "window", time_ms, 500, 2)
+    pair.do("ZRANGE", "window", 0, -1, "WITHSCORES")
 
 
 def test_packed_jobs(pair: Pair) -> None:

@@ -243,7 +243,6 @@ DEFAULTS = [
     "list-max-listpack-size",
     "maxclients",
     "maxmemory",
-    "maxmemory-clients",
     "maxmemory-policy",
     "maxmemory-samples",
     "notify-keyspace-events",

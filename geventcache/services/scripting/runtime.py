@@ -18,6 +18,8 @@ from typing import Any
 from geventcache.base.errors import CommandError, printable
 from geventcache.services.scripting.replies import Tokens, integer_of
 
+ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"forget")
+FEW = 16
 MODULES = ("bit", "cjson", "cmsgpack", "struct")
 DISTANCE = 1 << 20
 SMALL = 4096
@@ -62,7 +64,7 @@ class Runtime:
         exports = self.lua.execute(source_of("sandbox"), functions, modules)
         self.failed = exports[b"failed"]
         self.okay = exports[b"okay"]
-        self.functions = {name: exports[name] for name in (b"compile", b"run", b"call", b"load", b"slice", b"forget")}
+        self.functions = {name: exports[name] for name in ENTRIES}
         # References that were used once are taken again without an allocation.
         references = [self.lua.table() for _ in range(KEPT_REFERENCES)]
         del references
@@ -131,7 +133,7 @@ class Runtime:
         Raises:
             CommandError: it failed.
         """
-        return self.enter(b"run", function, keys, args)
+        return self.enter((b"run", b"run_few"), function, keys, args)
 
     def call(self, function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]) -> Any:
         """Run a function of a library; return its value.
@@ -139,12 +141,18 @@ class Runtime:
         Raises:
             CommandError: it failed.
         """
-        return self.enter(b"call", function, keys, args)
+        return self.enter((b"call", b"call_few"), function, keys, args)
 
-    def enter(self, entry: bytes, function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]) -> Any:
-        """Call `entry` of the sandbox."""
-        self.make_room(64 * (len(keys) + len(args)) + sum(map(len, keys)) + sum(map(len, args)))
-        outcome = self.protected(entry, function, self.table(keys), self.table(args))
+    def enter(
+        self, entries: tuple[bytes, bytes], function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]
+    ) -> Any:
+        """Call the function of the sandbox that takes tables, or the one that takes a few arguments as they are."""
+        count = len(keys) + len(args)
+        self.make_room(64 * count + sum(map(len, keys)) + sum(map(len, args)))
+        if count <= FEW:
+            outcome = self.protected(entries[1], function, len(keys), *keys, *args)
+        else:
+            outcome = self.protected(entries[0], function, self.table(keys), self.table(args))
         kind = outcome[0]
         if kind == SCALAR:
             value = outcome[1]

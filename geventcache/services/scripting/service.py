@@ -7,8 +7,6 @@
 - A script that has written is not killed: half of its changes would stay.
 """
 
-from __future__ import annotations
-
 from math import copysign
 from typing import Any
 
@@ -223,9 +221,7 @@ class Scripting:
                 raise CommandError(RO_REFUSED)
             if not rules.allows_oom and self.state.is_out_of_memory():
                 raise CommandError(OOM_REFUSED)
-        run = Run(
-            kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom
-        )
+        run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
         runtime = self.runtime
         client = self.client
         client.db = caller.db

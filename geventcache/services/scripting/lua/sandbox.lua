@@ -885,6 +885,35 @@ local function begin()
   is_resp3 = false
 end
 
+local function run(f, keys, argv)
+  begin()
+  script_globals.KEYS, script_globals.ARGV = keys, argv
+  return report(xpcall(f, locate))
+end
+
+local function call_with(f, keys, argv)
+  begin()
+  return report(xpcall(function()
+    return f(keys, argv)
+  end, locate))
+end
+
+-- A few arguments come as they are, the keys first: that is faster than tables which the host makes.
+local function split(count, ...)
+  local argv = { ... }
+  if count == 0 then
+    return {}, argv
+  end
+  local keys, rest = {}, {}
+  for i = 1, count do
+    keys[i] = argv[i]
+  end
+  for i = count + 1, #argv do
+    rest[i - count] = argv[i]
+  end
+  return keys, rest
+end
+
 sethook(hook, "", HOOK_COUNT)
 local exports = {
   failed = failed,
@@ -892,16 +921,13 @@ local exports = {
   compile = function(text)
     return compile(text, "@user_script", script_env, 0)
   end,
-  run = function(f, keys, argv)
-    begin()
-    script_globals.KEYS, script_globals.ARGV = keys, argv
-    return report(xpcall(f, locate))
+  run = run,
+  run_few = function(f, ...)
+    return run(f, split(...))
   end,
-  call = function(f, keys, argv)
-    begin()
-    return report(xpcall(function()
-      return f(keys, argv)
-    end, locate))
+  call = call_with,
+  call_few = function(f, ...)
+    return call_with(f, split(...))
   end,
   load = function(text)
     begin()

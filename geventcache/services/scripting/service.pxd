@@ -1,0 +1,26 @@
+cimport cython
+from geventcache.base.clock cimport monotonic_us
+from geventcache.services.clients cimport Client
+
+@cython.final
+cdef class Run:
+    cdef readonly bytes kind
+    cdef public bytes name, verdict
+    cdef public list request
+    cdef readonly long long started_us, limit_us
+    cdef readonly bint is_read_only, allows_oom
+    cdef public bint is_loading, has_written, is_busy
+    cpdef long long elapsed_us(self)
+
+@cython.final
+cdef class Scripting:
+    cdef readonly object state, cache, libraries, random
+    cdef readonly Run running
+    cdef readonly object made
+    cdef Client client
+    cdef dict known
+    cdef bytes failure_text
+    cdef bint is_checked
+    cdef reply(self, list args)
+    cdef given(self, value)
+    cpdef fail(self, bytes text)

@@ -1,0 +1,88 @@
+"""MONITOR: which commands are shown, how, and what a client that watches may still do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .pair import Pair, Twin
+from .wire import Reply, split_line
+
+SHOWN = r"""
+    SET x "a b\n\x00\xff\"q\\"
+    get x
+    CONFIG GET nosuch
+    AUTH default password
+    HELLO 2 AUTH default password SETNAME name
+    ACL WHOAMI
+    SELECT 1
+    MULTI
+    GET x
+    SET y 1
+    EXEC
+    EVAL "return redis.call('GET',KEYS[1])" 1 kk
+    MULTI
+    EVAL "return redis.call('GET','q')" 0
+    DISCARD
+    MULTI
+    EVAL "return redis.call('GET','q')" 0
+    EXEC
+    NOSUCH a
+    GET
+    PUBLISH a b
+    SUBSCRIBE q
+    UNSUBSCRIBE q
+    BLPOP zz 0.01
+    SET x 1 EX 0
+    MULTI
+    MONITOR
+    EXEC
+    LPUSH x 1
+    ECHO ""
+    RESET
+"""
+TIME_AND_ADDRESS = re.compile(rb"\d+\.\d{6} \[(\d+) (?:127\.0\.0\.1:\d+|(lua))\]")
+
+
+def without_time(reply: Reply) -> Reply:
+    """A line with its time and its address taken out."""
+    if reply.kind != "+":
+        return reply
+    return Reply("+", TIME_AND_ADDRESS.sub(rb"[\1 \2]", reply.value))
+
+
+def same_lines(reference: Reply, subject: Reply, path: str):  # type: ignore[no-untyped-def]
+    """Accept the same messages at other times."""
+    one, other = ([without_time(reply) for reply in replies.value] for replies in (reference, subject))
+    if one != other:
+        yield f"{path}: {one} and {other}"
+
+
+def watch(pair: Pair) -> Twin:
+    """A client that watches both servers."""
+    monitor = pair.client("monitor")
+    monitor.do("MONITOR")
+    return monitor
+
+
+def test_lines(resp2_pair: Pair) -> None:
+    """The same commands are shown in the same order, without passwords and without commands of administration."""
+    monitor = watch(resp2_pair)
+    for line in SHOWN.strip().splitlines():
+        sent = split_line(line.strip())
+        resp2_pair.client("sender").do(*sent, match=lambda *_: iter(()))
+    resp2_pair.client("sender").do("PING")
+    monitor.drain(same_lines)
+
+
+@pytest.mark.parametrize("line", ["GET x", "SET x 1", "EVAL 'return 1' 0", "PING", "MONITOR"])
+def test_a_monitor_has_no_data(pair: Pair, line: str) -> None:
+    """A client that watches may not touch keys until RESET."""
+    monitor = watch(pair)
+    monitor.send(*split_line(line))
+    monitor.drain(same_lines)
+    monitor.send("RESET")
+    monitor.drain(same_lines)
+    monitor.do("SET", "x", "1")
+    monitor.drain(same_lines)

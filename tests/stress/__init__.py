@@ -1,0 +1,1 @@
+"""Load over real sockets: many clients, many keys, and what must hold afterwards."""
