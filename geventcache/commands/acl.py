@@ -9,7 +9,7 @@ from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
-from geventcache.services.acl_rules import CATEGORIES, commands_in
+from geventcache.services.acl_rules import CATEGORIES, DATABASE, commands_in
 from geventcache.services.clients import Client
 
 PASSWORD_BITS = 256
@@ -74,7 +74,12 @@ def acl_dryrun(ctx: Client, username: bytes, first: bytes, *rest: bytes):
     if not tried.low <= len(args) <= tried.high:
         raise CommandError(errors.wrong_arity(tried.name))
     refused = user.judge(ctx.db.index, tried, args)
-    return OK if refused is None else errors.not_permitted_in_detail(refused[0], user.name, refused[1])
+    if refused is None:
+        return OK
+    reason, subject = refused
+    if reason == DATABASE and subject == tried.name:
+        subject = first
+    return errors.not_permitted_in_detail(reason, user.name, subject)
 
 
 @command(

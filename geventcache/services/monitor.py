@@ -12,9 +12,9 @@ from geventcache.services.client_report import is_unix
 from geventcache.services.slowlog import redact
 
 LETTERS = {"\\": b"\\", '"': b'"', "\n": b"n", "\r": b"r", "\t": b"t", "\a": b"a", "\b": b"b"}
-ESCAPES = {
-    byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)
-} | {ord(char): b"\\" + letter for char, letter in LETTERS.items()}
+ESCAPES = {byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)} | {
+    ord(char): b"\\" + letter for char, letter in LETTERS.items()
+}
 
 
 class Monitors:

@@ -91,8 +91,9 @@ class FieldDeadlines:
         while len(due) < most and self.next_ms() <= now_ms:
             deadline_ms = self.heap[0]
             bucket: list[bytes] = self.buckets[deadline_ms]
-            tickets: list[bytes] = bucket[0 : most - len(due)]
-            del bucket[0 : len(tickets)]
+            rest: cython.Py_ssize_t = max(0, len(bucket) - (most - len(due)))  # from the end: a large bucket stays put
+            tickets: list[bytes] = bucket[rest : len(bucket)]
+            del bucket[rest : len(bucket)]
             self.tickets -= len(tickets)
             for field in tickets:
                 if self.times.get(field) == deadline_ms:

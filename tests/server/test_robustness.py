@@ -195,3 +195,20 @@ def test_no_expired_event_after_flush(process: Process, control: Client, delay_m
     assert listener.receive().value[2] == Reply("$", b"last")
     assert information(control, "expiry")["tickets"] == "0"
     listener.close()
+
+
+def test_full_expire_queue_loses_no_key_and_no_peak() -> None:
+    """With room for one bucket and two that are due, both expire; the peak counts the keys of the larger."""
+    with serving("--enable-debug-command", "local", "--expire-queue-size", "1") as process:
+        control = process.connect()
+        control.do("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+        seconds = int(control.do("TIME").value[0].value)
+        first, second = b"%d" % (1000 * seconds + 2000), b"%d" % (1000 * seconds + 2001)
+        assert not pipelined(control, [request((b"SET", b"key:%d" % i, b"v", b"PXAT", first)) for i in range(500)])
+        assert control.do("SET", "last", "v", "PXAT", second) == OK
+        assert eventually(lambda: control.do("EXISTS", "last") == Reply(":", 0))
+        control.do("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+        assert eventually(lambda: information(control, "stats")["expired_keys"] == "501")
+        after = information(control, "expiry")
+        assert (after["queue_full_fallbacks"], after["queue_peak"], after["queue_depth"]) == ("1", "500", "0")
+        control.close()

@@ -195,9 +195,7 @@ def test_stuck_log_stops_nobody(path: Path, stuck_log: int) -> None:
                 assert control.do("PING") == PONG
         assert len(keys) == count
         assert information(control, "stats")["expired_keys"] == str(count)
-        expiry = information(control, "expiry")
-        assert int(expiry["queue_full_fallbacks"]) > 0
-        assert int(expiry["queue_peak"]) >= count // 500
+        assert int(information(control, "expiry")["queue_full_fallbacks"]) > 0
         assert process.end(signal.SIGTERM) == 0
         control.close()
         listener.close()

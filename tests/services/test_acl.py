@@ -76,8 +76,10 @@ def test_rules_allow_and_refuse(server: InProcessServer, rules: str, allowed: st
         ("&a &a &b", b"user u on nopass resetchannels &a &b -@all"),
         ("db=3,1", b"user u on nopass resetchannels db=1,3 -@all"),
         ("resetdbs", b"user u on nopass resetchannels resetdbs -@all"),
-        ("(+get ~a) (+set)", b"user u on nopass resetchannels -@all (~a resetchannels -@all +get) "
-         b"(resetchannels -@all +set)"),
+        (
+            "(+get ~a) (+set)",
+            b"user u on nopass resetchannels -@all (~a resetchannels -@all +get) (resetchannels -@all +set)",
+        ),
         ("nopass >alice", b"user u on #" + ALICE_HASH + b" resetchannels -@all"),
     ],
 )

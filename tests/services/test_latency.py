@@ -5,6 +5,8 @@ from __future__ import annotations
 from geventcache.services.config import Config
 from geventcache.services.latency import KEPT, LatencyMonitor
 
+from .inprocess import InProcessServer
+
 
 def monitor(threshold_ms: bytes) -> LatencyMonitor:
     """A monitor with a threshold."""
@@ -48,3 +50,15 @@ def test_samples_are_bounded() -> None:
         latency.note(b"command", 1_000, time_s)
     assert len(latency.history(b"command")) == KEPT
     assert latency.history(b"command")[0] == [10, 1]
+
+
+def test_calls_are_measured_unless_switched_off() -> None:
+    """Every call is counted in its command's histogram, one inside EXEC as well, while latency-tracking is on."""
+    server = InProcessServer()
+    session = server.session()
+    for request in ("PING", "MULTI", "PING", "EXEC"):
+        session.do(request)
+    server.config.set(b"latency-tracking", b"no")
+    session.do("PING")
+    ping = server.state.table.find([b"PING"])
+    assert (ping.calls, ping.latency.count) == (3, 2)
