@@ -53,6 +53,7 @@ class Expiry:
         self.armed_ms = NEVER_MS
         self.is_arming = False
         self.queue = Queue(self.config["expire-queue-size"])
+        self.config.on_change("expire-queue-size", self.resize)
         self.worker: Any = None
         self.on_batch: Callable[[int], None] | None = None
         self.growth = 1
@@ -66,6 +67,10 @@ class Expiry:
         self.databases.on_created = self.adopt
         for keyspace in self.databases.existing():
             self.adopt(keyspace)
+
+    def resize(self, size: int) -> None:
+        """The setting expire-queue-size has changed; what is in the queue stays."""
+        self.queue.maxsize = size
 
     def reset_counters(self) -> None:
         """Counters to zero."""

@@ -278,7 +278,6 @@ SETTINGS: tuple[Setting, ...] = (
         1024,
         _EXPIRY,
         "Posts that may wait for the batch worker; what is beyond stays due.",
-        is_mutable=False,
     ),
     Setting("expire-time-budget", Integer(1), 500, _EXPIRY, "Microseconds that expiry runs before it lets clients in."),
     Setting("expire-adaptive", YesNo(), True, _EXPIRY, "Let batches grow and wait less while many keys are due."),
