@@ -11,6 +11,7 @@ from geventcache.command.hash_fields import FieldOptions, drop_due, field_deadli
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
+from geventcache.services.notify import HEXPIRED_AT_ONCE
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 
@@ -24,7 +25,6 @@ EXPIRED = 2
 HSET = b"hset"
 HDEL = b"hdel"
 HEXPIRE = b"hexpire"
-HEXPIRED = b"hexpired"
 HPERSIST = b"hpersist"
 
 HGETEX_OPTIONS = frozenset((b"PERSIST",))
@@ -68,7 +68,7 @@ def expire_fields(
 
 def event_of(db: Keyspace, deadline_ms: cython.longlong):
     """The event of fields that are given a deadline, which may be over."""
-    return HEXPIRE if deadline_ms > db.clock.now_ms else HEXPIRED
+    return HEXPIRE if deadline_ms > db.clock.now_ms else HEXPIRED_AT_ONCE
 
 
 def expire_field(db: Keyspace, target: Hash, field: bytes, condition: cython.int, deadline_ms: cython.longlong):
@@ -413,10 +413,11 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
 
 def set_in_vain(db: Keyspace, key: bytes, pairs: tuple):
     """Set fields whose deadline is over: all that is seen of them are events."""
-    target: Hash = db.edit_or_create(key, Hash, HEXPIRED)
-    db.notify(key, HSET)
-    db.notify(key, HEXPIRE)
+    target: Hash = db.edit_or_create(key, Hash, HSET)
     set_all(target, pairs, False)
+    db.settle()  # told before they are deleted
+    db.notify(key, HEXPIRE)
+    db.edit(key, Hash, HEXPIRED_AT_ONCE)
     for field in dict.fromkeys(pairs[::2]):
         target.delete(field)
         db.expired_elements += 1

@@ -12,13 +12,16 @@ from geventcache.store.keyspace import Keyspace
 
 RANK = 40
 KEYMISS = b"keymiss"
+HEXPIRED = b"hexpired"
+# Fields that a command lets expire at once are told of by the same name, but as a change of the hash and not as an expiry.
+HEXPIRED_AT_ONCE = b"hexpired-at-once"
 
 EVENTS = {
     "g": "del expire persist rename_from rename_to move_from move_to copy_to restore",
     "$": "set setrange append incrby incrbyfloat setbit pfadd",
     "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
-    "h": "hset hdel hincrby hincrbyfloat hexpire hexpired hpersist",
+    "h": "hset hdel hincrby hincrbyfloat hexpire hexpired-at-once hpersist",
     "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore "
     "zinterstore zdiffstore georadiusstore geosearchstore",
     "t": "xadd xdel xtrim xsetid xgroup-create xgroup-createconsumer xgroup-delconsumer xgroup-destroy xgroup-setid",
@@ -65,6 +68,8 @@ class Notifications(Listener):
         pubsub: PubSub = self.pubsub
         if event not in self.events or not (pubsub.channels.topics or pubsub.patterns.topics):
             return
+        if event is HEXPIRED_AT_ONCE:
+            event = HEXPIRED
         if self.is_by_key:
             pubsub.publish(b"__keyspace@%d__:%b" % (place.index, key), event)
         if self.is_by_event:

@@ -61,6 +61,7 @@ WRITES: tuple[Sequence[Argument], ...] = (
     ("HSETEX", "h", "NX", "FIELDS", 1, "a", "9"),
     ("HSETEX", "h", "XX", "FIELDS", 1, "a", "9"),
     ("HSETEX", "h", "PXAT", 1, "FIELDS", 1, "a", "9"),
+    ("HSETEX", "new", "PXAT", 1, "FIELDS", 1, "a", "9"),
     ("RENAME", "h", "i"),
     ("SET", "h", "x"),
     ("DEL", "h"),
@@ -80,7 +81,7 @@ def passive() -> Iterator[Servers]:
 @pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
 def due(passive: Servers, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A pair of servers that remove nothing by themselves."""
-    with contextlib.closing(Pair(passive, request.param)) as pair, pair.configured(notify_keyspace_events="KEA"):
+    with contextlib.closing(Pair(passive, request.param)) as pair, pair.configured(notify_keyspace_events="KEAn"):
         pair.reset()
         pair.do("DEBUG", "SET-ACTIVE-EXPIRE", 0)
         yield pair

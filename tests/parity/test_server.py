@@ -115,7 +115,7 @@ SCRIPTS = {
         SWAPDB 0 1 2
     """,
     "role": """
-        ROLE
+        shape: ROLE
         ROLE x
     """,
     "memory": """
@@ -146,6 +146,7 @@ SCRIPTS = {
         SLOWLOG NOSUCH
         SLOWLOG
         COMMANDLOG GET 1 slow
+        COMMANDLOG RESET LARGE-REPLY
         COMMANDLOG GET -1 LARGE-REPLY
         COMMANDLOG GET -2 slow
         COMMANDLOG GET x what
