@@ -13,7 +13,7 @@ from geventcache.store.keyspace import Keyspace
 RANK = 40
 KEYMISS = b"keymiss"
 HEXPIRED = b"hexpired"
-# Fields that a command lets expire at once are told of by the same name, but as a change of the hash and not as an expiry.
+# Fields that a command lets expire at once are told of by the same name, but as a change and not as an expiry.
 HEXPIRED_AT_ONCE = b"hexpired-at-once"
 
 EVENTS = {
