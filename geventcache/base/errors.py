@@ -341,11 +341,6 @@ def unknown_type(name: bytes) -> bytes:
     return printable(b"ERR unknown type name '%b'" % name.partition(b"\0")[0])
 
 
-def only_in_hscan(option: bytes) -> bytes:
-    """The error of an option that belongs to another scan."""
-    return b"ERR %b option can only be used in HSCAN" % option
-
-
 def no_group(key: bytes, group: bytes) -> bytes:
     """The error of a consumer group that does not exist, or whose stream does not."""
     return printable(b"NOGROUP No such key '%b' or consumer group '%b'" % (key, group))

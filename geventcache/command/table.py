@@ -31,7 +31,6 @@ class Command:
         self.may_write = self.is_write or "may_replicate" in declaration.traits or declaration.group == "scripting"
         self.is_denied_oom = "denyoom" in flags
         self.is_admin = "admin" in flags
-        self.is_blocking = "blocking" in flags
         self.is_immediate = "immediate" in declaration.traits
         self.runs_queue = "runs_queue" in declaration.traits
         self.is_loud = "skip_monitor" not in flags

@@ -348,7 +348,7 @@ class ScanOptions:
 
     def refuse(self, name: bytes) -> None:
         """An option of another scan."""
-        raise CommandError(errors.only_in_hscan(name))
+        raise CommandError(errors.only_in(name, b"HSCAN"))
 
     def take(self, name: bytes, value: bytes) -> None:
         """Note one option."""

@@ -11,8 +11,8 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
-from geventcache.command.integers import at_least
 from geventcache.command.keyspecs import at, counted_at
+from geventcache.command.pop_arguments import pop_arguments
 from geventcache.command.timeouts import parse_timeout
 from geventcache.resp.values import NULL_ARRAY
 from geventcache.services.clients import Client
@@ -83,30 +83,6 @@ def pop_or_wait(ctx: Client, args: tuple[bytes, ...], left: bool):
         return Wait(keys, timeout_ms, List)
     key, target = found
     return [key, target.pop_left() if left else target.pop_right()]
-
-
-def multiple_pop_arguments(args: tuple[bytes, ...]):
-    """The keys, whether to pop at the left end, and the count, of LMPOP.
-
-    Args:
-        args: from the number of keys on.
-
-    Raises:
-        CommandError: they are no ``numkeys key ... LEFT|RIGHT [COUNT count]``.
-    """
-    number: cython.longlong = at_least(args[0], 1, errors.NUMKEYS_NOT_POSITIVE)
-    if number >= len(args) - 1:
-        raise CommandError(errors.SYNTAX)
-    keys, rest = args[1 : number + 1], args[number + 1 :]
-    left = is_left(rest[0])
-    if len(rest) == 1:
-        return keys, left, 1
-    if rest[1].upper() != b"COUNT" or len(rest) < 3:
-        raise CommandError(errors.SYNTAX)
-    count = at_least(rest[2], 1, errors.COUNT_NOT_POSITIVE)
-    if len(rest) > 3:
-        raise CommandError(errors.SYNTAX)
-    return keys, left, count
 
 
 def pop_multiple(ctx: Client, keys: tuple[bytes, ...], left: bool, count: int):
@@ -235,7 +211,7 @@ def brpop(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
 )
 def lmpop(ctx: Client, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     """Returns multiple elements from a list after removing them. Deletes the list if the last element was popped."""
-    keys, left, count = multiple_pop_arguments((numkeys, key, where, *rest))
+    keys, left, count = pop_arguments((numkeys, key, where, *rest), b"RIGHT", b"LEFT")
     popped = pop_multiple(ctx, keys, left, count)
     return NULL_ARRAY if popped is None else popped
 
@@ -254,7 +230,7 @@ def blmpop(ctx: Client, timeout: bytes, numkeys: bytes, key: bytes, where: bytes
     """Pops the first element from one of multiple lists. Blocks until an element is available otherwise. Deletes the
     list if the last element was popped.
     """
-    keys, left, count = multiple_pop_arguments((numkeys, key, where, *rest))
+    keys, left, count = pop_arguments((numkeys, key, where, *rest), b"RIGHT", b"LEFT")
     timeout_ms = parse_timeout(timeout, ctx.db.clock.now_ms)
     popped = pop_multiple(ctx, keys, left, count)
     return Wait(keys, timeout_ms, List) if popped is None else popped

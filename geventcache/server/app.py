@@ -19,6 +19,7 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
+from geventcache.base import errors
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.clock import Clock
 from geventcache.base.errors import CommandError
@@ -214,7 +215,7 @@ class Server:
     def refusal(self, sock: Any, address: Any) -> bytes:
         """Why a new connection is not served; empty if it is."""
         if len(self.state.clients) >= self.config["maxclients"]:
-            return b"-ERR max number of clients reached\r\n"
+            return b"-%b\r\n" % errors.MAX_CLIENTS
         if self.config["protected-mode"] and self.state.acl.default.is_open and not is_local(sock, address):
             return PROTECTED
         return b""
