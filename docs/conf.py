@@ -7,5 +7,7 @@ author = "geventcache developers"
 version = release = __version__
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"description": "A Redis-compatible cache server on gevent", "fixed_sidebar": True}
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = f"geventcache {release}"
+pygments_style = "friendly"

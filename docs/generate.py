@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from command_reference import command_pages
+
 from geventcache.services.settings_table import SETTINGS, Setting
 
 FOLDER = Path(__file__).parent
@@ -39,18 +41,17 @@ def _row(setting: Setting) -> str:
     return f"| {names} | {shown} | {'yes' if setting.is_mutable else 'no'} | {setting.description} |"
 
 
-PAGES = {"settings.md": settings_page}
-
-
 def main(arguments: list[str]) -> int:
     """Write or check all pages; return the exit status."""
-    stale = [name for name, page in PAGES.items() if _text(FOLDER / name) != page()]
+    pages = {"settings.md": settings_page(), **command_pages()}
+    stale = [name for name, text in pages.items() if _text(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:
             print(f"docs/{name} is not up to date: run docs/generate.py", file=sys.stderr)
         return bool(stale)
     for name in stale:
-        (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+        (FOLDER / name).parent.mkdir(exist_ok=True)
+        (FOLDER / name).write_text(pages[name], encoding="utf-8")
     return 0
 
 
