@@ -2,9 +2,8 @@
 
 A `Client` is the context that every command gets as its first argument: it knows the database, the protocol and the
 server. It is not a socket: a script's commands and an embedded cache have clients without one. What is sent to it
-beside the reply of its
-    own running
-command goes through `push` into `outbox`; the connection empties that when the running turn is over.
+beside the reply of its own running command goes through `push` into `outbox`; the connection empties that when the
+running turn is over.
 """
 
 from collections import deque
