@@ -53,6 +53,7 @@ class Server:
     Attributes:
         config, state, engine, expiry: its parts.
         addresses: what it listens on, real ports included, as soon as it has started.
+        owns_process: nothing else runs in the process, whose garbage collector is the server's to drive.
     """
 
     def __init__(self, config: Config, log: Any, clock: Clock | None = None) -> None:
@@ -75,6 +76,7 @@ class Server:
         self.defer_timer: Any = None
         self.stopping = Event()
         self.is_stopping = False
+        self.owns_process = False
 
     # ------------------------------------------------------------------ start and stop
 
@@ -335,6 +337,7 @@ def run(config: Config, log: Any) -> int:
     server = Server(config, log)
     server.start()
     watchers = [gevent.signal_handler(number, server.request_stop) for number in (signal.SIGTERM, signal.SIGINT)]
+    server.owns_process = True
     tame_garbage_collector()
     log.info("ready", pid=os.getpid(), build="compiled" if IS_COMPILED else "uncompiled")
     server.serve_forever()

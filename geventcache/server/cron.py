@@ -64,7 +64,8 @@ class Cron:
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
         ):
             self.server.expiry.nudge()
-        self.collect()
+        if self.server.owns_process:
+            self.collect()
         self.server.end_turn()
 
     def close_idle(self, now_ms: int) -> None:

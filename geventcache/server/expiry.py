@@ -58,6 +58,7 @@ class Expiry:
         self.on_batch: Callable[[int], None] | None = None
         self.growth = 1
         self.is_overflown = False
+        self.rest: tuple[Deadlines, int, list[bytes | None], int] | None = None
         self.slice_us = 0
         self.batch_visited = 0
         self.batch_removed = 0
@@ -159,6 +160,29 @@ class Expiry:
         """There is housekeeping: large values to be freed, stale tickets."""
         if not self.queue.full():
             self.queue.put_nowait(None)
+
+    # ------------------------------------------------------------------ without the hub
+
+    def is_behind(self) -> bool:
+        """Is there something due that the timer has not taken? So it is where no hub runs."""
+        return self.rest is not None or self.next_ms() <= self.clock.now_ms
+
+    def step(self) -> None:
+        """Visit a batch of what is due, at once and without the worker."""
+        if self.rest is None:
+            for keyspace in self.databases.existing():
+                due = keyspace.deadlines.pop_due(self.clock.now_ms)
+                if due is not None:
+                    self.rest = (keyspace.deadlines, *due, 0)
+                    break
+            else:
+                return
+        deadlines, time_ms, keys, visited = self.rest
+        stop = min(visited + self.config["expire-batch-size"], len(keys))
+        self.batch_removed += deadlines.keyspace.visit(keys, visited, stop, time_ms, self.lags)
+        self.batch_visited += stop - visited
+        self.rest = (deadlines, time_ms, keys, stop) if stop < len(keys) else None
+        self.close_batch()
 
     # ------------------------------------------------------------------ the worker
 

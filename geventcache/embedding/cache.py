@@ -1,0 +1,271 @@
+"""A cache without a socket: commands run at once, in the caller's thread.
+
+The rules:
+
+- A `Cache` is a server that listens nowhere and has one client, the caller. What a command does is done where every
+  command does it; its reply is read by the parser that clients use.
+- A call never gives another greenlet a turn, so it is atomic, as a command of the server is.
+- Keys expire on time by the batch worker where a gevent hub runs. A program without one runs no timers; so every call
+  first removes a batch of the keys that are due.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from gevent.monkey import get_original
+
+from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
+from geventcache.embedding.settings import config_of, embedded_log
+from geventcache.server.app import Server
+from geventcache.store.changes import Listener
+from geventcache.store.keyspace import Keyspace
+
+_LISTENS_NOWHERE = b""
+_LAST_RANK = 90
+
+_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
+
+
+class Cache:
+    """A keyspace of its own, with the commands of the server.
+
+    Keys and values may be bytes, text (stored as UTF-8), or numbers (stored as decimals); what comes back is bytes. A
+    cache belongs to the thread that made it.
+
+    Args:
+        on_expired: called with a list of the keys that expired, once for many. It may use the cache; what it raises is
+            logged.
+        settings: those of the server, with ``_`` for ``-``: ``Cache(maxmemory="100mb")``.
+
+    Raises:
+        TypeError: there is no setting of such a name.
+        ValueError: a setting does not take its value.
+    """
+
+    def __init__(self, *, on_expired: Callable[[list[bytes]], object] | None = None, **settings: Any) -> None:
+        config = config_of(settings)
+        config.load("bind", _LISTENS_NOWHERE)
+        config.load("unixsocket", _LISTENS_NOWHERE)
+        self._server = Server(config, embedded_log())
+        self._state = self._server.state
+        self._state.let_clients_in = lambda: True
+        self._engine = self._server.engine
+        self._expiry = self._server.expiry
+        self._client = self._state.new_client()
+        self._client.resp3 = True
+        self._client.transport = self
+        self._state.clients.add(self._client)
+        self._reader = new_reader()
+        self._thread = _thread_id()
+        self._is_open = True
+        if on_expired is not None:
+            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), _LAST_RANK)
+        self._server.start()
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Let all keys go and leave nothing running; may be called twice."""
+        if self._is_open:
+            self._check_thread()
+            self._is_open = False
+            self._state.leave(self._client)
+            self._client.transport = None
+            self._server.stop()
+            self._state.databases.flush()
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ any command
+
+    def execute(self, *request: Data) -> Any:
+        """Run any command: ``cache.execute("ZADD", "scores", 1.5, "ann")``.
+
+        The value is that of RESP3: bytes, int, float, bool, None, list, dict or set. A command that would block answers
+        at once, as if its time were over. Messages to subscribers are not kept.
+
+        Raises:
+            ResponseError: the command was refused or failed.
+            RuntimeError: the cache is closed, or belongs to another thread.
+            TypeError: an argument is neither bytes nor text nor a number.
+        """
+        if not request:
+            raise TypeError("the name of a command is needed")
+        return self._run([encode(item) for item in request])
+
+    def _run(self, args: list[bytes]) -> Any:
+        self._check_thread()
+        if not self._is_open:
+            raise RuntimeError("the cache is closed")
+        engine, client = self._engine, self._client
+        engine.begin_turn()
+        if self._expiry.is_behind():
+            self._expiry.step()
+        engine.execute(client, args)
+        self._reader.feed(engine.out.take())
+        if client.blocked is not None:
+            engine.time_out(client)
+            self._reader.feed(client.outbox.pop())
+        if client.postponed:
+            client.postponed = False
+            client.hold()
+            raise ResponseError("ERR the cache is paused")
+        if engine.pushed or engine.chores:
+            self._server.end_turn()
+        reply = self._reader.gets()
+        while self._reader.has_data():  # SUBSCRIBE answers for each of its channels
+            self._reader.gets()
+        if isinstance(reply, ResponseError):
+            raise reply
+        return None if reply is False else reply
+
+    def _check_thread(self) -> None:
+        if _thread_id() != self._thread:
+            raise RuntimeError("a cache belongs to the thread that made it")
+
+    # ------------------------------------------------------------------ strings and keys
+
+    def get(self, key: Data) -> bytes | None:
+        """Return the string at a key, None if there is none."""
+        value: bytes | None = self.execute("GET", key)
+        return value
+
+    def set(self, key: Data, value: Data, ttl: float | None = None, *, nx: bool = False, xx: bool = False) -> bool:
+        """Store a string; return whether it was stored.
+
+        Args:
+            ttl: seconds that it is to live, None for ever.
+            nx: only if there is no such key.
+            xx: only if there is one.
+        """
+        request: list[Data] = ["SET", key, value]
+        if ttl is not None:
+            request += ["PX", _milliseconds(ttl)]
+        request += ["NX"] * nx + ["XX"] * xx
+        return self.execute(*request) is not None
+
+    def delete(self, *keys: Data) -> int:
+        """Delete keys; return how many there were."""
+        count: int = self.execute("DEL", *keys) if keys else 0
+        return count
+
+    def exists(self, *keys: Data) -> int:
+        """Return how many of the keys there are."""
+        count: int = self.execute("EXISTS", *keys) if keys else 0
+        return count
+
+    def expire(self, key: Data, ttl: float) -> bool:
+        """Let a key live for so many seconds from now on; return whether there is such a key."""
+        return bool(self.execute("PEXPIRE", key, _milliseconds(ttl)))
+
+    def persist(self, key: Data) -> bool:
+        """Let a key live for ever; return whether it had a deadline."""
+        return bool(self.execute("PERSIST", key))
+
+    def ttl(self, key: Data) -> float | None:
+        """Return the seconds that a key has to live, infinity if it has no deadline, None if there is no such key."""
+        ttl_ms: int = self.execute("PTTL", key)
+        return ttl_ms / 1000 if ttl_ms >= 0 else math.inf if ttl_ms == -1 else None
+
+    def incr(self, key: Data, amount: int = 1) -> int:
+        """Add to the number at a key, 0 if there is none; return the sum."""
+        total: int = self.execute("INCRBY", key, amount)
+        return total
+
+    def mget(self, *keys: Data) -> list[bytes | None]:
+        """Return the strings at several keys, None for those that are none."""
+        values: list[bytes | None] = self.execute("MGET", *keys) if keys else []
+        return values
+
+    def mset(self, values: Mapping[Any, Data]) -> None:
+        """Store several strings by their keys, all at once."""
+        if values:
+            self.execute("MSET", *(item for pair in values.items() for item in pair))
+
+    # ------------------------------------------------------------------ hashes
+
+    def hget(self, key: Data, field: Data) -> bytes | None:
+        """Return the value of a hash's field, None if there is none."""
+        value: bytes | None = self.execute("HGET", key, field)
+        return value
+
+    def hset(self, key: Data, fields: Mapping[Any, Data]) -> int:
+        """Set fields of a hash; return how many of them are new."""
+        count: int = self.execute("HSET", key, *(item for pair in fields.items() for item in pair)) if fields else 0
+        return count
+
+    def hgetall(self, key: Data) -> dict[bytes, bytes]:
+        """Return all fields of a hash, empty if there is none."""
+        fields: dict[bytes, bytes] = self.execute("HGETALL", key)
+        return fields
+
+    def hdel(self, key: Data, *fields: Data) -> int:
+        """Delete fields of a hash; return how many there were."""
+        count: int = self.execute("HDEL", key, *fields) if fields else 0
+        return count
+
+    # ------------------------------------------------------------------ as a container
+
+    def clear(self) -> None:
+        """Delete all keys of the selected database."""
+        self.execute("FLUSHDB")
+
+    def __len__(self) -> int:
+        count: int = self.execute("DBSIZE")
+        return count
+
+    def __contains__(self, key: Data) -> bool:
+        return self.exists(key) == 1
+
+    # ------------------------------------------------------------------ as the client's transport
+
+    def drain(self) -> None:
+        """Messages to the one client, which has no place to keep them."""
+        self._client.outbox.clear()
+        self._client.outbox_size = 0
+        self._client.is_pushed_to = False
+
+    def wake(self) -> None:
+        """The client may go on; it never waits."""
+
+    def break_off(self) -> None:
+        """The client is to be ended, which only `close` does."""
+
+
+class _ExpiredKeys(Listener):
+    """Collects the keys that expire, and tells of them when the turn is over."""
+
+    def __init__(self, state: Any, on_expired: Callable[[list[bytes]], object]) -> None:
+        self.state = state
+        self.on_expired = on_expired
+        self.keys: list[bytes] = []
+
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+        """Note a key that expired."""
+        if event == b"expired":
+            if not self.keys:
+                self.state.chores.append(self.tell)
+            self.keys.append(key)
+
+    def tell(self) -> None:
+        """Hand the keys over."""
+        keys, self.keys = self.keys, []
+        try:
+            self.on_expired(keys)
+        except Exception as error:  # the program's own function must not end the worker
+            self.state.log.error("on_expired_failed", error=repr(error), exc_info=error)
+
+
+def _milliseconds(seconds: float) -> int:
+    """Round up: nothing expires before its time."""
+    return math.ceil(seconds * 1000)

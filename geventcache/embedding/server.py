@@ -1,0 +1,196 @@
+"""A server inside another program: on the program's hub, or with a hub in a thread of its own.
+
+A gevent program has one hub that everything shares; there the server is a few more greenlets. In any other program
+nothing would run it, so it gets a native thread. The parts are the same: everything that concerns the server happens on
+its hub, where `host.call` takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from types import TracebackType
+from typing import Any, TypeVar
+
+import gevent
+from gevent import get_hub, monkey
+from gevent.event import Event
+
+from geventcache.embedding.settings import config_of, embedded_log
+from geventcache.server import app
+from geventcache.services.addresses import Address
+
+Result = TypeVar("Result")
+
+
+class Server:
+    """A server on a free port of 127.0.0.1, or wherever the settings say.
+
+    ``with Server() as server:`` starts it and stops it in the end.
+
+    Args:
+        thread: run in a thread of its own. By default it does, unless the program is gevent's (its sockets are
+            patched); then it runs on the hub of the thread that starts it.
+        settings: those of the command line, with ``_`` for ``-``: ``Server(port=7000, maxmemory="100mb")``.
+
+    Raises:
+        TypeError: there is no setting of such a name.
+        ValueError: a setting does not take its value; or a thread is asked for where gevent has replaced them.
+    """
+
+    def __init__(self, *, thread: bool | None = None, **settings: Any) -> None:
+        is_patched = monkey.is_module_patched("socket") or monkey.is_module_patched("threading")
+        if thread and is_patched:
+            raise ValueError("gevent has patched this program: a server runs on its hub, not in a thread")
+        self._in_thread = not is_patched if thread is None else thread
+        self._settings = {"port": 0, **settings}
+        config_of(self._settings)
+        self._host: _Hub | _HubThread | None = None
+        self._app: Any = None
+        self._addresses: list[Address] = []
+
+    # ------------------------------------------------------------------ start and stop
+
+    def start(self) -> Server:
+        """Listen and serve; come back as soon as clients can connect.
+
+        Raises:
+            OSError: an address cannot be listened on.
+            RuntimeError: it has been started.
+        """
+        if self._host is not None:
+            raise RuntimeError("the server has been started")
+        host = _HubThread() if self._in_thread else _Hub()
+        try:
+            self._app = host.call(lambda: _launch(self._settings))
+        except BaseException:
+            host.close()
+            raise
+        self._host = host
+        self._addresses = list(self._app.addresses)
+        return self
+
+    def stop(self) -> None:
+        """Let running requests finish, close all connections, leave nothing behind; may be called twice."""
+        host, self._host = self._host, None
+        if host is not None:
+            host.call(self._app.stop)
+            host.close()
+
+    def reset(self) -> None:
+        """Begin anew on the same addresses: no keys, no clients, no users, scripts or changed settings of before.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        self._running().call(self._restart)
+
+    def _restart(self) -> None:
+        self._app.stop()
+        words = [str(address) for address in self._addresses]
+        self._app = _launch({**self._settings, "bind": words, "unixsocket": ""})
+
+    def _running(self) -> _Hub | _HubThread:
+        if self._host is None:
+            raise RuntimeError("the server does not run")
+        return self._host
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # ------------------------------------------------------------------ where it is
+
+    @property
+    def addresses(self) -> list[tuple[str, int] | str]:
+        """All that it listens on: (host, port) of a TCP socket, the path of a unix socket."""
+        self._running()
+        return [address.path or (address.host, address.port or 0) for address in self._addresses]
+
+    @property
+    def address(self) -> tuple[str, int] | str:
+        """The first of the addresses."""
+        return self.addresses[0]
+
+    @property
+    def port(self) -> int:
+        """The port of the first TCP socket.
+
+        Raises:
+            RuntimeError: it does not run, or listens on unix sockets only.
+        """
+        for address in self.addresses:
+            if not isinstance(address, str):
+                return address[1]
+        raise RuntimeError("the server listens on no port")
+
+    @property
+    def url(self) -> str:
+        """The first address as a URL for clients: ``redis://127.0.0.1:6379``, or ``unix:///path``."""
+        self._running()
+        address = self._addresses[0]
+        return f"unix://{address.path}" if address.path else f"redis://{address}"
+
+
+def _launch(settings: dict[str, Any]) -> Any:
+    """A running server of this thread's hub."""
+    server = app.Server(config_of(settings), embedded_log())
+    server.start()
+    gevent.spawn(server.serve_forever)  # SHUTDOWN ends it
+    return server
+
+
+class _Hub:
+    """The hub of the thread that calls."""
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the function."""
+        return function()
+
+    def close(self) -> None:
+        """Nothing is to be done."""
+
+
+class _HubThread:
+    """A native thread that runs a hub."""
+
+    def __init__(self) -> None:
+        self._ready: Future[None] = Future()
+        self._thread = Thread(target=self._run, name="geventcache", daemon=True)
+        self._thread.start()
+        self._ready.result()
+
+    def _run(self) -> None:
+        hub = get_hub()
+        over = Event()
+        # The one watcher that other threads may touch; it also keeps the hub alive while there is nothing to do.
+        self._end = hub.loop.async_()
+        self._end.start(over.set)
+        self._loop = hub.loop
+        self._ready.set_result(None)
+        over.wait()
+        self._end.close()
+        hub.destroy(destroy_loop=True)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call the function in a greenlet of the thread, and wait for it."""
+        future: Future[Result] = Future()
+
+        def answer() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as error:  # it is the caller's
+                future.set_exception(error)
+
+        self._loop.run_callback_threadsafe(gevent.spawn, answer)
+        return future.result()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._end.send()
+        self._thread.join()
