@@ -48,6 +48,7 @@ class Server:
         config_of(self._settings)
         self._host: _Hub | _HubThread | None = None
         self._app: Any = None
+        self._serving: Any = None
         self._addresses: list[Address] = []
 
     # ------------------------------------------------------------------ start and stop
@@ -63,7 +64,7 @@ class Server:
             raise RuntimeError("the server has been started")
         host = _HubThread() if self._in_thread else _Hub()
         try:
-            self._app = host.call(lambda: _launch(self._settings))
+            host.call(lambda: self._launch(self._settings))
         except BaseException:
             host.close()
             raise
@@ -75,7 +76,7 @@ class Server:
         """Let running requests finish, close all connections, leave nothing behind; may be called twice."""
         host, self._host = self._host, None
         if host is not None:
-            host.call(self._app.stop)
+            host.call(self._finish)
             host.close()
 
     def reset(self) -> None:
@@ -86,10 +87,19 @@ class Server:
         """
         self._running().call(self._restart)
 
+    def _launch(self, settings: dict[str, Any]) -> None:
+        self._app = app.Server(config_of(settings), embedded_log())
+        self._app.start()
+        self._serving = gevent.spawn(self._app.serve_forever)
+
+    def _finish(self) -> None:
+        self._app.request_stop()
+        self._serving.join()
+
     def _restart(self) -> None:
-        self._app.stop()
+        self._finish()
         words = [str(address) for address in self._addresses]
-        self._app = _launch({**self._settings, "bind": words, "unixsocket": ""})
+        self._launch({**self._settings, "bind": words, "unixsocket": ""})
 
     def _running(self) -> _Hub | _HubThread:
         if self._host is None:
@@ -135,14 +145,6 @@ class Server:
         self._running()
         address = self._addresses[0]
         return f"unix://{address.path}" if address.path else f"redis://{address}"
-
-
-def _launch(settings: dict[str, Any]) -> Any:
-    """A running server of this thread's hub."""
-    server = app.Server(config_of(settings), embedded_log())
-    server.start()
-    gevent.spawn(server.serve_forever)  # SHUTDOWN ends it
-    return server
 
 
 class _Hub:

@@ -1,0 +1,1 @@
+"""geventcache inside another program: the embedded server and cache, the pytest plugin, beside gunicorn."""
