@@ -141,10 +141,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The first address as a URL for clients: ``redis://127.0.0.1:6379``, or ``unix:///path``."""
+        """The first address as a URL for clients: ``redis://127.0.0.1:6379``, with TLS ``rediss://``; or ``unix:///path``."""
         self._running()
         address = self._addresses[0]
-        return f"unix://{address.path}" if address.path else f"redis://{address}"
+        if address.path:
+            return f"unix://{address.path}"
+        return f"{'rediss' if address.is_tls else 'redis'}://{address._replace(is_tls=False)}"
 
 
 class _Hub:

@@ -30,6 +30,7 @@ from geventcache.resp.reader import RequestReader
 from geventcache.server.connection import Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.expiry import Expiry
+from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
 from geventcache.services.config import Config
@@ -71,6 +72,8 @@ class Server:
         self.state.cron = self.cron
         self.buffer = new_buffer()
         self.listeners: list[StreamServer] = []
+        self.tls: Tls | None = None
+        self.shaking_hands: set[Any] = set()
         self.postponed: list[Connection] = []
         self.deferred: list[Connection] = []
         self.defer_timer: Any = None
@@ -90,13 +93,16 @@ class Server:
 
         Raises:
             ListenError: an address is taken or wrong; nothing is listened on then.
-            OSError: the users cannot be read from the aclfile.
+            OSError: the users cannot be read from the aclfile, or the certificates of TLS from theirs.
         """
         if self.config["aclfile"]:
             self.load_users()
+        addresses = listen_addresses(self.config)
+        if any(address.is_tls for address in addresses):
+            self.tls = Tls(self.config, self.log)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         try:
-            for address in listen_addresses(self.config):
+            for address in addresses:
                 self.listen(address)
         except ListenError:
             self.close_listeners()
@@ -129,12 +135,12 @@ class Server:
                 raise ListenError(reason) from None
             self.log.warning("not_listening", address=str(address), reason=reason)
             return
-        listener = StreamServer(sock, self.handle)
+        listener = StreamServer(sock, self.handle_tls if address.is_tls else self.handle)
         listener.start()
         self.listeners.append(listener)
         if not address.path:
             host, port = sock.getsockname()[:2]
-            address = Address(host, port)
+            address = Address(host, port, is_tls=address.is_tls)
         self.state.addresses.append(address)
         self.log.info("listening", address=str(address))
 
@@ -178,6 +184,8 @@ class Server:
             return
         self.is_stopping = True
         self.close_listeners()
+        for sock in self.shaking_hands:
+            sock.close()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:
@@ -196,13 +204,31 @@ class Server:
 
     # ------------------------------------------------------------------ clients
 
-    def handle(self, sock: Any, address: Any) -> None:
+    def handle_tls(self, sock: Any, address: Any) -> None:
+        """Agree on TLS with a new connection and serve it, in a greenlet of its own."""
+        if self.tls is None or len(self.state.clients) + len(self.shaking_hands) >= self.config["maxclients"]:
+            self.state.clients.rejected += 1
+            sock.close()
+            return
+        stream = TlsStream(sock, self.tls.context)
+        self.shaking_hands.add(sock)
+        try:
+            stream.shake_hands()
+        except OSError as error:
+            self.log.info("tls_refused", client=name_of(address).decode(), reason=str(error))
+            sock.close()
+            return
+        finally:
+            self.shaking_hands.discard(sock)
+        self.handle(sock, address, stream)
+
+    def handle(self, sock: Any, address: Any, stream: TlsStream | None = None) -> None:
         """Serve a new connection, in a greenlet of its own."""
         refusal = self.refusal(sock, address)
         if refusal:
             self.state.clients.rejected += 1
             with contextlib.suppress(OSError):
-                sock.send(refusal)
+                (sock if stream is None else stream).send(refusal, 0)
             sock.close()
             return
         if sock.family != socket.AF_UNIX:
@@ -210,7 +236,7 @@ class Server:
             self.set_keepalive(sock)
         client = self.state.new_client()
         client.address, client.local_address = peer_names(sock, address)
-        connection = Connection(self, sock, client)
+        connection = Connection(self, sock, client, stream)
         self.state.enter(client)
         connection.serve()
 

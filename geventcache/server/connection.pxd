@@ -31,7 +31,7 @@ cdef long long TURN_BUDGET_US
 
 @cython.final
 cdef class Connection:
-    cdef readonly object server, sock, hub, greenlet, io, writable, timer
+    cdef readonly object server, sock, hub, greenlet, io, writable, timer, tls
     cdef readonly Client client
     cdef Engine engine
     cdef readonly RequestReader reader
@@ -54,6 +54,7 @@ cdef class Connection:
     cdef bint check_reader(self) except -1
     cdef bint say_goodbye(self) except -1
     cdef list pull(self)
+    cdef list pull_tls(self)
     cpdef flush(self)
     cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
     cpdef drain(self)

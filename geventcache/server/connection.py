@@ -48,13 +48,15 @@ class Connection:
     Attributes:
         server: the Server that it belongs to.
         client: its Client.
+        tls: its TlsStream, None without TLS.
         backlog: requests that were read but must wait.
         is_idle: the greenlet waits for `ready` or `resume`.
     """
 
-    def __init__(self, server, sock, client) -> None:
+    def __init__(self, server, sock, client, tls=None) -> None:
         self.server = server
         self.sock = sock
+        self.tls = tls
         self.fd = sock.fileno()
         self.client = client
         self.engine = server.engine
@@ -78,6 +80,8 @@ class Connection:
     def serve(self):
         """Serve the client until one of both sides ends the connection."""
         self.listen()
+        if self.tls is not None:
+            self.wake()  # requests may have come with the end of the handshake
         try:
             while not self.is_broken:
                 self.wait()
@@ -240,6 +244,8 @@ class Connection:
         client.transport = None
         client.outbox.clear()
         self.server.leave(client)
+        if self.tls is not None:
+            self.tls.close()
         self.sock.close()
 
     # ------------------------------------------------------------------ input
@@ -251,6 +257,8 @@ class Connection:
         client: Client = self.client
         if reader.error is not None:
             return []
+        if self.tls is not None:
+            return self.pull_tls()
         if cython.compiled:
             n = reader.room()
             if n > 0:
@@ -275,6 +283,14 @@ class Connection:
         client.bytes_in += n
         return reader.feed(self.buffer, n)
 
+    def pull_tls(self):
+        """`pull`, through TLS."""
+        n: cython.Py_ssize_t = self.tls.receive(self.buffer)
+        if n <= 0:
+            return [] if n == 0 else None
+        self.client.bytes_in += n
+        return self.reader.feed(self.buffer, n)
+
     # ------------------------------------------------------------------ output
 
     def flush(self):
@@ -282,7 +298,7 @@ class Connection:
         out: ReplyWriter = self.engine.out
         client: Client = self.client
         n: cython.Py_ssize_t
-        if out.parts is None and not client.outbox:
+        if out.parts is None and not client.outbox and self.tls is None:
             if not out.size:
                 return
             client.bytes_out += out.size
@@ -314,6 +330,12 @@ class Connection:
     def send(self, data, start):
         """Send data[start:] as far as the socket takes it; return how much that was."""
         n: cython.Py_ssize_t
+        if self.tls is not None:
+            try:
+                return self.tls.send(data, start)
+            except OSError:
+                self.break_off()
+                return 0
         if cython.compiled:
             n = c_send(  # noqa: F821
                 self.fd,

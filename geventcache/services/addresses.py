@@ -1,7 +1,7 @@
 """Addresses to listen on, as ``--bind`` and the ``bind`` setting write them.
 
 Forms: ``HOST``, ``HOST:PORT``, ``[IPv6]:PORT``, an IPv6 address without brackets or port, ``*`` for all interfaces,
-``unix:PATH``. A leading ``-`` means that the server may start without this one.
+``unix:PATH``; before the first three, ``tls:`` asks for TLS. A leading ``-`` means that the server may start without this one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,26 @@ _ANY_HOST = {"*": "0.0.0.0", "::*": "::"}
 
 
 class Address(NamedTuple):
-    """Where to listen: a host and a port (0 for a free one, None for the default), or the path of a unix socket."""
+    """Where to listen: a host and a port (0 for a free one, None for the default), or the path of a unix socket.
+
+    Attributes:
+        is_optional: the server may start without it.
+        is_tls: clients speak TLS.
+    """
 
     host: str = ""
     port: int | None = None
     path: str = ""
     is_optional: bool = False
+    is_tls: bool = False
 
     def __str__(self) -> str:
         """Return the form that `parse_address` reads."""
         if self.path:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
+        scheme = "tls:" if self.is_tls else ""
+        return scheme + (host if self.port is None else f"{host}:{self.port}")
 
 
 def parse_address(text: bytes) -> Address:
@@ -41,11 +48,12 @@ def parse_address(text: bytes) -> Address:
         if len(word) == len("unix:"):
             raise ValueError(f"no path in address '{written}'")
         return Address(path=word.removeprefix("unix:"), is_optional=is_optional)
-    host, port_text = _host_and_port(word)
+    is_tls = word.startswith("tls:")
+    host, port_text = _host_and_port(word.removeprefix("tls:"))
     port = None if port_text is None else parse_integer(port_text.encode("utf-8", "surrogateescape"))
     if not host or (port_text is not None and (port is None or not 0 <= port <= 65535)):
         raise ValueError(f"invalid address '{written}'")
-    return Address(_ANY_HOST.get(host, host), port, is_optional=is_optional)
+    return Address(_ANY_HOST.get(host, host), port, is_optional=is_optional, is_tls=is_tls)
 
 
 def _host_and_port(word: str) -> tuple[str, str | None]:
@@ -63,8 +71,14 @@ def listen_addresses(config: Config) -> list[Address]:
     addresses = [parse_address(word) for word in config["bind"]]
     if config["unixsocket"]:
         addresses.append(Address(path=config["unixsocket"].decode("utf-8", "surrogateescape")))
-    return [_with_port(address, config["port"]) for address in addresses]
+    return [one for address in addresses for one in _with_ports(address, config["port"], config["tls-port"])]
 
 
-def _with_port(address: Address, port: int) -> Address:
-    return address if address.path or address.port is not None else address._replace(port=port)
+def _with_ports(address: Address, port: int, tls_port: int) -> list[Address]:
+    """An address with its port; without one, those of the settings: with TLS alone if `port` is 0 and `tls_port` not."""
+    if address.path or address.port is not None:
+        return [address]
+    if address.is_tls:
+        return [address._replace(port=tls_port)]
+    plain = [address._replace(port=port)] if port or not tls_port else []
+    return plain + ([address._replace(port=tls_port, is_tls=True)] if tls_port else [])

@@ -8,6 +8,7 @@ default). A set of changes is applied as a whole or not at all. Whoever keeps a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from geventcache.base.errors import CommandError, printable
@@ -36,8 +37,15 @@ class Config:
         """Return the value of a setting, as its kind reads it."""
         return self._values[name]
 
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of the settings that begin so."""
+        return [name for name in self._values if name.startswith(prefix)]
+
     def on_change(self, name: str, listener: Listener) -> None:
-        """Call `listener` with the new value after every change of a setting."""
+        """Call `listener` with the new value after every change of a setting.
+
+        It may raise InvalidSettingError: then the change does not happen, nor do others that came with it.
+        """
         self._listeners.setdefault(self._by_name[name].name, []).append(listener)
 
     def get(self, *patterns: bytes) -> dict[bytes, bytes]:
@@ -99,11 +107,24 @@ class Config:
         self._apply({setting.name: setting.kind.parse(text, self._values[setting.name])})
 
     def _apply(self, changes: dict[str, Any]) -> None:
-        changed = [name for name, value in changes.items() if value != self._values[name]]
+        before = {name: self._values[name] for name, value in changes.items() if value != self._values[name]}
         self._values.update(changes)
-        for name in changed:
-            for listener in self._listeners.get(name, ()):
-                listener(self._values[name])
+        for name in before:
+            try:
+                self._tell(name)
+            except InvalidSettingError as error:
+                self._take_back(before)
+                raise _failed(name.encode(), str(error)) from None
+
+    def _tell(self, name: str) -> None:
+        for listener in self._listeners.get(name, ()):
+            listener(self._values[name])
+
+    def _take_back(self, before: dict[str, Any]) -> None:
+        self._values.update(before)
+        for name in before:
+            with suppress(InvalidSettingError):
+                self._tell(name)
 
 
 def _name(given: bytes) -> str:

@@ -52,6 +52,7 @@ class Setting:
 
 
 _NETWORK = "Network"
+_TLS = "TLS"
 _SECURITY = "Security"
 _LIMITS = "Limits of clients"
 _MEMORY = "Memory"
@@ -84,7 +85,7 @@ SETTINGS: tuple[Setting, ...] = (
         Addresses(),
         (b"127.0.0.1",),
         _NETWORK,
-        "Addresses to listen on: HOST, HOST:PORT, [IPv6]:PORT, * or unix:PATH; port 0 takes a free one.",
+        "Addresses to listen on: HOST, HOST:PORT, [IPv6]:PORT, *, unix:PATH or tls:HOST:PORT; port 0 takes a free one.",
         is_mutable=False,
         short_flag="b",
     ),
@@ -107,6 +108,40 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds between keep-alive probes on idle connections; 0 sends none.",
     ),
     Setting("timeout", Integer(), 0, _NETWORK, "Seconds after which an idle client is closed; 0 keeps it."),
+    Setting(
+        "tls-port",
+        Integer(0, 65535),
+        0,
+        _TLS,
+        "Port for TLS of addresses that name none; 0 for none. With it, port 0 means no port without TLS.",
+        is_mutable=False,
+    ),
+    Setting("tls-cert-file", Kind(), b"", _TLS, "Certificate of the server, with its chain, in PEM."),
+    Setting("tls-key-file", Kind(), b"", _TLS, "Key of the certificate; empty if it is in tls-cert-file."),
+    Setting("tls-key-file-pass", Kind(), b"", _TLS, "Password of the key."),
+    Setting("tls-ca-cert-file", Kind(), b"", _TLS, "Certificates that sign those of clients, in PEM."),
+    Setting("tls-ca-cert-dir", Kind(), b"", _TLS, "Folder of such certificates, named by their hash."),
+    Setting(
+        "tls-auth-clients",
+        Choice(b"no", b"yes", b"optional"),
+        b"yes",
+        _TLS,
+        "Whether clients have to show a certificate: yes, no, or optional to check those that do.",
+    ),
+    Setting(
+        "tls-protocols", Kind(), b"", _TLS, "Versions of the protocol, such as 'TLSv1.2 TLSv1.3'; empty for both."
+    ),
+    Setting("tls-ciphers", Kind(), b"", _TLS, "Ciphers of TLS 1.2, as OpenSSL writes them; empty for its own."),
+    Setting(
+        "tls-ciphersuites",
+        Only(b"", "the cipher suites of TLS 1.3 cannot be chosen here: argument must be empty"),
+        b"",
+        _TLS,
+        "Always empty: TLS 1.3 has OpenSSL's suites.",
+    ),
+    Setting("tls-prefer-server-ciphers", YesNo(), False, _TLS, "Prefer the server's order of ciphers to the client's."),
+    Setting("tls-dh-params-file", Kind(), b"", _TLS, "Parameters for ciphers with DH, in PEM."),
+    Setting("tls-session-caching", YesNo(), True, _TLS, "Let clients resume sessions by tickets."),
     Setting(
         "protected-mode", YesNo(), True, _SECURITY, "Refuse clients from other machines while there is no password."
     ),

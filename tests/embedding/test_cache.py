@@ -153,11 +153,11 @@ def test_any_command(cache: Cache) -> None:
 def test_errors_are_redis_own(cache: Cache) -> None:
     """What a command refuses is raised, with the text that a client gets."""
     cache.set("k", "text")
-    with pytest.raises(ResponseError, match="^ERR value is not an integer or out of range$"):
+    with pytest.raises(ResponseError, match=r"^ERR value is not an integer or out of range$"):
         cache.incr("k")
-    with pytest.raises(ResponseError, match="^ERR unknown command 'NOPE'"):
+    with pytest.raises(ResponseError, match=r"^ERR unknown command 'NOPE'"):
         cache.execute("NOPE")
-    with pytest.raises(ResponseError, match="^ERR wrong number of arguments"):
+    with pytest.raises(ResponseError, match=r"^ERR wrong number of arguments"):
         cache.execute("GET")
     assert cache.get("k") == b"text"
 
