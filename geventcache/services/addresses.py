@@ -1,7 +1,8 @@
 """Addresses to listen on, as ``--bind`` and the ``bind`` setting write them.
 
 Forms: ``HOST``, ``HOST:PORT``, ``[IPv6]:PORT``, an IPv6 address without brackets or port, ``*`` for all interfaces,
-``unix:PATH``; before the first three, ``tls:`` asks for TLS. A leading ``-`` means that the server may start without this one.
+``unix:PATH``; ``tls:`` before one with a host asks for TLS. A leading ``-`` means that the server may start without this
+one.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def listen_addresses(config: Config) -> list[Address]:
 
 
 def _with_ports(address: Address, port: int, tls_port: int) -> list[Address]:
-    """An address with its port; without one, those of the settings: with TLS alone if `port` is 0 and `tls_port` not."""
+    """An address with its port, or with those of the settings: only that for TLS if `port` is 0 and `tls_port` not."""
     if address.path or address.port is not None:
         return [address]
     if address.is_tls:

@@ -51,7 +51,7 @@ def test_strings(cache: Cache) -> None:
 
 
 def test_conditions_of_set(cache: Cache) -> None:
-    """nx stores only what is new, xx only what is there."""
+    """With nx only what is new is stored, with xx only what is there."""
     assert not cache.set("k", "v", xx=True)
     assert cache.set("k", "v", nx=True)
     assert not cache.set("k", "w", nx=True)

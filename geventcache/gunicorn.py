@@ -1,0 +1,194 @@
+"""A cache beside gunicorn: one line in its configuration file starts a server that all its workers share.
+
+    from geventcache.gunicorn import on_exit, on_starting
+
+The rules:
+
+- gunicorn's master starts a guard, the guard starts the server and starts it again when it ends. The server listens on
+  a unix socket, whose URL the workers find in the variable ``GEVENTCACHE_URL`` of the environment.
+- Guard and server hold the reading end of a pipe that the master, and with it its workers, hold the other end of. The
+  pipe ends with the last of them, however they ended, and guard and server end with it.
+- The master reaps children that it does not know without a word, so nobody there minds the guard; and the guard is not
+  in the terminal's group, so that Ctrl-C reaches it through gunicorn, when the workers are done.
+
+Nothing is imported here but the standard library: a configuration file is read by processes that need no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+VARIABLE = "GEVENTCACHE_URL"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.01
+# Before a server that ended is started again: longer each time, short again when one has lasted.
+DELAYS_S = (0.1, 0.5, 2.0, 5.0)
+LASTING_S = 60.0
+GUARD, SERVER = "guard", "server"
+_USAGE = 2  # the exit status by which a server says that its settings are wrong, and another try useless
+
+Hook = Callable[[Any], None]
+
+
+class _Beside:
+    """What runs beside this gunicorn; a process has one at most.
+
+    Attributes:
+        path: the socket's.
+        pipe: the end that says, by being open, that gunicorn lives.
+        guard: the process.
+    """
+
+    running: _Beside | None = None
+
+    def __init__(self, path: str | None, arguments: Sequence[str]) -> None:
+        folder = "" if path else tempfile.mkdtemp(prefix="geventcache-")
+        self.path = path or os.path.join(folder, "socket")
+        reading, self.pipe = os.pipe()
+        self.guard = _spawn(GUARD, reading, [folder, "--bind", f"unix:{self.path}", *arguments], start_new_session=True)
+        os.close(reading)
+
+    def wait_ready(self) -> None:
+        """Wait until the server accepts connections.
+
+        Raises:
+            RuntimeError: it does not start.
+        """
+        until = time.monotonic() + START_SECONDS
+        while not _accepts(self.path):
+            if self.guard.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise RuntimeError("geventcache does not start; see what it said above")
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """End server and guard, and wait for that."""
+        os.close(self.pipe)
+        self.guard.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.guard.wait(STOP_SECONDS)
+
+
+def hooks(path: str | None = None, **settings: Any) -> tuple[Hook, Hook]:
+    """The hooks ``on_starting`` and ``on_exit`` for a server with settings of its own.
+
+    In gunicorn's configuration file::
+
+        on_starting, on_exit = geventcache.gunicorn.hooks(maxmemory="100mb", maxmemory_policy="allkeys-lru")
+
+    Args:
+        path: of the unix socket; by default one in a folder that only this user may enter.
+        settings: those of the command line, with ``_`` for ``-``.
+    """
+    arguments = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", _text(value))]
+
+    def on_starting(_arbiter: Any) -> None:
+        if _Beside.running is None:
+            _Beside.running = _Beside(path, arguments)
+            _Beside.running.wait_ready()
+            os.environ[VARIABLE] = f"unix://{_Beside.running.path}"
+
+    def on_exit(_arbiter: Any) -> None:
+        beside, _Beside.running = _Beside.running, None
+        if beside is not None:
+            beside.stop()
+
+    return on_starting, on_exit
+
+
+def _text(value: Any) -> str:
+    """A value as the command line takes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return os.fsdecode(value) if isinstance(value, (str, bytes, os.PathLike)) else str(value)
+
+
+on_starting, on_exit = hooks()
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def _spawn(role: str, pipe: int, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Run this module in a new process."""
+    command = [sys.executable, "-m", "geventcache.gunicorn", role, str(pipe), *arguments]
+    return subprocess.Popen(command, pass_fds=[pipe], stdin=subprocess.DEVNULL, **options)
+
+
+# ---------------------------------------------------------------------- in the guard and in the server
+
+
+def end_with(pipe: int) -> None:
+    """Terminate this process, as SIGTERM does, when the pipe ends."""
+
+    def watch() -> None:
+        os.read(pipe, 1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    threading.Thread(target=watch, name="geventcache-gunicorn", daemon=True).start()
+
+
+def guard(pipe: int, folder: str, *arguments: str) -> int:
+    """Run a server, and another one when it ends, until this process is terminated; return the exit status.
+
+    Args:
+        folder: to be removed in the end, empty for none.
+    """
+    signal.signal(signal.SIGTERM, _exit)
+    server: subprocess.Popen[bytes] | None = None
+    failures = 0
+    end_with(pipe)
+    try:
+        while True:
+            started = time.monotonic()
+            server = _spawn(SERVER, pipe, arguments)
+            status = server.wait()
+            if status == _USAGE:
+                return status
+            failures = 0 if time.monotonic() - started > LASTING_S else failures + 1
+            print(f"geventcache: the server beside gunicorn ended ({status}); starting it again", file=sys.stderr)
+            time.sleep(DELAYS_S[min(failures, len(DELAYS_S) - 1)])
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    """The first SIGTERM ends the guard, which takes care of the rest; a second one must not disturb that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def serve(pipe: int, *arguments: str) -> int:
+    """Be the server until gunicorn ends; return the exit status."""
+    from geventcache.launcher.cli import main
+
+    end_with(pipe)
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    _role, _pipe, *_arguments = sys.argv[1:]
+    sys.exit({GUARD: guard, SERVER: serve}[_role](int(_pipe), *_arguments))
