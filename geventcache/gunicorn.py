@@ -190,5 +190,5 @@ def serve(pipe: int, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    _role, _pipe, *_arguments = sys.argv[1:]
-    sys.exit({GUARD: guard, SERVER: serve}[_role](int(_pipe), *_arguments))
+    _roles: dict[str, Callable[..., int]] = {GUARD: guard, SERVER: serve}
+    sys.exit(_roles[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:]))

@@ -55,7 +55,7 @@ class Cache:
         self._state.let_clients_in = lambda: True
         self._engine = self._server.engine
         self._expiry = self._server.expiry
-        self._client: Any = self._state.new_client()
+        self._client = self._state.new_client()
         self._client.resp3 = True
         self._client.transport = self
         self._state.clients.add(self._client)

@@ -1,8 +1,8 @@
 """Addresses to listen on, as ``--bind`` and the ``bind`` setting write them.
 
 Forms: ``HOST``, ``HOST:PORT``, ``[IPv6]:PORT``, an IPv6 address without brackets or port, ``*`` for all interfaces,
-``unix:PATH``; ``tls:`` before one with a host asks for TLS. A leading ``-`` means that the server may start without this
-one.
+``unix:PATH``; ``tls:`` before one with a host asks for TLS. A leading ``-`` means that the server may start without
+it.
 """
 
 from __future__ import annotations

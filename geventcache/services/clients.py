@@ -7,6 +7,7 @@ running turn is over.
 """
 
 from collections import deque
+from typing import Any
 
 REPLY_ON = 0
 REPLY_OFF = 1
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, server, db, client_id=0) -> None:
         self.server = server
         self.id = client_id
-        self.transport = None
+        self.transport: Any = None
         self.address = b""
         self.local_address = b""
         self.user = b"default"
