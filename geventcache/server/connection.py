@@ -288,6 +288,8 @@ class Connection:
         n: cython.Py_ssize_t = self.tls.receive(self.buffer)
         if n <= 0:
             return [] if n == 0 else None
+        if self.tls.is_over:
+            self.wake()  # the socket may stay open and silent
         self.client.bytes_in += n
         return self.reader.feed(self.buffer, n)
 

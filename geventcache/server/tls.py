@@ -144,6 +144,7 @@ class TlsStream:
 
     Attributes:
         sock: its gevent socket.
+        is_over: the other side has said that nothing follows, or something that is no TLS.
         unsent: encrypted bytes that the socket has not taken; held: how many bytes of the sender's they are.
     """
 
@@ -152,6 +153,7 @@ class TlsStream:
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
         self.object: Any = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.is_over = False
         self.unsent = memoryview(b"")
         self.held = 0
 
@@ -180,19 +182,23 @@ class TlsStream:
 
     def receive(self, buffer: bytearray) -> int:
         """Decrypt what the socket has to give into `buffer`; return how many bytes, -1 at the end of the stream."""
-        is_over = not self.take_in(len(buffer) - RECORD_SIZE)
+        if self.is_over or not self.take_in(len(buffer) - RECORD_SIZE):
+            return -1
         size = 0
         room = memoryview(buffer)
         try:
-            while count := self.object.read(len(room) - size, room[size:]):
+            while not self.is_over and (self.incoming.pending or self.object.pending()):
+                count = self.object.read(len(room) - size, room[size:])
                 size += count
+                self.is_over = not count
         except ssl.SSLWantReadError:
             pass
         except OSError:
-            is_over = True
-        with contextlib.suppress(OSError):
-            self.flush()  # an answer of the protocol itself
-        return -1 if is_over and not size else size
+            self.is_over = True
+        if self.outgoing.pending:
+            with contextlib.suppress(OSError):
+                self.flush()  # an answer of the protocol itself
+        return -1 if self.is_over and not size else size
 
     def take_in(self, size: int) -> bool:
         """Receive once; False at the end of the stream."""
@@ -240,7 +246,6 @@ class TlsStream:
     def close(self) -> None:
         """Tell the other side that nothing follows, if that can be done at once."""
         with contextlib.suppress(OSError):
-            try:
+            with contextlib.suppress(ssl.SSLWantReadError):  # the other side's word is not waited for
                 self.object.unwrap()
-            except ssl.SSLWantReadError:
-                self.flush()
+            self.flush()

@@ -78,7 +78,7 @@ def connect(certificates: Certificates) -> Iterator[Callable[..., ssl.SSLSocket]
             context.load_cert_chain(certificate)
         sock = socket.create_connection(server.address, timeout=30)
         try:
-            opened.append(context.wrap_socket(sock, server_hostname="127.0.0.1"))
+            opened.append(context.wrap_socket(sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False))
         except OSError:
             sock.close()
             raise
@@ -161,6 +161,14 @@ def test_quit_closes_properly(start, connect) -> None:
     sock = connect(start())
     sock.sendall(b"QUIT\r\n")
     assert receive(sock, 100) == b"+OK\r\n"
+
+
+def test_the_end_is_answered(start, connect) -> None:
+    """A client that ends TLS but not the connection gets the same from the server, after its replies."""
+    sock = connect(start())
+    sock.sendall(PING)
+    assert receive(sock, len(PONG)) == PONG
+    sock.unwrap().close()
 
 
 def test_plain_text_is_refused(start, connect) -> None:
