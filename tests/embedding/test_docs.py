@@ -23,5 +23,6 @@ def test_example(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path = tmp_path / "test_example.py"
     path.write_text(example, encoding="utf-8")
     runner = ["-m", "pytest", "-q", "-p", "geventcache.pytest_plugin"] if "def test_" in example else []
-    ran = subprocess.run([sys.executable, *runner, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, *runner, str(path)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
