@@ -4,10 +4,12 @@ A function takes the calling Client and the request's arguments as bytes, and re
 parses all, opens keys, acts, and returns; it never sees a socket, a clock, a dict of keys or a reply's bytes.
 """
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 
+@cache
 def load_commands() -> None:
     """Import every module of commands, which declares them."""
     for module in iter_modules(__path__):
