@@ -184,7 +184,7 @@ class Server:
             return
         self.is_stopping = True
         self.close_listeners()
-        for sock in self.shaking_hands:
+        for sock in list(self.shaking_hands):
             sock.close()
         self.expiry.stop()
         self.cron.stop()

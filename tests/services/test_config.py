@@ -7,6 +7,7 @@ import pytest
 from geventcache.base.errors import CommandError
 from geventcache.services.addresses import Address, listen_addresses, parse_address
 from geventcache.services.config import Config
+from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.settings_table import SETTINGS
 
 
@@ -169,3 +170,37 @@ def test_listen_addresses() -> None:
     config.load("port", b"7")
     config.load("unixsocket", b"/x")
     assert [str(address) for address in listen_addresses(config)] == ["[::1]:7", "127.0.0.1:0", "unix:/x"]
+
+
+@pytest.mark.parametrize(
+    ("port", "tls_port", "found"),
+    [
+        (b"6379", b"0", ["h:6379", "h:1", "tls:h:0", "tls:h:2"]),
+        (b"6379", b"7000", ["h:6379", "tls:h:7000", "h:1", "tls:h:7000", "tls:h:2"]),
+        (b"0", b"7000", ["tls:h:7000", "h:1", "tls:h:7000", "tls:h:2"]),
+        (b"0", b"0", ["h:0", "h:1", "tls:h:0", "tls:h:2"]),
+    ],
+)
+def test_addresses_with_tls(port: bytes, tls_port: bytes, found: list[str]) -> None:
+    """Hosts without a port take both; with tls-port, port 0 is none."""
+    config = Config()
+    for name, text in (("bind", b"h h:1 tls:h tls:h:2"), ("port", port), ("tls-port", tls_port)):
+        config.load(name, text)
+    assert [str(address) for address in listen_addresses(config)] == found
+
+
+def test_a_refused_change_is_taken_back() -> None:
+    """If a listener refuses its setting, none of the set is changed, and those who were told hear the old values."""
+    config = Config()
+    heard: list[int] = []
+
+    def refuse(value: int) -> None:
+        if value == 77:
+            raise InvalidSettingError("not that")
+
+    config.on_change("timeout", heard.append)
+    config.on_change("maxclients", refuse)
+    error = _error(config, (b"timeout", b"5"), (b"maxclients", b"77"))
+    assert error == _failed(b"maxclients", b"not that")
+    assert (config["timeout"], config["maxclients"]) == (0, 10000)
+    assert heard == [5, 0]
