@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
 from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError
-from geventcache.services.settings_table import SETTINGS
-
-_NAMES = {name.replace("-", "_"): name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+from geventcache.services.setting_kinds import InvalidSettingError, text_of
+from geventcache.services.settings_table import PYTHON_NAMES
 
 
 def config_of(settings: Mapping[str, Any]) -> Config:
@@ -25,30 +22,15 @@ def config_of(settings: Mapping[str, Any]) -> Config:
     """
     config = Config()
     for name, value in settings.items():
-        if name not in _NAMES:
+        if name not in PYTHON_NAMES:
             raise TypeError(f"there is no setting {name!r}")
         try:
-            config.load(_NAMES[name], text_of(name, value))
+            config.load(PYTHON_NAMES[name], text_of(value))
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         except InvalidSettingError as error:
             raise ValueError(f"{name}: {error}") from None
     return config
-
-
-def text_of(name: str, value: Any) -> bytes:
-    """A value as the command line would write it.
-
-    Raises:
-        TypeError: no setting takes such a value.
-    """
-    if isinstance(value, bool):
-        return b"yes" if value else b"no"
-    if isinstance(value, int):
-        return b"%d" % value
-    if isinstance(value, (str, bytes, os.PathLike)):
-        return os.fsencode(value)
-    if isinstance(value, (list, tuple)):
-        return b" ".join(text_of(name, word) for word in value)
-    raise TypeError(f"{name}: a {type(value).__name__} is no value of a setting")
 
 
 def embedded_log() -> Any:

@@ -1,44 +1,65 @@
 """The command ``geventcache``: read the settings, start the logs, run the server.
 
-Rules: the exit status is 0 after a clean shutdown, 2 for a bad command line, 1 when the operating system refuses what
-was asked for (a taken port, an unreadable path); then one line on standard error says so, without a traceback. gevent
-and structlog are imported only once the command line is right, so that --help answers at once.
+Rules: the exit status is 0 after a clean shutdown, 2 for a wrong setting, 1 when the operating system refuses what was
+asked for (a taken port, an unreadable path); then one line on standard error says so, without a traceback. gevent and
+structlog are imported only once the settings are right, so that --help answers at once.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from geventcache.launcher.settings import parse_command_line
-
-if TYPE_CHECKING:
-    from geventcache.services.config import Config
+from geventcache.launcher.background import go_into_background, say
+from geventcache.launcher.settings import Settings, SettingsError
 
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status; raise SystemExit as `parse_command_line` does."""
-    config = parse_command_line(arguments)
+    """Run the command and return its exit status; raise SystemExit after --help and --version."""
+    report: Callable[[str], None] = say
     try:
-        return _run(config)
+        settings = Settings(arguments)
+        if settings.is_print:
+            _print(settings)
+        if settings.is_print or settings.is_check:
+            return 0
+        _prepare(settings)
+        if settings.config["daemon"]:
+            report = go_into_background()
+        return _run(settings, report)
+    except SettingsError as error:
+        report(f"geventcache: error: {error}")
+        return 2
     except OSError as error:
-        print(f"geventcache: error: {_explain(error)}", file=sys.stderr)
+        report(f"geventcache: error: {_explain(error)}")
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
-def _run(config: Config) -> int:
-    from geventcache.launcher import logging
-    from geventcache.server import app
+def _print(settings: Settings) -> None:
+    """All settings, as CONFIG GET would show them."""
+    for name, text in sorted(settings.config.get(b"*").items()):
+        print(f"{os.fsdecode(name)} = {os.fsdecode(text)}")
 
-    logs = logging.start(config)
+
+def _prepare(settings: Settings) -> None:
+    """What must be so before any file is opened."""
+    if settings.config["umask"]:
+        os.umask(settings.config["umask"])
+    if settings.config["chdir"]:
+        os.chdir(settings.config["chdir"])
+
+
+def _run(settings: Settings, report: Callable[[str], None]) -> int:
+    from geventcache.launcher import logging
+    from geventcache.launcher.process import Process
+
+    logs = logging.start(settings.config)
     try:
-        return app.run(config, logs.log)
+        return Process(settings, logs, report).run()
     finally:
         logs.close()
 

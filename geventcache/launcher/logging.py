@@ -40,13 +40,21 @@ _LEVEL_OF_METHOD = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critic
 class FileSink:
     """Writes to a file descriptor until everything is out, whether it is a blocking one or not."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: str = "") -> None:
         self.descriptor = descriptor
+        self.path = path
 
     @classmethod
     def open(cls, path: str) -> FileSink:
         """Return a sink that appends to the file at `path`; raise OSError if it cannot be written."""
-        return cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        return cls(_open(path), os.path.abspath(path))
+
+    def reopen(self) -> None:
+        """Write to the file that is at the path now; raise OSError, and stay with the old one."""
+        if self.path:
+            descriptor = _open(self.path)
+            os.dup2(descriptor, self.descriptor, inheritable=False)
+            os.close(descriptor)
 
     def __call__(self, data: bytes) -> None:
         """Write `data`; raise OSError."""
@@ -56,6 +64,10 @@ class FileSink:
                 view = view[os.write(self.descriptor, view) :]
             except BlockingIOError:
                 select.select([], [self.descriptor], [])
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 class LogWriter:
@@ -189,11 +201,12 @@ class RateLimiter:
 
 
 class Logs:
-    """The logger of a process, `log`, with the parts behind it."""
+    """The logger of a process, `log`, with the parts behind it; `reopen` opens its file anew."""
 
     def __init__(
         self, sink: Callable[[bytes], object], is_terminal: bool, level: bytes, limiter: RateLimiter | None = None
     ) -> None:
+        self.reopen: Callable[[], object] = getattr(sink, "reopen", lambda: None)
         render = _never_raising(_terminal_renderer() if is_terminal else _json_renderer())
         stamp = structlog.processors.TimeStamper(fmt="iso", utc=not is_terminal)
         self.gate = LevelGate(level)

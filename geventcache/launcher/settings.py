@@ -1,41 +1,63 @@
-"""The command line: every setting of the table is an option of its name, with Redis' values and gunicorn's short flags.
+"""Where settings come from, and which of them wins.
 
-Rules: a bad command line ends in one line on standard error and exit status 2. Nothing here knows a setting by name.
+In rising order: the defaults, the configuration file, the variables ``GEVENTCACHE_SET_<NAME>``, the options in
+``GEVENTCACHE_CMD_ARGS``, the command line. Every setting of the table is an option of its name, with Redis' values and
+gunicorn's short flags; nothing here knows a setting by name but those that say where to look.
+
+A bad setting, wherever it comes from, ends in one line on standard error and exit status 2.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from geventcache import __version__
+from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
+from geventcache.launcher.hooks import Hooks
 from geventcache.services.addresses import listen_addresses
 from geventcache.services.config import Config
 from geventcache.services.setting_kinds import InvalidSettingError
-from geventcache.services.settings_table import SETTINGS, Setting
+from geventcache.services.settings_table import PYTHON_NAMES, SETTINGS, Setting
 
+ARGUMENTS_VARIABLE = "GEVENTCACHE_CMD_ARGS"
+VARIABLE_PREFIX = "GEVENTCACHE_SET_"
 _DESCRIPTION = "A Redis-compatible in-memory cache server."
 
 
+class SettingsError(Exception):
+    """A setting is wrong; the message says which one and why, on one line."""
+
+
 class _Parser(argparse.ArgumentParser):
-    """argparse without the usage text before an error."""
+    """argparse without the usage text before an error, and without an exit of its own."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        raise SettingsError(message)
 
 
 def build_parser(settings: Sequence[Setting] = SETTINGS) -> argparse.ArgumentParser:
     """Return the parser of the command line; options that are not given are not in its result."""
     parser = _Parser(
         prog="geventcache",
-        usage="geventcache [-b ADDRESS]... [--SETTING VALUE]...",
+        usage="geventcache [-c FILE] [-b ADDRESS]... [--SETTING VALUE]...",
         description=_DESCRIPTION,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=f"geventcache {__version__}")
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help=f"Configuration file, in Python. Default: {DEFAULT_FILE}, if there is one.",
+    )
+    parser.add_argument("--check-config", action="store_true", help="Check the settings, start nothing.")
+    parser.add_argument("--print-config", action="store_true", help="Print the settings, start nothing.")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for setting in settings:
         if setting.section not in groups:
@@ -53,34 +75,100 @@ def _add_option(group: argparse._ArgumentGroup, setting: Setting) -> None:
         *(f"--{alias}" for alias in setting.aliases),
         dest=setting.name,
         action="append",
-        nargs="*" if setting.kind.takes_words else 1,
+        nargs="*" if setting.kind.takes_words else "?" if setting.kind.is_switch else 1,
+        const="yes" if setting.kind.is_switch else None,
         metavar="VALUE",
         help=f"{setting.description} Default: {default}.".replace("%", "%%"),
     )
 
 
-def parse_command_line(arguments: Sequence[str] | None = None) -> Config:
-    """Return the settings that `arguments` (those of the process by default) ask for.
+class Settings:
+    """The settings of a process, and how to read them again.
 
-    Raises SystemExit: status 0 after --help and --version, status 2 when an option or a value is wrong.
+    Attributes:
+        config: the values.
+        hooks: the functions of the configuration file.
+        file: the path of that file, None without one.
+        is_check, is_print: only check the settings, or print them.
     """
-    parser = build_parser()
-    config = Config()
-    for name, text in _given(parser.parse_args(arguments)):
+
+    def __init__(self, arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> None:
+        """Read the settings that `arguments` (those of the process by default) and all other sources ask for.
+
+        Raises:
+            SettingsError: one of them is wrong.
+            SystemExit: after --help and --version.
+        """
+        self._parser = build_parser()
+        self._options = self._parser.parse_args(arguments)
+        self._environment = environment
+        self.is_check: bool = "check_config" in self._options
+        self.is_print: bool = "print_config" in self._options
+        self.file = self._find_file()
+        self.config, self.hooks = self.read()
+
+    def _find_file(self) -> Path | None:
+        """The configuration file, as an absolute path: the process may change its folder."""
+        named = getattr(self._options, "config", None) or getattr(self._variable_options(), "config", None)
+        if named is not None:
+            return Path(named).absolute()
+        return DEFAULT_FILE.absolute() if DEFAULT_FILE.exists() else None
+
+    def read(self) -> tuple[Config, Hooks]:
+        """Read all sources anew.
+
+        Raises:
+            SettingsError: a setting is wrong.
+        """
+        texts: dict[str, bytes] = {}
+        functions: dict[str, Callable[..., object]] = {}
+        if self.file is not None:
+            try:
+                texts, functions = read_config_file(self.file)
+            except ConfigFileError as error:
+                raise SettingsError(str(error)) from None
+        config = Config()
+        _load(config, f"{self.file}: ", texts)
+        _load(config, "", dict(_from_variables(self._environment)), VARIABLE_PREFIX)
+        _load(config, f"{ARGUMENTS_VARIABLE}: ", dict(_given(self._variable_options())), "--")
+        _load(config, "argument ", dict(_given(self._options)), "--")
+        if not listen_addresses(config):
+            raise SettingsError("no address to listen on")
+        return config, Hooks(functions)
+
+    def _variable_options(self) -> argparse.Namespace:
+        """The options in the variable of the environment."""
+        try:
+            words = shlex.split(self._environment.get(ARGUMENTS_VARIABLE, ""))
+            return self._parser.parse_args(words)
+        except (ValueError, SettingsError) as error:
+            raise SettingsError(f"{ARGUMENTS_VARIABLE}: {error}") from None
+
+
+def _load(config: Config, source: str, texts: Mapping[str, bytes], prefix: str = "") -> None:
+    for name, text in texts.items():
         try:
             config.load(name, text)
         except InvalidSettingError as error:
-            parser.error(f"argument --{name}: {error}")
-    if not listen_addresses(config):
-        parser.error("no address to listen on")
-    return config
+            shown = prefix + (name.replace("-", "_").upper() if prefix == VARIABLE_PREFIX else name)
+            raise SettingsError(f"{source}{shown}: {error}") from None
+
+
+def _from_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and text of the settings that variables of the environment give."""
+    for variable, text in environment.items():
+        if variable.startswith(VARIABLE_PREFIX):
+            name = PYTHON_NAMES.get(variable.removeprefix(VARIABLE_PREFIX).lower())
+            if name is None:
+                raise SettingsError(f"{variable}: there is no such setting")
+            yield name, os.fsencode(text)
 
 
 def _given(options: argparse.Namespace) -> Iterator[tuple[str, bytes]]:
     """Yield name and text of the options; the words of a repeated one are joined, of other ones the last counts."""
     for setting in SETTINGS:
-        values: list[list[str]] = getattr(options, setting.name, [])
+        values: list[str | list[str]] = getattr(options, setting.name, [])
         if setting.kind.takes_words:
-            values = [[" ".join(word for words in values for word in words)]] if values else []
+            values = [" ".join(word for words in values for word in words)] if values else []
         for value in values[-1:]:
-            yield setting.name, os.fsencode(value[0])
+            yield setting.name, os.fsencode(value if isinstance(value, str) else value[0])

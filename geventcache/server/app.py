@@ -1,7 +1,6 @@
 """The server: listeners, connections, timers; started and stopped as one.
 
-A `Server` runs on the gevent hub of the thread that starts it, beside whatever else runs there; `run` is a process that
-does nothing else.
+A `Server` runs on the gevent hub of the thread that starts it, beside whatever else runs there.
 """
 
 from __future__ import annotations
@@ -9,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 import gevent
@@ -20,7 +19,6 @@ from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
 from geventcache.base import errors
-from geventcache.base.build import IS_COMPILED
 from geventcache.base.clock import Clock
 from geventcache.base.errors import CommandError
 from geventcache.command.table import CommandTable
@@ -37,7 +35,6 @@ from geventcache.services.config import Config
 from geventcache.services.state import ServerState
 
 TINY_SECONDS = 1e-6
-GRACE_SECONDS = 5.0
 PROTECTED = (
     b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "
     b"Set requirepass, or protected-mode no if the network is trusted, or connect from this machine.\r\n"
@@ -88,8 +85,11 @@ class Server:
         """What the server listens on."""
         return self.state.addresses
 
-    def start(self) -> None:
+    def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen and serve.
+
+        Args:
+            sockets: bound and listening, to be served instead of the addresses of the settings.
 
         Raises:
             ListenError: an address is taken or wrong; nothing is listened on then.
@@ -102,7 +102,10 @@ class Server:
             self.tls = Tls(self.config, self.log)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         try:
-            for address in addresses:
+            for sock in sockets:
+                address = address_of(sock)
+                self.accept_on(green_socket(fileno=sock.detach()), address)
+            for address in () if sockets else addresses:
                 self.listen(address)
         except ListenError:
             self.close_listeners()
@@ -135,12 +138,16 @@ class Server:
                 raise ListenError(reason) from None
             self.log.warning("not_listening", address=str(address), reason=reason)
             return
-        listener = StreamServer(sock, self.handle_tls if address.is_tls else self.handle)
-        listener.start()
-        self.listeners.append(listener)
         if not address.path:
             host, port = sock.getsockname()[:2]
             address = Address(host, port, is_tls=address.is_tls)
+        self.accept_on(sock, address)
+
+    def accept_on(self, sock: Any, address: Address) -> None:
+        """Serve who connects to a listening socket."""
+        listener = StreamServer(sock, self.handle_tls if address.is_tls else self.handle)
+        listener.start()
+        self.listeners.append(listener)
         self.state.addresses.append(address)
         self.log.info("listening", address=str(address))
 
@@ -190,7 +197,7 @@ class Server:
         self.cron.stop()
         for client in self.state.clients:
             client.close()
-        with gevent.Timeout(GRACE_SECONDS, False):
+        with gevent.Timeout(self.config["graceful-timeout"], False):
             while len(self.state.clients):
                 gevent.sleep(0.001)
         for client in self.state.clients:
@@ -322,6 +329,12 @@ class Server:
             connection.wake()
 
 
+def address_of(sock: socket.socket) -> Address:
+    """Where a socket is bound."""
+    name = sock.getsockname()
+    return Address(path=os.fsdecode(name)) if sock.family == socket.AF_UNIX else Address(*name[:2])
+
+
 def remove_stale_socket(path: str) -> None:
     """Remove a unix socket that nobody listens on any more."""
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -352,25 +365,6 @@ def name_of(address: Any) -> bytes:
 def is_local(sock: Any, address: Any) -> bool:
     """Does a connection come from this machine?"""
     return sock.family == socket.AF_UNIX or address[0] in ("::1", "::ffff:127.0.0.1") or address[0].startswith("127.")
-
-
-def run(config: Config, log: Any) -> int:
-    """Run a server until it is told to stop; return the exit status.
-
-    Raises:
-        ListenError: an address cannot be listened on.
-    """
-    server = Server(config, log)
-    server.start()
-    watchers = [gevent.signal_handler(number, server.request_stop) for number in (signal.SIGTERM, signal.SIGINT)]
-    server.owns_process = True
-    tame_garbage_collector()
-    log.info("ready", pid=os.getpid(), build="compiled" if IS_COMPILED else "uncompiled")
-    server.serve_forever()
-    for watcher in watchers:
-        watcher.cancel()
-    log.info("stopped")
-    return 0
 
 
 def tame_garbage_collector() -> None:

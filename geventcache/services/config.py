@@ -37,6 +37,12 @@ class Config:
         """Return the value of a setting, as its kind reads it."""
         return self._values[name]
 
+    def copy(self) -> Config:
+        """Return the values as they are now; nobody hears of changes to them."""
+        copied = Config()
+        copied._values = dict(self._values)
+        return copied
+
     def names(self, prefix: str) -> list[str]:
         """Return the names of the settings that begin so."""
         return [name for name in self._values if name.startswith(prefix)]

@@ -87,7 +87,7 @@ def server(state: Any) -> Fields:
         "hz": state.config["hz"],
         "configured_hz": state.config["hz"],
         "executable": sys.executable,
-        "config_file": "",
+        "config_file": state.config_file,
         **{f"listener{i}": address for i, address in enumerate(state.addresses)},
     }
 

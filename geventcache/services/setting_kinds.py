@@ -7,6 +7,7 @@ refuses raises `InvalidSettingError`, whose message is the reference's. `show` g
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, NamedTuple
 
 from geventcache.base.numbers import parse_integer, parse_memory, parse_yes_no
@@ -26,9 +27,11 @@ class Kind:
 
     Attributes:
         takes_words: whether a command line may give the value as several words.
+        is_switch: whether an option without a value means ``yes``.
     """
 
     takes_words = False
+    is_switch = False
 
     def parse(self, text: bytes, current: Any) -> Any:
         """Return the value of `text`; `current` is the value before, for kinds that change it in part."""
@@ -117,6 +120,8 @@ class Octal(Kind):
 
 class YesNo(Kind):
     """A switch."""
+
+    is_switch = True
 
     def parse(self, text: bytes, current: Any) -> bool:
         """Return whether the text is ``yes``."""
@@ -223,3 +228,22 @@ def _within(value: int, low: int, high: int) -> int:
     if not low <= value <= high:
         raise InvalidSettingError(f"argument must be between {low} and {high} inclusive")
     return value
+
+
+def text_of(value: Any) -> bytes:
+    """A Python value as the command line would write it.
+
+    Raises:
+        TypeError: no setting takes such a value.
+    """
+    if isinstance(value, bool):
+        return b"yes" if value else b"no"
+    if isinstance(value, int):
+        return b"%d" % value
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return os.fsencode(value)
+    if isinstance(value, dict):
+        value = [word for item in value.items() for word in item]
+    if isinstance(value, (list, tuple)):
+        return b" ".join(map(text_of, value))
+    raise TypeError(f"a {type(value).__name__} is no value of a setting")

@@ -51,6 +51,7 @@ class Setting:
     short_flag: str = ""
 
 
+_PROCESS = "Process"
 _NETWORK = "Network"
 _TLS = "TLS"
 _SECURITY = "Security"
@@ -80,6 +81,55 @@ _COUNT = Integer(0, INT64_MAX)
 _MEBIBYTE = 1 << 20
 
 SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "daemon",
+        YesNo(),
+        False,
+        _PROCESS,
+        "Go into the background.",
+        is_mutable=False,
+        aliases=("daemonize",),
+        short_flag="D",
+    ),
+    Setting(
+        "pid",
+        Kind(),
+        b"",
+        _PROCESS,
+        "File to write the process' number to; empty for none.",
+        is_mutable=False,
+        aliases=("pidfile",),
+        short_flag="p",
+    ),
+    Setting(
+        "user",
+        Kind(),
+        b"",
+        _PROCESS,
+        "User, by name or number, to become once the sockets are bound.",
+        is_mutable=False,
+        short_flag="u",
+    ),
+    Setting(
+        "group",
+        Kind(),
+        b"",
+        _PROCESS,
+        "Group, by name or number, to become; empty for that of the user.",
+        is_mutable=False,
+        short_flag="g",
+    ),
+    Setting(
+        "umask", Octal(), 0, _PROCESS, "Mask of the permissions of new files, in octal; 0 keeps it.", is_mutable=False
+    ),
+    Setting("chdir", Kind(), b"", _PROCESS, "Folder to change to before anything else.", is_mutable=False),
+    Setting(
+        "graceful-timeout",
+        Integer(),
+        30,
+        _PROCESS,
+        "Seconds that clients may take for their last replies when the server stops.",
+    ),
     Setting(
         "bind",
         Addresses(),
@@ -317,3 +367,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("expire-time-budget", Integer(1), 500, _EXPIRY, "Microseconds that expiry runs before it lets clients in."),
     Setting("expire-adaptive", YesNo(), True, _EXPIRY, "Let batches grow and wait less while many keys are due."),
 )
+
+# How a setting is named where a name must be Python's: in the configuration file, as a keyword argument.
+PYTHON_NAMES = {name.replace("-", "_"): name for setting in SETTINGS for name in (setting.name, *setting.aliases)}

@@ -41,6 +41,7 @@ class ServerState:
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
         addresses: what the server listens on.
+        config_file: the path of the file that the settings come from, if there is one.
         on_shutdown: called by SHUTDOWN.
         let_clients_in: called by a script that runs for long; False if the server is to stop.
     """
@@ -69,6 +70,7 @@ class ServerState:
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
         self.addresses: list[Address] = []
+        self.config_file = ""
         self.on_shutdown: Callable[[], None] = lambda: None
         self.pause_until_ms = 0
         self.pauses_all = False

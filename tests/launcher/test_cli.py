@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from geventcache.launcher import cli
-from geventcache.server import app
+from geventcache.launcher.process import Process
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Any) -> int:
-    monkeypatch.setattr(app, "run", run)
+    monkeypatch.setattr(Process, "run", run)
     return cli.main(["--logfile", str(tmp_path / "log"), "--maxmemory", "1k"])
 
 
 def test_status_of_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server gets the settings and a logger; its status is the command's, and its lines are written."""
 
-    def run(config: Any, log: Any) -> int:
-        log.info("ran", maxmemory=config["maxmemory"])
+    def run(process: Process) -> int:
+        process.log.info("ran", maxmemory=process.config["maxmemory"])
         return 7
 
     assert _run(monkeypatch, tmp_path, run) == 7
@@ -44,7 +44,7 @@ def test_refused_by_the_system(
 ) -> None:
     """What the operating system refuses is one line and status 1."""
 
-    def run(_config: Any, _log: Any) -> int:
+    def run(_process: Process) -> int:
         raise error
 
     assert _run(monkeypatch, tmp_path, run) == 1
@@ -54,7 +54,7 @@ def test_refused_by_the_system(
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Ctrl-C before the server listens to signals ends without a traceback."""
 
-    def run(_config: Any, _log: Any) -> int:
+    def run(_process: Process) -> int:
         raise KeyboardInterrupt
 
     assert _run(monkeypatch, tmp_path, run) == 130
@@ -75,3 +75,11 @@ def test_module(arguments: list[str], status: int, line: str, tmp_path: Path) ->
         command, cwd=tmp_path, env={"PYTHONPATH": folder}, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (status, f"{line}\n")
+
+
+def test_check_and_print(capsys: pytest.CaptureFixture[str]) -> None:
+    """--check-config and --print-config start nothing; a wrong setting is status 2."""
+    assert cli.main(["--check-config"]) == 0
+    assert cli.main(["--print-config", "--port", "7"]) == 0
+    assert "\nport = 7\n" in capsys.readouterr().out
+    assert cli.main(["--check-config", "--port", "x"]) == 2

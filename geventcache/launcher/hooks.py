@@ -1,0 +1,38 @@
+"""The functions of a configuration file that are called when something happens to the process.
+
+A hook cannot take the server down: what it raises is logged, and the server goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# What each is called with, and when; docs/running.md tells the same.
+HOOKS = (
+    "on_starting",  # (process): before anything is bound
+    "when_ready",  # (process): clients can connect
+    "worker_int",  # (process): it was told to stop, by SIGINT or SIGQUIT
+    "on_exit",  # (process): the last thing
+    "on_expired_batch",  # (process, count): a batch of so many keys has expired
+)
+
+
+class Hooks:
+    """The hooks of one configuration."""
+
+    def __init__(self, functions: Mapping[str, Callable[..., object]] | None = None) -> None:
+        self.functions = dict(functions or {})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.functions
+
+    def call(self, log: Any, name: str, *args: object) -> None:
+        """Call the hook `name`, if there is one."""
+        function = self.functions.get(name)
+        if function is None:
+            return
+        try:
+            function(*args)
+        except Exception as error:
+            log.error("hook_failed", hook=name, error=repr(error), exc_info=error)

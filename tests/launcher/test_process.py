@@ -1,0 +1,230 @@
+"""A server in a process of its own does what its signals, its supervisor and its configuration file say."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geventcache.launcher.background import PidFile, become
+
+from ..parity.client import Client
+from ..stress.process import GRACE_S, command, environment, eventually, running
+
+CONFIG = """
+bind = ["127.0.0.1:0"]
+logfile = "log"
+maxclients = 100
+def on_starting(process): process.log.info("hook_on_starting")
+def when_ready(process): process.log.info("hook_when_ready")
+def worker_int(process): process.log.info("hook_worker_int")
+def on_exit(process): process.log.info("hook_on_exit")
+def on_expired_batch(process, count): process.log.info("hook_on_expired_batch", count=count); 1 / 0
+"""
+
+
+class Served:
+    """A server with a folder of its own, as its log file tells of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "my.conf.py"
+        self.file.write_text(CONFIG)
+        self.popen = subprocess.Popen(command("-c", str(self.file)), cwd=folder, env=environment())
+        assert eventually(lambda: self.told("hook_when_ready") != [], GRACE_S)
+        (listening,) = self.told("listening")
+        host, port = listening["address"].split(":")
+        self.client = Client((host, int(port)), 2)
+
+    def told(self, event: str, name: str = "log") -> list[dict[str, Any]]:
+        """Return the lines of an event in the log."""
+        path = self.folder / name
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [line for line in lines if line["event"] == event]
+
+    def setting(self, name: str) -> bytes:
+        """Return a setting's text."""
+        value: bytes = self.client.do("CONFIG", "GET", name).value[1].value
+        return value
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Any:
+    """Run a server with a configuration file."""
+    server = Served(tmp_path)
+    yield server
+    server.client.close()
+    server.popen.kill()
+    server.popen.wait(GRACE_S)
+
+
+def test_hooks(served: Served) -> None:
+    """Hooks are called in their order, and what they raise is logged."""
+    served.client.do("SET", "k", "v", "PX", "1")
+    assert eventually(lambda: served.told("hook_on_expired_batch") != [])
+    served.popen.send_signal(signal.SIGINT)
+    assert served.popen.wait(GRACE_S) == 0
+    lines = [json.loads(line) for line in (served.folder / "log").read_text().splitlines()]
+    assert [line["event"] for line in lines if line["event"].startswith("hook_on_exp")] == ["hook_on_expired_batch"]
+    assert [line["hook"] for line in lines if line["event"] == "hook_failed"] == ["on_expired_batch"]
+    assert [line["event"] for line in lines if line["event"].startswith("hook_") and "exp" not in line["event"]] == [
+        "hook_on_starting",
+        "hook_when_ready",
+        "hook_failed",
+        "hook_worker_int",
+        "hook_on_exit",
+    ]
+
+
+def test_reload(served: Served) -> None:
+    """HUP applies what the file changed, keeps data and what CONFIG SET changed, and names what needs a restart."""
+    served.client.do("SET", "k", "v")
+    served.client.do("CONFIG", "SET", "timeout", "77")
+    served.file.write_text(CONFIG.replace("maxclients = 100", "maxclients = 200\ndatabases = 3"))
+    served.popen.send_signal(signal.SIGHUP)
+    assert eventually(lambda: served.told("settings_reloaded") != [])
+    (line,) = served.told("settings_reloaded")
+    assert (line["changed"], line["need_restart"]) == (["maxclients"], ["databases"])
+    assert served.setting("maxclients") == b"200"
+    assert served.setting("timeout") == b"77"
+    assert served.client.do("GET", "k").value == b"v"
+
+
+def test_reload_refused(served: Served) -> None:
+    """HUP with a wrong file changes nothing but the log."""
+    served.file.write_text("maxclients = 'x'")
+    served.popen.send_signal(signal.SIGHUP)
+    assert eventually(lambda: served.told("settings_not_reloaded") != [])
+    assert served.setting("maxclients") == b"100"
+
+
+def test_reopened_log(served: Served) -> None:
+    """USR1 begins a new log file in the place of one that was moved away."""
+    (served.folder / "log").rename(served.folder / "old")
+    served.popen.send_signal(signal.SIGUSR1)
+    assert eventually((served.folder / "log").exists)
+    served.popen.send_signal(signal.SIGTERM)
+    assert served.popen.wait(GRACE_S) == 0
+    assert served.told("stopped")
+    assert not served.told("stopped", "old")
+
+
+def test_signals_in_a_loop(served: Served) -> None:
+    """Hundreds of signals in a row leave the server serving."""
+    served.client.do("SET", "k", "v")
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU) * 100:
+        served.popen.send_signal(number)
+        assert served.client.do("GET", "k").value == b"v"
+    served.popen.send_signal(signal.SIGQUIT)
+    assert served.popen.wait(GRACE_S) == 0
+
+
+def test_full_disk() -> None:
+    """A log that cannot be written does not stop the server."""
+    with running("--port", "0", "--unixsocket", "socket", "--logfile", "/dev/full", listens=False) as process:
+        folder = Path(os.readlink(f"/proc/{process.popen.pid}/cwd"))
+        assert eventually((folder / "socket").exists)
+        with socket.socket(socket.AF_UNIX) as sock:
+            assert eventually(lambda: sock.connect_ex(str(folder / "socket")) == 0)
+            sock.sendall(b"PING\r\n")
+            assert sock.recv(100) == b"+PONG\r\n"
+
+
+def test_background(tmp_path: Path) -> None:
+    """--daemon comes back when clients can connect; a second one is told why it cannot start, in one line."""
+    path = tmp_path / "socket"
+    options = ("--daemon", "--pid", "pid", "--logfile", "log", "--bind", f"unix:{path}")
+    subprocess.run(command(*options), cwd=tmp_path, env=environment(), check=True, timeout=GRACE_S)
+    number = int((tmp_path / "pid").read_text())
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(path))
+        again = subprocess.run(
+            command(*options),
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=GRACE_S,
+            check=False,
+        )
+        assert again.returncode == 1
+        assert again.stderr == f"geventcache: error: cannot listen on unix:{path}: Address already in use\n"
+    finally:
+        os.kill(number, signal.SIGTERM)
+    assert eventually(lambda: not (tmp_path / "pid").exists())
+
+
+def test_pid_file(tmp_path: Path) -> None:
+    """The file of a process that has gone is taken over, that of a running one is not."""
+    path = tmp_path / "pid"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(GRACE_S)
+    path.write_text(f"{gone.pid}\n")
+    file = PidFile(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    file.remove()
+    assert not path.exists()
+    path.write_text(f"{os.getppid()}\n")
+    with pytest.raises(OSError, match="already running"):
+        PidFile(path)
+
+
+def test_unknown_user() -> None:
+    """A user or group that does not exist is refused by its name."""
+    with pytest.raises(OSError, match="there is no user nosuchuser"):
+        become(b"nosuchuser", b"")
+    with pytest.raises(OSError, match="there is no group nosuchgroup"):
+        become(b"", b"nosuchgroup")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_become() -> None:
+    """The server is the user that was asked for."""
+    with running("--port", "0", "--user", "65534", "--group", "65534") as process:
+        fields = dict(
+            line.split(":\t", 1)
+            for line in Path(f"/proc/{process.popen.pid}/status").read_text().splitlines()
+            if ":\t" in line
+        )
+        assert (fields["Uid"].split()[1], fields["Gid"].split()[1], fields["Groups"].strip()) == ("65534",) * 3
+
+
+def test_systemd(tmp_path: Path) -> None:
+    """A socket that systemd has bound is served, and systemd hears that the server is ready and that it stops."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as bound,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor,
+    ):
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.settimeout(GRACE_S)
+        # The number of the process is known to it alone, so it says it itself, as systemd does between fork and exec.
+        program = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
+            "os.execv(sys.executable, [sys.executable, '-m', 'geventcache'])"
+        )
+        popen = subprocess.Popen(
+            [sys.executable, "-c", program, str(bound.fileno())],
+            cwd=tmp_path,
+            env={**environment(), "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(tmp_path / "notify")},
+            pass_fds=(bound.fileno(),),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert supervisor.recv(1000) == f"READY=1\nMAINPID={popen.pid}".encode()
+            client = Client(bound.getsockname(), 2)
+            assert client.do("ECHO", "x").value == b"x"
+            client.close()
+            popen.send_signal(signal.SIGTERM)
+            assert supervisor.recv(1000) == b"STOPPING=1"
+            assert popen.wait(GRACE_S) == 0
+        finally:
+            popen.kill()
+            popen.wait(GRACE_S)
