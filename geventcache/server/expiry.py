@@ -12,7 +12,7 @@ The rules:
   in the same slices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gevent import get_hub, sleep, spawn
@@ -59,6 +59,7 @@ class Expiry:
         self.growth = 1
         self.is_overflown = False
         self.rest: tuple[Deadlines, int, list[bytes | None], int] | None = None
+        self.housework: Iterator[object] | None = None
         self.slice_us = 0
         self.batch_visited = 0
         self.batch_removed = 0
@@ -251,13 +252,20 @@ class Expiry:
             self.log.warning("expire_late", lag_ms=lag_ms, depth=self.depth, growth=self.growth)
 
     def keep_house(self) -> None:
-        """Free large values, sweep out stale tickets: in slices, while no key is due."""
+        """Do the housework, in slices and only while no key is due; what is left goes on the next time."""
+        self.housework = self.housework or self.chores()
+        for _ in self.housework:
+            self.breathe()
+            if not self.queue.empty():
+                return
+        self.housework = None
+        self.arm()
+
+    def chores(self) -> Iterator[object]:
+        """Free large values and sweep out stale tickets, some hundreds at each step."""
         graveyard = self.databases.graveyard
         while len(graveyard):
-            graveyard.step()
-            self.breathe()
+            yield graveyard.step()
         for keyspace in self.databases.existing():
             if keyspace.deadlines.overdue():
-                for _ in keyspace.deadlines.sweep():
-                    self.breathe()
-        self.arm()
+                yield from keyspace.deadlines.sweep()
