@@ -87,7 +87,7 @@ def hooks(path: str | None = None, **settings: Any) -> tuple[Hook, Hook]:
 
     In gunicorn's configuration file::
 
-        on_starting, on_exit = geventcache.gunicorn.hooks(maxmemory="100mb", maxmemory_policy="allkeys-lru")
+        on_starting, on_exit = geventcache.gunicorn.hooks(maxclients=500, loglevel="warning")
 
     Args:
         path: of the unix socket; by default one in a folder that only this user may enter.

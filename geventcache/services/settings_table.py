@@ -178,9 +178,7 @@ SETTINGS: tuple[Setting, ...] = (
         _TLS,
         "Whether clients have to show a certificate: yes, no, or optional to check those that do.",
     ),
-    Setting(
-        "tls-protocols", Kind(), b"", _TLS, "Versions of the protocol, such as 'TLSv1.2 TLSv1.3'; empty for both."
-    ),
+    Setting("tls-protocols", Kind(), b"", _TLS, "Versions of the protocol, such as 'TLSv1.2 TLSv1.3'; empty for both."),
     Setting("tls-ciphers", Kind(), b"", _TLS, "Ciphers of TLS 1.2, as OpenSSL writes them; empty for its own."),
     Setting(
         "tls-ciphersuites",
@@ -235,9 +233,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Keys that are remembered for client-side caching; 0 is unlimited.",
     ),
     Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
-    Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; 0 is unlimited."),
-    Setting("maxmemory-policy", Choice(*_POLICIES), b"noeviction", _MEMORY, "Which keys go when memory is full."),
-    Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict."),
+    Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; not enforced yet."),
+    Setting(
+        "maxmemory-policy",
+        Choice(*_POLICIES),
+        b"noeviction",
+        _MEMORY,
+        "Which keys go when memory is full; not enforced yet.",
+    ),
+    Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict; not enforced yet."),
     Setting("lfu-log-factor", Integer(), 10, _MEMORY, "How slowly the counters of use grow."),
     Setting(
         "lfu-decay-time", Integer(), 1, _MEMORY, "Minutes after which a counter of use goes down by one; 0 keeps it."

@@ -80,6 +80,8 @@ class ServerState:
         self.expiry: Any = None
         self.cron: Any = None
         self.follow_limits()
+        self.warn_of_maxmemory(config["maxmemory"])
+        config.on_change("maxmemory", self.warn_of_maxmemory)
         self.table.measure(config["latency-tracking"])
         config.on_change("latency-tracking", self.table.measure)
 
@@ -90,6 +92,11 @@ class ServerState:
             name = attribute.replace("_", "-")
             setattr(limits, attribute, self.config[name])
             self.config.on_change(name, partial(setattr, limits, attribute))
+
+    def warn_of_maxmemory(self, limit: int) -> None:
+        """Nobody shall rely on a limit that is not kept."""
+        if limit:
+            self.log.warning("maxmemory_not_enforced", maxmemory=limit)
 
     def attach(self, engine: Any) -> None:
         """Let an engine run the commands and report those that are slow."""

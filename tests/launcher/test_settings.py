@@ -172,7 +172,7 @@ def test_help_names_every_setting() -> None:
     text = " ".join(build_parser().format_help().replace(",", " ").split())
     missing = [setting.name for setting in SETTINGS if f"--{setting.name} " not in text]
     assert missing == []
-    assert "Bytes that data may take; 0 is unlimited. Default: 0." in text
+    assert "Seconds after which an idle client is closed; 0 keeps it. Default: 0." in text
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,9 @@ from geventcache.services.state import ServerState
 class NoLog:
     """A log that keeps nothing but fails the test on a defect."""
 
+    def warning(self, event: str, **fields: object) -> None:
+        """Something that an operator should know."""
+
     def error(self, event: str, **fields: object) -> None:
         """A command raised what it must not."""
         raise AssertionError(f"{event}: {fields}")
