@@ -8,7 +8,8 @@ cdef extern from "time.h" nogil:
 
 cdef class Clock:
     cdef public long long now_ms
-    cdef public long long offset_ms
+    cdef public long long now_us
+    cdef public long long offset_us
     cpdef long long update(self)
     cpdef long long update_at(self, long long us)
 

@@ -21,13 +21,14 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.offset_ms = 0
+        self.offset_us = 0
+        self.now_us = 0
         self.now_ms = 0
         self.follow_wall()
 
     def follow_wall(self) -> None:
         """Take the wall clock's time as it is now."""
-        self.offset_ms = time.time_ns() // 1_000_000 - monotonic_us() // 1000
+        self.offset_us = time.time_ns() // 1000 - monotonic_us()
         self.update()
 
     def update(self) -> int:
@@ -36,12 +37,18 @@ class Clock:
 
     def update_at(self, us: cython.longlong) -> int:
         """`update`, for a caller that has just read `monotonic_us`: a reading costs 25 to 60 ns."""
-        self.now_ms = us // 1000 + self.offset_ms
+        self.now_us = us + self.offset_us
+        self.now_ms = self.now_us // 1000
         return self.now_ms
+
+    def microseconds(self) -> int:
+        """The time of the snapshot in microseconds since the epoch, as near as it is known."""
+        # Whoever sets `now_ms`, as a script does that goes on at the time at which it began, knows no more than that.
+        return self.now_us if self.now_us // 1000 == self.now_ms else self.now_ms * 1000
 
     def check_wall(self) -> int:
         """Follow the wall clock if it was stepped; return by how many milliseconds it had been."""
-        step_ms: cython.longlong = time.time_ns() // 1_000_000 - (monotonic_us() // 1000 + self.offset_ms)
+        step_ms: cython.longlong = (time.time_ns() // 1000 - monotonic_us() - self.offset_us) // 1000
         if -SLEW_MS < step_ms < SLEW_MS:
             return 0
         self.follow_wall()
@@ -52,7 +59,8 @@ class ManualClock(Clock):
     """A clock that stands still until it is moved: for tests, and for whoever needs time to be an input."""
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
-        self.offset_ms = 0
+        self.offset_us = 0
+        self.now_us = 0
         self.now_ms = now_ms
 
     def follow_wall(self) -> None:

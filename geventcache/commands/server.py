@@ -137,8 +137,8 @@ def swapdb(ctx: Client, index1: bytes, index2: bytes):
 )
 def time(ctx: Client):
     """Returns the server time."""
-    seconds, ms = divmod(ctx.db.clock.now_ms, 1000)
-    return [b"%d" % seconds, b"%d" % (ms * 1000)]
+    seconds, us = divmod(ctx.db.clock.microseconds(), 1_000_000)
+    return [b"%d" % seconds, b"%d" % us]
 
 
 @command(

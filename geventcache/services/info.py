@@ -81,7 +81,7 @@ def server(state: Any) -> Fields:
         "process_supervised": "no",
         "run_id": state.stats.run_id,
         "tcp_port": tcp_port(state),
-        "server_time_usec": state.clock.now_ms * 1000,
+        "server_time_usec": state.clock.microseconds(),
         "uptime_in_seconds": uptime_s,
         "uptime_in_days": uptime_s // 86400,
         "hz": state.config["hz"],

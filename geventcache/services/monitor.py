@@ -66,7 +66,7 @@ def is_script(command: Any) -> bool:
 
 def line_of(client: Any, args: list[bytes]) -> bytes:
     """One line: time, database, address, request."""
-    now_ms = client.server.clock.now_ms
+    seconds, us = divmod(client.server.clock.microseconds(), 1_000_000)
     address = b"lua" if client.is_script else (b"unix:" if is_unix(client) else b"") + client.address
     shown = b" ".join(b'"' + b"".join(map(ESCAPES.__getitem__, arg)) + b'"' for arg in args)
-    return b"%d.%03d000 [%d %b] %b" % (now_ms // 1000, now_ms % 1000, client.db.index, address, shown)
+    return b"%d.%06d [%d %b] %b" % (seconds, us, client.db.index, address, shown)
