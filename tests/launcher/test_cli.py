@@ -16,19 +16,19 @@ from geventcache.launcher.process import Process
 
 def _run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Any) -> int:
     monkeypatch.setattr(Process, "run", run)
-    return cli.main(["--logfile", str(tmp_path / "log"), "--maxmemory", "1k"])
+    return cli.main(["--logfile", str(tmp_path / "log"), "--maxclients", "7"])
 
 
 def test_status_of_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server gets the settings and a logger; its status is the command's, and its lines are written."""
 
     def run(process: Process) -> int:
-        process.log.info("ran", maxmemory=process.config["maxmemory"])
+        process.log.info("ran", maxclients=process.config["maxclients"])
         return 7
 
     assert _run(monkeypatch, tmp_path, run) == 7
     (line,) = (tmp_path / "log").read_text().splitlines()
-    assert json.loads(line)["maxmemory"] == 1000
+    assert json.loads(line)["maxclients"] == 7
 
 
 @pytest.mark.parametrize(
