@@ -189,12 +189,15 @@ def test_unknown_user() -> None:
 def test_become() -> None:
     """The server is the user that was asked for."""
     with running("--port", "0", "--user", "65534", "--group", "65534") as process:
-        fields = dict(
-            line.split(":\t", 1)
-            for line in Path(f"/proc/{process.popen.pid}/status").read_text().splitlines()
-            if ":\t" in line
-        )
-        assert (fields["Uid"].split()[1], fields["Gid"].split()[1], fields["Groups"].strip()) == ("65534",) * 3
+        # It becomes that user once it listens, which is all that was waited for.
+        assert eventually(lambda: _identity(process.popen.pid) == ("65534", "65534", "65534"))
+
+
+def _identity(pid: int) -> tuple[str, str, str]:
+    """The effective user and group of a process, and its other groups."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    return fields["Uid"].split()[1], fields["Gid"].split()[1], fields["Groups"].strip()
 
 
 def test_systemd(tmp_path: Path) -> None:
