@@ -96,7 +96,8 @@ class Runner:
         self._compare_events()
 
     def finish(self) -> None:
-        """Compare all keys, their values, encodings and deadlines."""
+        """Compare all keys, their values, encodings and deadlines; a transaction that was left open is over."""
+        self.pair.do("DISCARD")
         for database in self.databases:
             self.pair.do("SELECT", database)
             for key in sorted(item.value for item in self.pair.do("KEYS", "*", match=unordered()).value):
