@@ -6,7 +6,7 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_float, parse_integer
-from geventcache.command.integers import integer
+from geventcache.command.integers import INT32_MAX, INT32_MIN, integer
 from geventcache.resp.values import Double
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.geo import (
@@ -24,7 +24,6 @@ from geventcache.types.geo import (
 )
 from geventcache.types.sorted_sets import SortedSet
 
-INT32_MAX = 2**31 - 1
 LEAST_CORNERS = 3
 METRE = 1.0
 ORDERS = {b"ASC": 1, b"DESC": -1}
@@ -369,7 +368,7 @@ def corner_arguments(args: tuple[bytes, ...], i: int) -> tuple[bytes, ...]:
         CommandError: the number is wrong, or there are fewer.
     """
     count = parse_integer(args[i])
-    if count is None or not -INT32_MAX - 1 <= count <= INT32_MAX:
+    if count is None or not INT32_MIN <= count <= INT32_MAX:
         raise CommandError(errors.GEO_CORNERS_INVALID)
     if count < LEAST_CORNERS or i + 2 * count >= len(args):
         raise CommandError(errors.GEO_CORNERS_TOO_FEW)

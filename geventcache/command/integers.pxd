@@ -1,4 +1,5 @@
 from geventcache.base.numbers cimport scan_integer
 
 cpdef long long integer(bytes text) except? -1
+cpdef long long small_integer(bytes text) except? -1
 cpdef long long at_least(bytes text, long long least, bytes error) except? -1

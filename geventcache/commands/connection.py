@@ -4,6 +4,7 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
+from geventcache.command.integers import small_integer
 from geventcache.resp.values import OK, PONG, Simple
 from geventcache.services.acl import DEFAULT_USER
 from geventcache.services.auth import log_in
@@ -56,9 +57,7 @@ def echo(ctx: Client, message: bytes):
 )
 def select(ctx: Client, index: bytes):
     """Changes the selected database."""
-    number = parse_integer(index)
-    if number is None:
-        raise CommandError(errors.NOT_INTEGER)
+    number = small_integer(index)
     if not 0 <= number < ctx.server.databases.count:
         raise CommandError(errors.DB_OUT_OF_RANGE)
     ctx.db = ctx.server.databases.get(number)

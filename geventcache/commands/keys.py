@@ -9,7 +9,7 @@ from geventcache.base.errors import CommandError
 from geventcache.base.glob import compile_glob
 from geventcache.base.numbers import parse_unsigned
 from geventcache.command.declaration import command
-from geventcache.command.integers import integer
+from geventcache.command.integers import integer, small_integer
 from geventcache.command.keyspecs import at
 from geventcache.command.timeouts import parse_timeout_ms
 from geventcache.resp.values import OK, Simple
@@ -29,7 +29,6 @@ STRING = Simple(b"string")
 NONE = Simple(b"none")
 TYPE_NAMES = frozenset((b"string", b"list", b"set", b"zset", b"hash", b"stream"))
 SCAN_COUNT = 10
-INT32_MAX = 2147483647
 
 
 # ---------------------------------------------------------------------- one by one
@@ -205,9 +204,7 @@ def database_of(ctx: Client, index: bytes) -> Any:
     Raises:
         CommandError: there is none.
     """
-    number = integer(index)
-    if not -INT32_MAX - 1 <= number <= INT32_MAX:
-        raise CommandError(errors.NOT_INT32)
+    number = small_integer(index)
     databases = ctx.server.databases
     if not 0 <= number < databases.count:
         raise CommandError(errors.DB_OUT_OF_RANGE)

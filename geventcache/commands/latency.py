@@ -1,4 +1,4 @@
-"""What took long: SLOWLOG and COMMANDLOG show slow commands, LATENCY what was slow and how often."""
+"""What took long or was large: SLOWLOG and COMMANDLOG show such commands, LATENCY what was slow and how often."""
 
 import time
 
@@ -11,7 +11,6 @@ from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
 
 SHOWN = 10
-LOG_TYPES = (b"slow", b"large-request", b"large-reply")
 GRAPH_WIDTH = 60
 
 
@@ -120,18 +119,21 @@ container(
 def commandlog_get(ctx: Client, count: bytes, log_type: bytes):
     """Returns the specified command log's entries."""
     shown = read_count(count)
-    return ctx.server.slow_log.latest(shown) if is_slow_log(log_type) else []
+    return log_of(ctx, log_type).latest(shown)
 
 
-def is_slow_log(text):
-    """Is it the log of slow commands? The others stay empty: sizes are not logged.
+def log_of(ctx, text):
+    """The log of a type.
 
     Raises:
         CommandError: there is no such log.
     """
-    if text.lower() not in LOG_TYPES:
+    server = ctx.server
+    logs = {b"slow": server.slow_log, b"large-request": server.large_requests, b"large-reply": server.large_replies}
+    found = logs.get(text.lower())
+    if found is None:
         raise CommandError(errors.COMMAND_LOG_TYPE)
-    return text.lower() == b"slow"
+    return found
 
 
 @command(
@@ -146,7 +148,7 @@ def is_slow_log(text):
 )
 def commandlog_len(ctx: Client, log_type: bytes):
     """Returns the number of entries in the specified type of command log."""
-    return len(ctx.server.slow_log) if is_slow_log(log_type) else 0
+    return len(log_of(ctx, log_type))
 
 
 @command(
@@ -161,8 +163,7 @@ def commandlog_len(ctx: Client, log_type: bytes):
 )
 def commandlog_reset(ctx: Client, log_type: bytes):
     """Clears all entries from the specified type of command log."""
-    if is_slow_log(log_type):
-        ctx.server.slow_log.clear()
+    log_of(ctx, log_type).clear()
     return OK
 
 

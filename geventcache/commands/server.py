@@ -11,6 +11,7 @@ from geventcache.base.numbers import parse_integer
 from geventcache.base.times import NEVER_MS
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
+from geventcache.command.integers import INT32_MAX, INT32_MIN
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
 from geventcache.services.clients import Client
@@ -113,17 +114,26 @@ def free_soon(ctx):
 )
 def swapdb(ctx: Client, index1: bytes, index2: bytes):
     """Swaps two databases."""
-    first, second = parse_integer(index1), parse_integer(index2)
-    if first is None:
-        raise CommandError(errors.FIRST_DB_INVALID)
-    if second is None:
-        raise CommandError(errors.SECOND_DB_INVALID)
+    first = database_number(index1, errors.FIRST_DB_INVALID)
+    second = database_number(index2, errors.SECOND_DB_INVALID)
     databases = ctx.server.databases
     if not (0 <= first < databases.count and 0 <= second < databases.count):
         raise CommandError(errors.DB_OUT_OF_RANGE)
     if first != second:
         databases.get(first).swap(databases.get(second))
     return OK
+
+
+def database_number(text, error):
+    """A number of 32 bits.
+
+    Raises:
+        CommandError: with the text `error`, it is none.
+    """
+    number = parse_integer(text)
+    if number is None or not INT32_MIN <= number <= INT32_MAX:
+        raise CommandError(error)
+    return number
 
 
 @command(

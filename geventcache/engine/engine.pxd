@@ -26,7 +26,7 @@ cdef class Engine:
     cdef dict ready
     cdef public bint is_special
     cdef public Client current
-    cdef public long long slow_us
+    cdef public long long slow_us, large_request, large_reply
     cdef readonly long long last_us
     cdef long long tick_us
     cdef readonly list pushed

@@ -38,6 +38,8 @@ class Engine:
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
         current: the Client whose command runs, None between commands.
         slow_us: a command that takes as long or longer is reported to `state.on_slow_command`; kept by the state.
+        large_request, large_reply: from how many bytes on they are reported to `state.on_large_input` and
+            `state.on_large_reply`; kept by the state.
     """
 
     def __init__(self, state) -> None:
@@ -56,6 +58,8 @@ class Engine:
         self.last_us = 0
         self.tick_us = 0
         self.slow_us = 0
+        self.large_request = 0
+        self.large_reply = 0
         state.attach(self)
 
     def begin_turn(self):
@@ -119,6 +123,10 @@ class Engine:
         if usec >= self.slow_us:
             args[command.start] = name
             self.state.on_slow_command(client, command, args, usec)
+        size: cython.Py_ssize_t = self.out.mark() - self.mark
+        if size >= self.large_reply:
+            args[command.start] = name
+            self.state.on_large_reply(client, command, args, size)
         if client.tracking is not None or self.is_special:
             args[command.start] = name
             self.state.after_command(client, command, args)
@@ -265,6 +273,7 @@ class Engine:
         Each value is written before the next request runs: that may change it, or the protocol.
         """
         out: ReplyWriter = self.out
+        mark: cython.Py_ssize_t = out.mark()
         out.array_header(len(queue))
         client.is_in_exec = True
         try:
@@ -272,6 +281,10 @@ class Engine:
                 value = self.value_of(client, command, args)
                 out.resp3 = client.resp3
                 out.value(value)
+                size: cython.Py_ssize_t = out.mark() - mark
+                mark += size
+                if size >= self.large_reply:
+                    self.state.on_large_reply(client, command, args, size)
         finally:
             client.is_in_exec = False
 

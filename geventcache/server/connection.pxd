@@ -39,6 +39,7 @@ cdef class Connection:
     cdef readonly list backlog
     cdef int fd
     cdef Py_ssize_t sent
+    cdef long long measured_in
     cdef readonly bint is_idle, is_reading, is_broken
     cpdef ready(self)
     cpdef resume(self)
@@ -47,6 +48,7 @@ cdef class Connection:
     cdef listen(self)
     cdef stop_reading(self)
     cdef bint turn(self) except -1
+    cdef measure(self, list commands)
     cdef run(self, list commands)
     cdef on_hold(self)
     cdef drop_timer(self)

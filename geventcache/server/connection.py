@@ -71,6 +71,7 @@ class Connection:
         self.writable: Any = None
         self.timer: Any = None
         self.sent = 0
+        self.measured_in = 0
         self.is_idle = False
         self.is_reading = False
         self.is_broken = False
@@ -140,6 +141,8 @@ class Connection:
             commands = self.pull()
             if commands is None:
                 return False
+            if commands:
+                self.measure(commands)
             if client.is_held or self.backlog:
                 self.backlog += commands
                 if len(self.backlog) > BACKLOG_LIMIT:
@@ -149,6 +152,12 @@ class Connection:
         while self.reader.has_more and not client.is_held:
             self.run(self.reader.feed(b"", 0))
         return self.check_reader()
+
+    def measure(self, commands):
+        """These requests have arrived: if that took many bytes, some of them may be large ones."""
+        if self.client.bytes_in - self.measured_in >= self.engine.large_request:
+            self.server.state.on_large_input(self.client, commands)
+        self.measured_in = self.client.bytes_in
 
     def run(self, commands):
         """Run requests until one holds the client or the turn's budget is used up; send the replies."""

@@ -9,6 +9,7 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
+from geventcache.services.setting_kinds import INT32_MAX
 
 # Letters of the field "flags": the ones that filters may ask for, those of features that do not exist here included.
 KNOWN_FLAGS = frozenset(b"AbBcdeEiIMNOPrRStTuUx")
@@ -258,7 +259,7 @@ class ClientFilter:
         """The number of a database."""
         count = self.server.databases.count
         index = parse_integer(text)
-        if index is None:
+        if index is None or abs(index) > INT32_MAX:
             raise CommandError(errors.not_integer(name))
         if not 0 <= index < count:
             raise CommandError(errors.db_out_of_range(name, count))

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
+from geventcache.base.numbers import format_float
 from geventcache.base.times import NEVER_MS
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
@@ -23,7 +24,6 @@ from geventcache.store.entry import Entry
 
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
-PERCENTILES = (50, 99, 99.9)
 TTL_SAMPLES = 64
 
 Fields = Mapping[str, Any]
@@ -283,9 +283,10 @@ def error_statistics(state: Any) -> Fields:
 
 def latency_statistics(state: Any) -> Fields:
     """Percentiles of each command's time, in microseconds."""
+    percentiles = state.config["latency-tracking-info-percentiles"]
     return {
         f"latency_percentiles_usec_{command.name.decode()}": ",".join(
-            f"p{percent}={command.latency.percentile(percent)}" for percent in PERCENTILES
+            f"p{format_float(percent).decode()}={command.latency.percentile(percent)}" for percent in percentiles
         )
         for command in state.table.all()
         if command.latency is not None and command.latency.count

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar, NamedTuple
 
-from geventcache.base.numbers import parse_integer, parse_memory, parse_yes_no
+from geventcache.base.numbers import format_float, parse_float, parse_integer, parse_memory, parse_yes_no
 from geventcache.services.addresses import parse_address
 
 INT32_MAX = 2**31 - 1
@@ -208,6 +208,27 @@ class BufferLimits(Kind):
     def show(self, value: Any) -> bytes:
         """Return every class with its three numbers."""
         return b" ".join(b"%b %d %d %d" % (client_class, *limit) for client_class, limit in value.items())
+
+
+class Percentiles(Kind):
+    """Percentiles, as a tuple of numbers from 0 to 100."""
+
+    takes_words = True
+    NAME = "latency-tracking-info-percentiles"  # in the reference's words about a wrong one
+
+    def parse(self, text: bytes, current: Any) -> tuple[float, ...]:
+        """Return the numbers."""
+        read = [parse_float(word) for word in text.split()]
+        numbers = tuple(number for number in read if number is not None)
+        if len(numbers) < len(read):
+            raise InvalidSettingError(f"Invalid {self.NAME} parameters")
+        if not all(0 <= number <= 100 for number in numbers):
+            raise InvalidSettingError(f"{self.NAME} parameters should sit between [0.0,100.0]")
+        return numbers
+
+    def show(self, value: Any) -> bytes:
+        """Return the numbers, a space between each."""
+        return b" ".join(format_float(number) for number in value)
 
 
 class Only(Kind):

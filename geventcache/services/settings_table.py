@@ -22,6 +22,7 @@ from geventcache.services.setting_kinds import (
     Memory,
     Octal,
     Only,
+    Percentiles,
     YesNo,
 )
 
@@ -322,6 +323,24 @@ SETTINGS: tuple[Setting, ...] = (
         aliases=("commandlog-slow-execution-max-len",),
     ),
     Setting(
+        "commandlog-request-larger-than",
+        Integer(-1, INT64_MAX),
+        _MEBIBYTE,
+        _OBSERVING,
+        "Bytes from which a request enters the log of large requests; -1 for none.",
+    ),
+    Setting(
+        "commandlog-large-request-max-len", _COUNT, 128, _OBSERVING, "Entries that the log of large requests keeps."
+    ),
+    Setting(
+        "commandlog-reply-larger-than",
+        Integer(-1, INT64_MAX),
+        _MEBIBYTE,
+        _OBSERVING,
+        "Bytes from which a reply enters the log of large replies; -1 for none.",
+    ),
+    Setting("commandlog-large-reply-max-len", _COUNT, 128, _OBSERVING, "Entries that the log of large replies keeps."),
+    Setting(
         "latency-monitor-threshold",
         _COUNT,
         0,
@@ -329,6 +348,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Milliseconds from which an event is a latency spike; 0 for none.",
     ),
     Setting("latency-tracking", YesNo(), True, _OBSERVING, "Keep how long the calls of each command take."),
+    Setting(
+        "latency-tracking-info-percentiles",
+        Percentiles(),
+        (50.0, 99.0, 99.9),
+        _OBSERVING,
+        "Percentiles of these times that INFO shows.",
+    ),
     Setting(
         "loglevel",
         Choice(b"debug", b"verbose", b"notice", b"warning", b"nothing"),

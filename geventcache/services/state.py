@@ -12,6 +12,7 @@ from geventcache.services import auth
 from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
 from geventcache.services.clients import Client, Clients
+from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
@@ -19,14 +20,11 @@ from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
 from geventcache.services.scripting.service import Scripting
-from geventcache.services.slowlog import SlowLog
 from geventcache.services.stats import Stats
 from geventcache.services.tracking import Tracking
 from geventcache.services.waiters import Waiters
 from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
-
-NEVER_US = 1 << 62
 
 
 class ServerState:
@@ -35,8 +33,8 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log, latency:
-            services.
+        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log,
+            large_requests, large_replies, latency: services.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
@@ -63,7 +61,11 @@ class ServerState:
         self.notifications = Notifications(self.changes, config, self.pubsub)
         self.stats = Stats()
         self.memory = Memory()
-        self.slow_log = SlowLog(config)
+        self.slow_log = CommandLog(config, "slowlog-log-slower-than", "slowlog-max-len")
+        self.large_requests = CommandLog(
+            config, "commandlog-request-larger-than", "commandlog-large-request-max-len"
+        )
+        self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
         self.pushed: list[Client] = []
@@ -101,15 +103,20 @@ class ServerState:
     def attach(self, engine: Any) -> None:
         """Let an engine run the commands and report those that are slow."""
         self.engine = engine
-        self.watch_slow_commands()
-        for name in ("slowlog-log-slower-than", "latency-monitor-threshold"):
-            self.config.on_change(name, lambda _: self.watch_slow_commands())
+        self.set_thresholds()
+        for name in (
+            "slowlog-log-slower-than",
+            "latency-monitor-threshold",
+            "commandlog-request-larger-than",
+            "commandlog-reply-larger-than",
+        ):
+            self.config.on_change(name, lambda _: self.set_thresholds())
 
-    def watch_slow_commands(self) -> None:
-        """Tell the engine from how many microseconds on a command is for the slow log or the latency monitor."""
-        self.slow_log.threshold_us = self.config["slowlog-log-slower-than"]
-        slow_us = self.slow_log.threshold_us if self.slow_log.threshold_us >= 0 else NEVER_US
-        self.engine.slow_us = min(slow_us, self.latency.threshold_us or NEVER_US)
+    def set_thresholds(self) -> None:
+        """Tell the engine from when on a command is for one of the logs or for the latency monitor."""
+        self.engine.slow_us = min(self.slow_log.threshold, self.latency.threshold_us or NEVER)
+        self.engine.large_request = self.large_requests.threshold
+        self.engine.large_reply = self.large_replies.threshold
 
     def new_client(self) -> Client:
         """A client of database 0, not yet registered."""
@@ -232,6 +239,18 @@ class ServerState:
         self.slow_log.note(client, command.name, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
         self.latency.note(event, usec, self.clock.now_ms // 1000)
+
+    def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
+        """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""
+        if not command.runs_queue:
+            self.large_replies.note(client, command.name, args, size)
+
+    def on_large_input(self, client: Client, requests: list[list[bytes]]) -> None:
+        """Among these requests, which have just arrived, may be some that are large enough for their log."""
+        for args in requests:
+            command = self.table.find(args)
+            if command is not None and command.handler is not None:
+                self.large_requests.note(client, command.name, args, request_size(args))
 
     def on_defect(self, error: Exception, name: bytes) -> bytes:
         """A command raised what it must not: log it and return the error text for the client."""

@@ -125,6 +125,7 @@ SCRIPTS = {
         CLIENT LIST USER nobody
         CLIENT LIST MAXAGE x
         CLIENT LIST DB 99
+        CLIENT LIST DB 4294967296
         CLIENT INFO x
     """,
     "kill refuses": """

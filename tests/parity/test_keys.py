@@ -163,6 +163,10 @@ SCRIPTS = {
         SWAPDB 0 0
         SWAPDB 0 99
         SWAPDB x 1
+        SWAPDB 2147483648 1
+        SWAPDB 0 -2147483649
+        SELECT 2147483648
+        SELECT 99
         SWAPDB 1 x
         SWAPDB -1 0
         SWAPDB 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .match import ignore, mapping
@@ -488,6 +490,47 @@ def test_slow_log_is_bounded(resp2_pair: Pair) -> None:
         """)
         shown = [without_times(client.do("SLOWLOG", "GET")) for client in resp2_pair.clients]
         assert shown[1] == shown[0]
+
+
+def test_large_requests_and_replies(resp2_pair: Pair) -> None:
+    """Requests and replies of so many bytes are kept with their sizes, those of a transaction one by one."""
+    with resp2_pair.configured(commandlog_request_larger_than=60, commandlog_reply_larger_than=60):
+        for log in ("large-request", "large-reply"):
+            resp2_pair.do("COMMANDLOG", "RESET", log)
+        for command in (
+            ("SET", "k", "v" * 100),
+            ("SET", "k2", "v" * 32),
+            ("SET", "k2", "v" * 33),
+            ("GET", "k"),
+            ("ECHO", "x" * 53),
+            ("ECHO", "x" * 54),
+            ("MULTI",),
+            ("GET", "k"),
+            ("EXEC",),
+            ("SET", "k", "v" * 300_000),
+            ("STRLEN", "k"),
+        ):
+            resp2_pair.do(*command)
+        for log in ("large-request", "large-reply"):
+            shown = [client.do("COMMANDLOG", "GET", -1, log) for client in resp2_pair.clients]
+            assert without_times(shown[1]) == without_times(shown[0])
+            sizes = [[entry.value[2].value for entry in reply.value] for reply in shown]
+            assert sizes[1] == sizes[0]
+            resp2_pair.do("COMMANDLOG", "LEN", log)
+            resp2_pair.do("COMMANDLOG", "RESET", log)
+            resp2_pair.do("COMMANDLOG", "LEN", log)
+
+
+@pytest.mark.parametrize("text", ["", "50", "99 50.0 99", "0 100", "101", "-1", "x", "50 x", "nan"])
+def test_percentiles_of_latency(resp2_pair: Pair, text: str) -> None:
+    """INFO latencystats shows the percentiles that latency-tracking-info-percentiles names."""
+    with resp2_pair.configured(latency_tracking_info_percentiles="50 99 99.9"):
+        resp2_pair.do("CONFIG", "SET", "latency-tracking-info-percentiles", text)
+        resp2_pair.do("CONFIG", "GET", "latency-tracking-info-percentiles")
+        resp2_pair.do("ECHO", "x")
+        shown = [client.do("INFO", "latencystats").value for client in resp2_pair.clients]
+        names = [re.search(rb"usec_echo:([^\r]*)", text)[1] for text in shown]
+        assert re.findall(rb"(p[0-9.]+)=", names[1]) == re.findall(rb"(p[0-9.]+)=", names[0])
 
 
 def test_encoding_limits_follow_the_settings(resp2_pair: Pair) -> None:

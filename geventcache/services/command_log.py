@@ -1,7 +1,7 @@
-"""The log of slow commands: a ring of the last ones, which SLOWLOG and COMMANDLOG show.
+"""The logs of notable commands: rings of the last slow ones and of those with large requests or replies.
 
-It costs nothing while no command is slow: the engine compares a call's time with one threshold and calls here when it
-is exceeded. Secrets are left out, long requests are cut.
+They cost nothing while nothing is notable: the engine and the connections compare with one threshold each and call here
+when it is exceeded. Secrets are left out, long requests are cut.
 """
 
 from __future__ import annotations
@@ -13,24 +13,31 @@ from typing import Any
 
 from geventcache.services.config import Config
 
+NEVER = 1 << 62
 MAX_ARGUMENTS = 32
 MAX_ARGUMENT = 128
 REDACTED = b"(redacted)"
 SECRET_SETTINGS = (b"requirepass", b"masterauth", b"masteruser")
 
 
-class SlowLog:
-    """The slow commands of one server.
+class CommandLog:
+    """One log of commands: those that took long, or whose request or reply was large.
 
     Attributes:
-        threshold_us: what takes as long or longer is slow; negative for nothing.
+        threshold: what measures as much or more is kept; NEVER for nothing.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, threshold: str, length: str) -> None:
+        """Follow two settings: what to keep (negative for nothing), and how many of it."""
         self.next_id = 0
-        self.entries: deque[list[Any]] = deque(maxlen=config["slowlog-max-len"])
-        self.threshold_us: int = config["slowlog-log-slower-than"]
-        config.on_change("slowlog-max-len", self.resize)
+        self.entries: deque[list[Any]] = deque(maxlen=config[length])
+        self.set_threshold(config[threshold])
+        config.on_change(length, self.resize)
+        config.on_change(threshold, self.set_threshold)
+
+    def set_threshold(self, threshold: int) -> None:
+        """Keep what measures as much or more, nothing if the threshold is negative."""
+        self.threshold = threshold if threshold >= 0 else NEVER
 
     def resize(self, size: int) -> None:
         """Keep so many entries at most, the latest ones."""
@@ -43,25 +50,30 @@ class SlowLog:
         """Forget all entries; their numbering goes on."""
         self.entries.clear()
 
-    def note(self, client: Any, name: bytes, args: Sequence[bytes], usec: int) -> None:
-        """Keep a command if it is slow.
+    def note(self, client: Any, name: bytes, args: Sequence[bytes], measure: int) -> None:
+        """Keep a command if it measures enough.
 
         Args:
             client: who called.
             name: the command, as ``config|set``.
             args: its request.
-            usec: how long it took, in microseconds.
+            measure: how long it took in microseconds, or how large it is in bytes.
         """
-        if not 0 <= self.threshold_us <= usec:
+        if measure < self.threshold:
             return
         request = shorten(redact(name, list(args)))
         time_s = client.server.clock.now_ms // 1000
-        self.entries.append([self.next_id, time_s, usec, request, client.address, client.name])
+        self.entries.append([self.next_id, time_s, measure, request, client.address, client.name])
         self.next_id += 1
 
     def latest(self, count: int) -> list[list[Any]]:
         """So many entries, the latest first; all of them when `count` is negative."""
         return list(islice(reversed(self.entries), None if count < 0 else count))
+
+
+def request_size(args: Sequence[bytes]) -> int:
+    """The bytes of a request, as the array in which clients send it."""
+    return len(b"*%d\r\n" % len(args)) + sum(len(b"$%d\r\n\r\n" % len(arg)) + len(arg) for arg in args)
 
 
 def redact(name: bytes, args: list[bytes]) -> list[bytes]:

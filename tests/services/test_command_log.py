@@ -1,4 +1,4 @@
-"""The log of slow commands: what it keeps, cuts and leaves out."""
+"""The logs of notable commands: what they keep, cut and leave out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from geventcache.base.clock import ManualClock
+from geventcache.services.command_log import CommandLog, redact, request_size, shorten
 from geventcache.services.config import Config
-from geventcache.services.slowlog import SlowLog, redact, shorten
 
 
 def client() -> SimpleNamespace:
@@ -17,9 +17,14 @@ def client() -> SimpleNamespace:
     return SimpleNamespace(server=server, address=b"1.2.3.4:5", name=b"me")
 
 
+def slow_log() -> CommandLog:
+    """The log of slow commands, with the settings' defaults."""
+    return CommandLog(Config(), "slowlog-log-slower-than", "slowlog-max-len")
+
+
 def test_entries_come_latest_first() -> None:
     """An entry has number, time in seconds, microseconds, request, address and name; the latest comes first."""
-    log = SlowLog(Config())
+    log = slow_log()
     log.note(client(), b"get", [b"GET", b"a"], 10_000)
     log.note(client(), b"get", [b"GET", b"b"], 20_000)
     assert log.latest(-1) == [
@@ -34,8 +39,8 @@ def test_entries_come_latest_first() -> None:
 )
 def test_threshold(threshold_us: int, usec: int, is_kept: bool) -> None:
     """What takes as long as the threshold is kept; a negative threshold keeps nothing."""
-    log = SlowLog(Config())
-    log.threshold_us = threshold_us
+    log = slow_log()
+    log.set_threshold(threshold_us)
     log.note(client(), b"get", [b"GET", b"a"], usec)
     assert len(log) == is_kept
 
@@ -43,8 +48,8 @@ def test_threshold(threshold_us: int, usec: int, is_kept: bool) -> None:
 def test_size_follows_the_setting() -> None:
     """The log keeps the latest entries when it is made smaller; clearing it does not start the numbering anew."""
     config = Config()
-    log = SlowLog(config)
-    log.threshold_us = 0
+    log = CommandLog(config, "slowlog-log-slower-than", "slowlog-max-len")
+    log.set_threshold(0)
     for _ in range(5):
         log.note(client(), b"get", [b"GET"], 1)
     config.set(b"slowlog-max-len", b"2")
@@ -75,3 +80,8 @@ def test_long_requests_are_cut() -> None:
     assert short[0] == b"x" * 128 + b"... (2 more bytes)"
     assert short[-1] == b"... (9 more arguments)"
     assert shorten([b"a"] * 32) == [b"a"] * 32
+
+
+def test_request_size() -> None:
+    """A request is measured as the array in which clients send it."""
+    assert request_size([b"SET", b"k", b"v" * 10]) == len(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10\r\nvvvvvvvvvv\r\n")
