@@ -270,6 +270,22 @@ def client_no_touch(ctx: Client, enabled: bytes):
 
 
 @command(
+    "CLIENT|IMPORT-SOURCE",
+    "connection",
+    arity=3,
+    flags="noscript loading stale",
+    since="8.1.0",
+    complexity="O(1)",
+    args="enabled(ON | OFF)",
+)
+def client_import_source(ctx: Client, enabled: bytes):
+    """Marks this client as an import source when the server is in import mode."""
+    if enabled.lower() != b"off":  # it never is in import mode
+        raise CommandError(errors.NOT_IN_IMPORT_MODE)
+    return OK
+
+
+@command(
     "CLIENT|REPLY",
     "connection",
     arity=3,

@@ -11,10 +11,8 @@ from geventcache.base.numbers import parse_unsigned
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer, small_integer
 from geventcache.command.keyspecs import at
-from geventcache.command.timeouts import parse_timeout_ms
 from geventcache.resp.values import OK, Simple
 from geventcache.services.clients import Client
-from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 from geventcache.store.scan import scan_keys
 from geventcache.types.container import Container
@@ -390,25 +388,3 @@ def scan(ctx: Client, cursor: bytes, *words: bytes) -> Any:
     if options.type_name is not None:
         found = [key for key in found if type_name(db.find(key)) == options.type_name]
     return [b"%d" % next_cursor, found]
-
-
-# ---------------------------------------------------------------------- replicas
-
-
-@command(
-    "WAIT",
-    "generic",
-    arity=3,
-    flags="blocking",
-    acl="connection",
-    since="3.0.0",
-    complexity="O(1)",
-    tips="request_policy:all_shards response_policy:agg_min",
-    args="numreplicas:integer timeout:integer",
-)
-def wait(ctx: Client, numreplicas: bytes, timeout: bytes) -> Any:
-    """Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed."""
-    replicas = integer(numreplicas)
-    timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
-    # There are no replicas: whoever asks for one waits in vain.
-    return 0 if replicas <= 0 else Wait((), timeout_ms, timeout_reply=0)

@@ -152,20 +152,6 @@ def time(ctx: Client):
 
 
 @command(
-    "ROLE",
-    "server",
-    arity=1,
-    flags="noscript loading stale fast",
-    acl="admin dangerous",
-    since="2.8.12",
-    complexity="O(1)",
-)
-def role(ctx: Client):
-    """Returns the replication role."""
-    return [b"master", 0, []]
-
-
-@command(
     "INFO",
     "server",
     arity=-1,
@@ -180,6 +166,21 @@ def role(ctx: Client):
 def info(ctx: Client, *sections: bytes):
     """Returns information and statistics about the server."""
     return Verbatim(report(ctx.server, sections))
+
+
+@command(
+    "LASTSAVE",
+    "server",
+    arity=1,
+    flags="loading stale fast",
+    acl="admin dangerous",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+)
+def lastsave(ctx: Client):
+    """Returns the Unix timestamp of the last successful save to disk."""
+    return ctx.server.stats.started_s  # nothing is saved: as with the reference, the start counts as a save
 
 
 @command(

@@ -173,7 +173,7 @@ def persistence(state: Any) -> Fields:
         "async_loading": 0,
         "rdb_changes_since_last_save": sum(keyspace.dirty for keyspace in state.databases.existing()),
         "rdb_bgsave_in_progress": 0,
-        "rdb_last_save_time": state.clock.now_ms // 1000 - state.stats.uptime_seconds(),
+        "rdb_last_save_time": state.stats.started_s,
         "rdb_last_bgsave_status": "ok",
         "rdb_last_bgsave_time_sec": -1,
         "rdb_current_bgsave_time_sec": -1,

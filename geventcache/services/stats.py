@@ -9,11 +9,17 @@ import time
 
 
 class Stats:
-    """What INFO counts, beside what clients, keyspaces and commands count for themselves."""
+    """What INFO counts, beside what clients, keyspaces and commands count for themselves.
+
+    Attributes:
+        run_id: of this run of the server, at random.
+        started_s: when it began, in seconds since the epoch.
+    """
 
     def __init__(self) -> None:
         self.run_id = secrets.token_hex(20)
         self.started = time.monotonic()
+        self.started_s = int(time.time())
         self.errors: dict[bytes, int] = {}
         self.reset()
 

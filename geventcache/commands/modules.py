@@ -1,0 +1,41 @@
+"""MODULE, for clients that ask which modules there are: none, and none can be loaded."""
+
+from geventcache.command.declaration import DECLARATIONS, command, container
+from geventcache.command.help import help_lines
+from geventcache.services.clients import Client
+
+container(
+    "MODULE",
+    "server",
+    summary="A container for module commands.",
+    arity=-2,
+    since="4.0.0",
+    complexity="Depends on subcommand.",
+)
+
+
+@command(
+    "MODULE|LIST",
+    "server",
+    arity=2,
+    flags="admin noscript",
+    since="4.0.0",
+    complexity="O(N) where N is the number of loaded modules.",
+    tips="nondeterministic_output_order",
+)
+def module_list(ctx: Client):
+    """Returns all loaded modules."""
+    return []
+
+
+@command(
+    "MODULE|HELP",
+    "server",
+    arity=2,
+    flags="loading stale",
+    since="5.0.0",
+    complexity="O(1)",
+)
+def module_help(ctx: Client):
+    """Returns helpful text about the different subcommands."""
+    return help_lines(DECLARATIONS["MODULE"])
