@@ -14,6 +14,7 @@ cpdef object parse_unsigned(bytes text)
 cpdef object parse_float(bytes text)
 cpdef bytes format_integer(long long value)
 cpdef bytes format_float(double value)
+cpdef bytes format_shortest(double value)
 cdef unsigned long long _scale(unsigned long long a, unsigned long long b) noexcept
 cdef tuple _digits(double value)
 cdef int _power_index(int exponent) except -1

@@ -158,6 +158,11 @@ def format_float(value: cython.double) -> bytes:
         integer: cython.longlong = int(value)
         if integer == value:
             return b"-0" if integer == 0 and math.copysign(1.0, value) < 0 else format_integer(integer)
+    return format_shortest(value)
+
+
+def format_shortest(value: cython.double) -> bytes:
+    """Return the text of a double that is not 0, in which integers with many zeros have an exponent, too."""
     if math.isnan(value):
         return b"nan"
     if math.isinf(value):

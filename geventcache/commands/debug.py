@@ -1,7 +1,7 @@
 """DEBUG: what test suites ask of a server, off unless the setting enable-debug-command allows it.
 
 Switches of the reference's own data structures and timers are accepted and do nothing: there is nothing here that they
-could switch.
+could switch. Neither does RELOAD, after which the data are what they were.
 """
 
 import time
@@ -13,10 +13,12 @@ from geventcache.base.numbers import parse_float, parse_integer
 from geventcache.command.declaration import command
 from geventcache.commands.keys_object import encoding
 from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
+from geventcache.services import digest
 from geventcache.services.clients import Client
 from geventcache.services.memory import key_usage
 from geventcache.store.keyspace import Keyspace
 
+UNLIMITED = 1 << 31
 LOCAL = (b"127.", b"[::1]", b"[::ffff:127.")
 # Subcommand to the numbers of arguments that it is accepted with.
 WITHOUT_EFFECT = {
@@ -24,14 +26,21 @@ WITHOUT_EFFECT = {
     b"client-enforce-reply-list": (1,),
     b"dict-resizing": (1,),
     b"hashtable-can-abort-shrink": (1,),
+    b"loadaof": (0,),
     b"pause-cron": (1,),
     b"quicklist-packed-threshold": (1,),
+    b"reload": (0, 1, 2, 3),
     b"replybuffer": (2,),
+    b"set-disable-deny-scripts": (1,),
     b"set-skip-checksum-validation": (1,),
 }
 PROTOCOL_NAMES = b"string|integer|double|bignum|null|array|set|map|push|verbatim|true|false"
 HELP = (
     b"DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    b"DIGEST",
+    b"    Show a fingerprint of all data.",
+    b"DIGEST-VALUE <key> [<key> ...]",
+    b"    Show fingerprints of values.",
     b"ERROR <string>",
     b"    Reply with an error.",
     b"LOG <message>",
@@ -137,6 +146,16 @@ def populate(ctx, count, prefix=b"key", size=None):
     return OK
 
 
+def show_digest(ctx):
+    """DIGEST."""
+    return Simple(digest.shown(digest.of_databases(ctx.server.databases.existing())))
+
+
+def show_digests(ctx, *keys):
+    """DIGEST-VALUE."""
+    return [Simple(digest.shown(digest.of_value(ctx.db, key))) for key in keys]
+
+
 def reply_error(ctx, text):
     """ERROR."""
     raise CommandError(printable(text))
@@ -175,6 +194,8 @@ def reply_value(ctx, name):
 
 # Name to function, least and largest number of arguments.
 SUBCOMMANDS = {
+    b"digest": (show_digest, 0, 0),
+    b"digest-value": (show_digests, 0, UNLIMITED),
     b"error": (reply_error, 1, 1),
     b"help": (show_help, 0, 0),
     b"log": (log_line, 1, 1),

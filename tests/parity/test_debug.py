@@ -44,6 +44,8 @@ SCRIPTS = {
         DEBUG DICT-RESIZING 1
         DEBUG PAUSE-CRON 0
         DEBUG REPLYBUFFER RESIZING 0
+        DEBUG RELOAD
+        DEBUG SET-DISABLE-DENY-SCRIPTS 0
         DEBUG CHANGE-REPL-ID
         DEBUG CHANGE-REPL-ID x
     """,
@@ -64,6 +66,31 @@ SCRIPTS = {
         GET long:0
         DEBUG POPULATE x
         DEBUG POPULATE
+    """,
+    "digest": r"""
+        DEBUG DIGEST
+        SET s hello
+        SET n 12
+        SET e x EX 1000
+        RPUSH l a b a ""
+        SADD i 3 1 2
+        SADD w b a "c\r\nd"
+        HSET h f v g ""
+        HSET d f v g w
+        HPEXPIREAT d 4000000000000 FIELDS 1 f
+        ZADD z 1 a 2.5 b -0.1 c 0 d -0 e inf f -inf g
+        ZADD large 1e7 a 1e8 b 1e15 c 1e17 d -1e18 e 1e300 f 123456789012345678 g 9007199254740993 h 5e-324 i 1e-7 j
+        XADD x 1-1 f v g w
+        XADD x 18446744073709551615-2 f v
+        XGROUP CREATE x g 0
+        PFADD p a b c
+        DEBUG DIGEST-VALUE s n e l i w h d z large x p missing
+        DEBUG DIGEST-VALUE
+        DEBUG DIGEST
+        SELECT 3
+        SET k v
+        DEBUG DIGEST
+        DEBUG DIGEST x
     """,
     "protocol": """
         DEBUG PROTOCOL string
