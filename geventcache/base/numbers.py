@@ -79,7 +79,8 @@ def parse_integer(text: bytes) -> int | None:
 def parse_unsigned(text: bytes) -> int | None:
     """Return the unsigned 64-bit integer in `text`, or None.
 
-    This one is as lenient as stream ids and cursors are: leading white space, one ``+`` and leading zeros pass.
+    This one is as lenient as cursors are: leading white space, a sign and leading zeros pass. What is negative in a way
+    that `scan_integer` does not read (``-0``, ``-01``, beyond 63 bits) is counted down from 2**64, as by C's strtoull.
     """
     value: cython.longlong
     is_valid: cython.bint
@@ -87,13 +88,16 @@ def parse_unsigned(text: bytes) -> int | None:
     if is_valid:
         return value if value >= 0 else None
     digits: bytes = text.lstrip()
-    if digits[:1] == b"+":
+    is_negative: cython.bint = digits[:1] == b"-"
+    if digits[:1] in (b"+", b"-"):
         digits = digits[1:]
     digits = digits.lstrip(b"0") or digits[:1]
     if not digits.isdigit() or len(digits) > 20:
         return None
     number = int(digits)
-    return number if number <= _UINT64_MAX else None
+    if number > _UINT64_MAX:
+        return None
+    return -number & _UINT64_MAX if is_negative else number
 
 
 def parse_float(text: bytes) -> float | None:

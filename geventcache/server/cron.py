@@ -21,11 +21,29 @@ def may_be_closed(client: Client) -> bool:
     return client.blocked is None and not client.subscription_count()
 
 
+class Rate:
+    """How much a growing counter grew in each of the last seconds."""
+
+    def __init__(self) -> None:
+        self.samples: deque[int] = deque([0] * SAMPLES, SAMPLES)
+        self.last = 0
+
+    def note(self, counter: int) -> None:
+        """A second is over; a counter that was reset did not grow."""
+        self.samples.append(max(0, counter - self.last))
+        self.last = counter
+
+    @property
+    def per_second(self) -> int:
+        """The mean of the last seconds."""
+        return sum(self.samples) // SAMPLES
+
+
 class Cron:
     """The one-second timer of a server.
 
     Attributes:
-        commands_per_second, bytes_in_per_second, bytes_out_per_second: of the last seconds.
+        commands, bytes_in, bytes_out: the Rate of each.
     """
 
     def __init__(self, server: Any) -> None:
@@ -33,8 +51,9 @@ class Cron:
         self.state = server.state
         self.timer: Any = None
         self.pause_timer: Any = None
-        self.samples: deque[int] = deque([0] * SAMPLES, SAMPLES)
-        self.last_commands = 0
+        self.commands = Rate()
+        self.bytes_in = Rate()
+        self.bytes_out = Rate()
 
     def start(self) -> None:
         """Begin."""
@@ -81,15 +100,10 @@ class Cron:
                 client.close()
 
     def sample(self) -> None:
-        """Note how many commands ran in the last second."""
-        commands = sum(command.calls for command in self.state.table.all())
-        self.samples.append(max(0, commands - self.last_commands))
-        self.last_commands = commands
-
-    @property
-    def commands_per_second(self) -> int:
-        """The mean of the last seconds."""
-        return sum(self.samples) // SAMPLES
+        """Note what the last second brought."""
+        self.commands.note(sum(command.calls for command in self.state.table.all()))
+        self.bytes_in.note(self.state.bytes_in())
+        self.bytes_out.note(self.state.bytes_out())
 
     @staticmethod
     def collect() -> None:

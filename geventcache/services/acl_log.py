@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from geventcache.services.client_report import line_of
@@ -39,9 +39,14 @@ class Entry:
 
 
 class AclLog:
-    """The refusals of one server, the latest first."""
+    """The refusals of one server, the latest first.
+
+    Attributes:
+        denied: how many there were, by their reason.
+    """
 
     def __init__(self, config: Config) -> None:
+        self.denied: Counter[bytes] = Counter()
         self.next_number = 0
         self.limit: int = config["acllog-max-len"]
         self.entries: deque[Entry] = deque()
@@ -66,6 +71,7 @@ class AclLog:
             subject: the command, key, ...
             user: the client's, or the one whom it wanted to be.
         """
+        self.denied[reason] += 1
         if not self.limit:
             return
         now_ms = client.server.clock.now_ms

@@ -25,6 +25,10 @@ from geventcache.store.entry import Entry
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
 TTL_SAMPLES = 64
+KIBIBYTE = 1024
+LRU_CLOCK_MASK = (1 << 24) - 1
+# How INFO names what access control refuses, and how its log does.
+DENIALS = {"auth": b"auth", "cmd": b"command", "key": b"key", "channel": b"channel", "db": b"database"}
 
 Fields = Mapping[str, Any]
 
@@ -84,6 +88,7 @@ def server(state: Any) -> Fields:
         "server_time_usec": state.clock.microseconds(),
         "uptime_in_seconds": uptime_s,
         "uptime_in_days": uptime_s // 86400,
+        "lru_clock": state.clock.now_ms // 1000 & LRU_CLOCK_MASK,
         "hz": state.config["hz"],
         "configured_hz": state.config["hz"],
         "executable": sys.executable,
@@ -106,6 +111,9 @@ def clients(state: Any) -> Fields:
         "maxclients": state.config["maxclients"],
         "client_recent_max_input_buffer": max((client.reader.buffered() for client in everybody), default=0),
         "client_recent_max_output_buffer": max((client.outbox_size for client in everybody), default=0),
+        "clients_in_timeout_table": sum(
+            client.blocked is not None and client.blocked.timeout_ms > 0 for client in everybody
+        ),
         "blocked_clients": len(state.waiters) + sum(client.postponed for client in everybody),
         "tracking_clients": sum(client.tracking is not None for client in everybody),
         "pubsub_clients": sum(type_of(client) == b"pubsub" for client in everybody),
@@ -145,6 +153,7 @@ def memory(state: Any) -> Fields:
         "used_memory_dataset": max(0, used - unread),
         "used_memory_dataset_perc": f"{percentage(max(0, used - unread), used):.2f}%",
         "total_system_memory": total,
+        **scripts(state),
         "total_system_memory_human": human(total),
         "maxmemory": limit,
         "maxmemory_human": human(limit),
@@ -153,11 +162,29 @@ def memory(state: Any) -> Fields:
         "mem_fragmentation_bytes": max(0, resident - state.memory.startup - used),
         "mem_clients_slaves": 0,
         "mem_clients_normal": unread,
+        "mem_replication_backlog": 0,
+        "mem_total_replication_buffers": 0,
+        "mem_not_counted_for_evict": 0,
         "mem_aof_buffer": 0,
         "mem_allocator": "pymalloc",
         "active_defrag_running": 0,
         "lazyfree_pending_objects": len(state.databases.graveyard),
         "lazyfreed_objects": state.databases.graveyard.freed,
+    }
+
+
+def scripts(state: Any) -> Fields:
+    """Scripts, functions and the memory of Lua, which both share."""
+    scripting = state.scripting
+    used = scripting.used_memory()
+    return {
+        "used_memory_lua": used,
+        "used_memory_lua_human": human(used),
+        "used_memory_vm_total": used,
+        "used_memory_vm_total_human": human(used),
+        "number_of_cached_scripts": len(scripting.cache),
+        "number_of_functions": len(scripting.libraries.functions),
+        "number_of_libraries": len(scripting.libraries),
     }
 
 
@@ -173,6 +200,7 @@ def persistence(state: Any) -> Fields:
         "async_loading": 0,
         "rdb_changes_since_last_save": sum(keyspace.dirty for keyspace in state.databases.existing()),
         "rdb_bgsave_in_progress": 0,
+        "rdb_saves": 0,
         "rdb_last_save_time": state.stats.started_s,
         "rdb_last_bgsave_status": "ok",
         "rdb_last_bgsave_time_sec": -1,
@@ -189,13 +217,15 @@ def persistence(state: Any) -> Fields:
 
 def stats(state: Any) -> Fields:
     """What was done since the start, or since CONFIG RESETSTAT."""
-    keyspaces, everybody = state.databases.existing(), list(state.clients)
+    keyspaces = state.databases.existing()
     return {
         "total_connections_received": state.clients.accepted + state.clients.rejected,
         "total_commands_processed": sum(command.calls for command in state.table.all()),
-        "instantaneous_ops_per_sec": state.cron.commands_per_second if state.cron is not None else 0,
-        "total_net_input_bytes": state.stats.bytes_in + sum(client.bytes_in for client in everybody),
-        "total_net_output_bytes": state.stats.bytes_out + sum(client.bytes_out for client in everybody),
+        "total_net_input_bytes": state.bytes_in(),
+        "total_net_output_bytes": state.bytes_out(),
+        "total_net_repl_input_bytes": 0,
+        "total_net_repl_output_bytes": 0,
+        **rates(state),
         "rejected_connections": state.clients.rejected,
         "sync_full": 0,
         "sync_partial_ok": 0,
@@ -206,6 +236,9 @@ def stats(state: Any) -> Fields:
         "expired_time_cap_reached_count": 0,
         "evicted_keys": 0,
         "evicted_clients": 0,
+        "evicted_scripts": state.scripting.cache.evicted,
+        "total_eviction_exceeded_time": 0,
+        "current_eviction_exceeded_time": 0,
         "keyspace_hits": sum(keyspace.hits for keyspace in keyspaces),
         "keyspace_misses": sum(keyspace.misses for keyspace in keyspaces),
         "pubsub_channels": len(state.pubsub.channels),
@@ -214,11 +247,33 @@ def stats(state: Any) -> Fields:
         "tracking_total_keys": len(state.tracking.table),
         "tracking_total_items": state.tracking.items(),
         "tracking_total_prefixes": len(state.tracking.by_prefix),
+        "migrate_cached_sockets": 0,
+        "slave_expires_tracked_keys": 0,
+        "active_defrag_hits": 0,
+        "active_defrag_misses": 0,
+        "active_defrag_key_hits": 0,
+        "active_defrag_key_misses": 0,
         "latest_fork_usec": 0,
         "total_forks": 0,
         "unexpected_error_replies": 0,
         "total_error_replies": state.stats.error_replies,
         "client_output_buffer_limit_disconnections": state.clients.overflown,
+        **{f"acl_access_denied_{name}": state.acl.log.denied[reason] for name, reason in DENIALS.items()},
+    }
+
+
+def rates(state: Any) -> Fields:
+    """What the last seconds brought, a second."""
+    cron = state.cron
+    commands, incoming, outgoing = (
+        (cron.commands.per_second, cron.bytes_in.per_second, cron.bytes_out.per_second) if cron else (0, 0, 0)
+    )
+    return {
+        "instantaneous_ops_per_sec": commands,
+        "instantaneous_input_kbps": f"{incoming / KIBIBYTE:.2f}",
+        "instantaneous_output_kbps": f"{outgoing / KIBIBYTE:.2f}",
+        "instantaneous_input_repl_kbps": "0.00",
+        "instantaneous_output_repl_kbps": "0.00",
     }
 
 

@@ -62,6 +62,7 @@ _ENCODINGS = "Encodings"
 _OBSERVING = "Observing"
 _RUNNING = "Running"
 _EXPIRY = "Expiry"
+_WITHOUT_EFFECT = "Accepted without effect"
 
 _POLICIES = (
     b"volatile-lru",
@@ -384,6 +385,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "appendonly", Only(b"no", "there is no append only file: argument must be 'no'"), b"no", _RUNNING, "Always no."
     ),
+    Setting(
+        "min-replicas-to-write",
+        Only(b"0", "there are no replicas: argument must be 0"),
+        b"0",
+        _RUNNING,
+        "Always 0.",
+        aliases=("min-slaves-to-write",),
+    ),
+    Setting(
+        "activedefrag",
+        Only(b"no", "Active defragmentation cannot be enabled: the allocator does not know it"),
+        b"no",
+        _RUNNING,
+        "Always no.",
+    ),
     Setting("save", Only(b"", "there are no snapshots: argument must be empty"), b"", _RUNNING, "Always empty."),
     Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
     Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
@@ -396,6 +412,24 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("expire-time-budget", Integer(1), 500, _EXPIRY, "Microseconds that expiry runs before it lets clients in."),
     Setting("expire-adaptive", YesNo(), True, _EXPIRY, "Let batches grow and wait less while many keys are due."),
+    Setting("active-expire-effort", Integer(1, 10), 1, _WITHOUT_EFFECT, "Expired keys are removed on time anyway."),
+    Setting("activerehashing", YesNo(), True, _WITHOUT_EFFECT, "Tables grow in small steps anyway."),
+    Setting(
+        "appendfsync",
+        Choice(b"everysec", b"always", b"no"),
+        b"everysec",
+        _WITHOUT_EFFECT,
+        "There is no append only file.",
+    ),
+    Setting(
+        "replica-read-only",
+        YesNo(),
+        True,
+        _WITHOUT_EFFECT,
+        "The server is no replica.",
+        aliases=("slave-read-only",),
+    ),
+    Setting("stop-writes-on-bgsave-error", YesNo(), True, _WITHOUT_EFFECT, "There are no snapshots that could fail."),
 )
 
 # How a setting is named where a name must be Python's: in the configuration file, as a keyword argument.

@@ -174,6 +174,14 @@ class ServerState:
         self.watch.forget(client)
         client.review()
 
+    def bytes_in(self) -> int:
+        """How many bytes clients have sent."""
+        return self.stats.bytes_in + sum(int(client.bytes_in) for client in self.clients)
+
+    def bytes_out(self) -> int:
+        """How many bytes clients were sent."""
+        return self.stats.bytes_out + sum(int(client.bytes_out) for client in self.clients)
+
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT: count from zero, all that INFO counts."""
         self.stats.reset()

@@ -46,12 +46,13 @@ def test_integer_range(value: int) -> None:
     [
         *((b"0", 0), (b"7", 7), (b"01", 1), (b"+1", 1), (b" 1", 1), (b"00", 0), (b"000000000000000000000000001", 1)),
         *((b"18446744073709551615", 2**64 - 1), (b"+18446744073709551615", 2**64 - 1), (b"9223372036854775808", 2**63)),
-        *((b"18446744073709551616", None), (b"-1", None), (b"-0", None), (b"", None), (b"1 ", None), (b"0x10", None)),
-        *((b"+", None), (b"++1", None), (b"1" * 30, None)),
+        *((b"18446744073709551616", None), (b"-1", None), (b"", None), (b"1 ", None), (b"0x10", None)),
+        *((b"-0", 0), (b"-01", 2**64 - 1), (b"-9223372036854775809", 2**63 - 1), (b"-18446744073709551615", 1)),
+        *((b"+", None), (b"-", None), (b"++1", None), (b"-18446744073709551616", None), (b"1" * 30, None)),
     ],
 )
 def test_unsigned(text: bytes, value: int | None) -> None:
-    """Unsigned integers are read as leniently as stream ids are, and no more."""
+    """Unsigned integers are read as leniently as cursors are, and no more."""
     assert numbers.parse_unsigned(text) == value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -68,6 +69,12 @@ SCRIPTS = {
         CONFIG SET maxmemory 0 nosuch 1
         CONFIG SET nosuch 1 maxmemory 0
         CONFIG SET timeout x
+        CONFIG SET save "" appendonly no stop-writes-on-bgsave-error no
+        CONFIG SET stop-writes-on-bgsave-error yes
+        CONFIG SET appendfsync sometimes
+        CONFIG SET active-expire-effort 11
+        CONFIG SET min-replicas-to-write 0
+        CONFIG SET activedefrag no
         CONFIG SET timeout -1
         CONFIG SET timeout 99999999999
         CONFIG SET maxmemory-policy nosuch
@@ -338,17 +345,19 @@ INFO_FIELDS = {
     """,
     "clients": """
         connected_clients maxclients client_recent_max_input_buffer client_recent_max_output_buffer blocked_clients
-        tracking_clients pubsub_clients watching_clients total_watched_keys total_blocking_keys
+        tracking_clients pubsub_clients watching_clients total_watched_keys total_blocking_keys clients_in_timeout_table
     """,
     "memory": """
         used_memory used_memory_human used_memory_rss used_memory_peak used_memory_dataset total_system_memory maxmemory
-        maxmemory_human maxmemory_policy mem_fragmentation_ratio mem_allocator lazyfree_pending_objects
+        maxmemory_human maxmemory_policy mem_fragmentation_ratio mem_allocator lazyfree_pending_objects used_memory_lua
+        number_of_cached_scripts number_of_functions number_of_libraries mem_replication_backlog
     """,
     "persistence": "loading rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time aof_enabled",
     "stats": """
         total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes
         total_net_output_bytes rejected_connections expired_keys evicted_keys keyspace_hits keyspace_misses
-        pubsub_channels pubsub_patterns latest_fork_usec total_error_replies
+        pubsub_channels pubsub_patterns latest_fork_usec total_error_replies instantaneous_input_kbps
+        instantaneous_output_kbps evicted_scripts active_defrag_hits slave_expires_tracked_keys
     """,
     "replication": "role connected_slaves master_repl_offset",
     "cpu": "used_cpu_sys used_cpu_user",
@@ -360,6 +369,35 @@ def info(reply: Reply) -> dict[str, str]:
     """Return the fields of an INFO reply."""
     lines = reply.value.removeprefix(b"txt:").decode().splitlines()
     return dict(line.split(":", 1) for line in lines if line and not line.startswith("#"))
+
+
+def refusals(pair: Pair) -> list[Counter[str]]:
+    """Return how often access control of both servers has refused something, by the reason."""
+    prefix = "acl_access_denied_"
+    fields = [info(client.do("INFO", "stats")) for client in pair.clients]
+    return [
+        Counter({name.removeprefix(prefix): int(n) for name, n in one.items() if name.startswith(prefix)})
+        for one in fields
+    ]
+
+
+def test_info_counts_refusals(resp2_pair: Pair) -> None:
+    """INFO counts by their reason what access control refused."""
+    before = refusals(resp2_pair)
+    resp2_pair.play("""
+        ACL SETUSER guest on nopass ~k &c +get +publish +auth
+        AUTH guest x
+        GET other
+        GET k
+        SET k v
+        PUBLISH d m
+        AUTH nobody x
+        PUBLISH d m
+        AUTH default x
+        ACL DELUSER guest
+    """)
+    counted = [now - then for now, then in zip(refusals(resp2_pair), before, strict=True)]
+    assert counted[0] == counted[1] == Counter(auth=1, cmd=1, key=1, channel=2)
 
 
 @pytest.mark.parametrize("section", INFO_FIELDS)

@@ -108,6 +108,10 @@ class Scripting:
             self.state.config.on_change("script-max-memory", self.made.limit_memory)
         return self.made
 
+    def used_memory(self) -> int:
+        """Bytes that Lua uses; none before the first script."""
+        return self.made.used() if self.made is not None else 0
+
     def host(self) -> dict[bytes, Any]:
         """What the sandbox may call."""
         return {
