@@ -344,8 +344,10 @@ class Engine:
         command.usec += monotonic_us() - started_us
         if type(value) is Wait:
             self.waiters.requeue(client)
-        else:
-            self.unblock(client, value)
+            return
+        if client.tracking is not None:
+            self.state.tracking.after_command(client, command, wait.args)
+        self.unblock(client, value)
 
     def outcome(self, client, command, args):
         """The value of a parked command, settled; its error as a value."""
@@ -376,6 +378,8 @@ class Engine:
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
         self.waiters.release(client)
+        if client.tracking is not None:
+            client.tracking.is_caching = False
         if client.reply_mode == REPLY_ON:
             self.send(client, value)
         else:

@@ -140,7 +140,7 @@ class Tracking(Listener):
         declaration = command.declaration
         if "readonly" in declaration.flags and declaration.group != "scripting" and tracked.remembers():
             self.remember(tracked.client.id, keys_read(declaration, args))
-        if not client.is_script and not client.is_in_exec and client.queue is None:
+        if not (client.is_script or client.is_in_exec or client.queue is not None or client.blocked is not None):
             # CLIENT CACHING is about one command, or one transaction.
             tracked.is_caching = tracked.is_caching and command.name.startswith(b"client|")
 
