@@ -281,7 +281,7 @@ def printable(text: bytes) -> bytes:
 
 def hello_option(option: bytes) -> bytes:
     """The error of an option that HELLO does not know, or that lacks its arguments."""
-    return printable(b"ERR Syntax error in HELLO option '%b'" % option)
+    return printable(b"ERR Syntax error in HELLO option '%b'" % up_to_zero(option))
 
 
 def attribute_invalid(name: bytes) -> bytes:
@@ -291,7 +291,7 @@ def attribute_invalid(name: bytes) -> bytes:
 
 def attribute_unknown(name: bytes) -> bytes:
     """The error of an attribute that CLIENT SETINFO does not know."""
-    return printable(b"ERR Unrecognized option '%b'" % name)
+    return printable(b"ERR Unrecognized option '%b'" % up_to_zero(name))
 
 
 def no_such_user(name: bytes) -> bytes:
@@ -301,7 +301,7 @@ def no_such_user(name: bytes) -> bytes:
 
 def unknown_client_type(name: bytes) -> bytes:
     """The error of a filter that names a type of clients that does not exist."""
-    return printable(b"ERR Unknown client type '%b'" % name)
+    return printable(b"ERR Unknown client type '%b'" % up_to_zero(name))
 
 
 def unknown_in_filter(kind: bytes, text: bytes) -> bytes:
@@ -327,13 +327,14 @@ def db_out_of_range(name: bytes, count: int) -> bytes:
 def bad_subcommand(subcommand: bytes, container: bytes) -> bytes:
     """The error of a subcommand that does not exist, or whose arguments are too few or too many, where they are one."""
     return printable(
-        b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (subcommand[:128], container)
+        b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."
+        % (up_to_zero(subcommand[:128]), container)
     )
 
 
 def no_samples(event: bytes) -> bytes:
     """The error of a latency graph without spikes."""
-    return printable(b"ERR No samples available for event '%b'" % event)
+    return printable(b"ERR No samples available for event '%b'" % up_to_zero(event))
 
 
 def unsupported_option(option: bytes) -> bytes:
@@ -348,12 +349,12 @@ def unknown_type(name: bytes) -> bytes:
 
 def no_group(key: bytes, group: bytes) -> bytes:
     """The error of a consumer group that does not exist, or whose stream does not."""
-    return printable(b"NOGROUP No such key '%b' or consumer group '%b'" % (key, group))
+    return printable(b"NOGROUP No such key '%b' or consumer group '%b'" % (up_to_zero(key), up_to_zero(group)))
 
 
 def no_group_in_stream(key: bytes, group: bytes) -> bytes:
     """The error of a consumer group that an existing stream does not have."""
-    return printable(b"NOGROUP No such consumer group '%b' for key name '%b'" % (group, key))
+    return printable(b"NOGROUP No such consumer group '%b' for key name '%b'" % (up_to_zero(group), up_to_zero(key)))
 
 
 def no_group_to_read(key: bytes, group: bytes) -> bytes:
@@ -436,7 +437,7 @@ def up_to_zero(text: bytes) -> bytes:
 
 def wrong_rule(rule: bytes, reason: bytes) -> bytes:
     """The error of a rule of access control that cannot be read."""
-    return printable(b"ERR Error in ACL SETUSER modifier '%b': %b" % (rule, reason))
+    return printable(b"ERR Error in ACL SETUSER modifier '%b': %b" % (up_to_zero(rule), reason))
 
 
 def unclosed_selector(begin: bytes) -> bytes:
@@ -483,17 +484,17 @@ def prefixes_overlap(prefix: bytes, kind: bytes, other: bytes) -> bytes:
 
 def unknown_category(name: bytes) -> bytes:
     """The error of a category of commands that does not exist."""
-    return printable(b"ERR Unknown category '%b'" % name)
+    return printable(b"ERR Unknown category '%b'" % up_to_zero(name))
 
 
 def user_not_found(name: bytes) -> bytes:
     """The error of ACL DRYRUN for a user who does not exist."""
-    return printable(b"ERR User '%b' not found" % name)
+    return printable(b"ERR User '%b' not found" % up_to_zero(name))
 
 
 def command_not_found(name: bytes) -> bytes:
     """The error of ACL DRYRUN for a command that does not exist."""
-    return printable(b"ERR Command '%b' not found" % name)
+    return printable(b"ERR Command '%b' not found" % up_to_zero(name))
 
 
 def acl_unreadable(path: str, reason: str) -> bytes:

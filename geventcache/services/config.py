@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from geventcache.base.errors import CommandError, printable
+from geventcache.base.errors import CommandError, printable, up_to_zero
 from geventcache.base.glob import compile_glob
 from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.settings_table import SETTINGS, Setting
@@ -100,7 +100,7 @@ class Config:
             name = _name(given)
             setting = self._by_name.get(name)
             if setting is None:
-                raise CommandError(printable(_UNKNOWN_OPTION % given))
+                raise CommandError(printable(_UNKNOWN_OPTION % up_to_zero(given)))
             if not setting.is_mutable:
                 raise _failed(given, "can't set immutable config")
             if name in seen:
