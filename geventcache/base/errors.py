@@ -72,6 +72,15 @@ MAX_CLIENTS = b"ERR max number of clients reached"
 EXEC_ABORT = b"EXECABORT Transaction discarded because of previous errors."
 EXEC_WITHOUT_MULTI = b"ERR EXEC without MULTI"
 DISCARD_WITHOUT_MULTI = b"ERR DISCARD without MULTI"
+CLUSTER_DISABLED = b"ERR This instance has cluster support disabled"
+INVALID_SLOT = b"ERR Invalid slot"
+INVALID_SLOT_OR_COUNT = b"ERR Invalid slot or number of keys"
+SLOT_OUT_OF_RANGE = b"ERR Invalid or out of range slot"
+SLOT_METRIC = b"ERR Unrecognized sort metric for ORDERBY."
+SLOT_LIMIT = b"ERR Limit has to lie in between 1 and 16384 (maximum number of slots)."
+SLOT_FILTER_TWICE = b"ERR Multiple filters of the same type are disallowed."
+SWAPDB_IN_CLUSTER = b"ERR SWAPDB is not allowed in cluster mode"
+CROSS_SLOT = b"CROSSSLOT Keys in request don't hash to the same slot"
 NO_SCRIPT = b"NOSCRIPT No matching script."
 UNBLOCKED = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
 HELLO_UNAUTHENTICATED = (
@@ -208,6 +217,7 @@ ACL_NOT_SAVED = b"ERR There was an error trying to save the ACLs. Please check t
 ACL_LINE = b"a line is: user <name> <rule> ..."
 SORT_BY_DENIED = b"ERR BY option of SORT denied due to insufficient ACL permissions."
 SORT_GET_DENIED = b"ERR GET option of SORT denied due to insufficient ACL permissions."
+SORT_SLOTS = b"ERR %b option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots."
 HASH_NOT_INTEGER = b"ERR hash value is not an integer"
 HASH_NOT_FLOAT = b"ERR hash value is not a float"
 VALUE_NOT_FINITE = b"ERR value is NaN or Infinity"
@@ -480,6 +490,11 @@ def prefixes_overlap(prefix: bytes, kind: bytes, other: bytes) -> bytes:
     """The error of a prefix that begins another one; `kind` as ``an existing``."""
     text = b"ERR Prefix '%b' overlaps with %b prefix '%b'. Prefixes for a single client must not overlap."
     return printable(text % (prefix, kind, other))
+
+
+def unknown_node(node_id: bytes) -> bytes:
+    """The error of a shard that does not exist."""
+    return printable(b"ERR Unknown node %b" % node_id)
 
 
 def unknown_category(name: bytes) -> bytes:

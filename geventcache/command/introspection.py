@@ -28,6 +28,13 @@ def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
     return first, last, step
 
 
+def key_range(declaration: Declaration) -> tuple[int, int, int]:
+    """First key, last key (if negative, from the end) and step; a step of 0 without keys, -1 if only arguments tell."""
+    if declaration.find_keys is not None or has_movable_keys(declaration):
+        return 0, 0, -1
+    return legacy_range(declaration)
+
+
 def has_movable_keys(declaration: Declaration) -> bool:
     """Whether the keys can only be found by reading the arguments."""
     specs = [spec for spec in declaration.keys if "not_key" not in spec.flags]

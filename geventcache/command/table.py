@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base.histogram import Histogram
 from geventcache.command.declaration import DECLARATIONS
+from geventcache.command.introspection import key_range
 
 
 class Command:
@@ -14,7 +15,8 @@ class Command:
         low, high: least and largest number of request items.
         start: index of the request item that the context takes the place of: 0, or 1 in a subcommand.
         subcommands: by name in lower case, None if there are none.
-        is_special: the gate must look at this command even if nothing is special about the client or the server.
+        first_key, last_key, key_step: where the keys stand (a negative last one counts from the end); the step is 0
+            for a command without keys, -1 if only its arguments tell.
         calls, usec, rejected, failed: counters.
         latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
@@ -27,6 +29,7 @@ class Command:
         self.low = declaration.minimum
         self.high = declaration.maximum
         self.start = 1 if "|" in declaration.name else 0
+        self.first_key, self.last_key, self.key_step = key_range(declaration)
         self.is_write = "write" in flags
         self.may_write = self.is_write or "may_replicate" in declaration.traits or declaration.group == "scripting"
         self.is_denied_oom = "denyoom" in flags

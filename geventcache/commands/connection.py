@@ -9,7 +9,7 @@ from geventcache.resp.values import OK, PONG, Simple
 from geventcache.services.acl import DEFAULT_USER
 from geventcache.services.auth import log_in
 from geventcache.services.clients import Client
-from geventcache.services.info import REDIS_VERSION
+from geventcache.services.info import REDIS_VERSION, mode
 
 RESET = Simple(b"RESET")
 
@@ -185,7 +185,7 @@ def greeting(ctx):
         b"version": REDIS_VERSION.encode(),
         b"proto": 3 if ctx.resp3 else 2,
         b"id": ctx.id,
-        b"mode": b"standalone",
+        b"mode": mode(ctx.server).encode(),
         b"role": b"master",
         b"modules": [],
     }

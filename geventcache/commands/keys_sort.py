@@ -9,6 +9,7 @@ from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at, unknown
 from geventcache.services.clients import Client
+from geventcache.services.slots import hashed_part, slot_of
 from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
@@ -35,6 +36,12 @@ class Pattern:
         self.prefix, self.star, rest = text.partition(b"*")
         key_rest, arrow, field = rest.partition(b"->")
         self.suffix, self.field = (key_rest, field) if arrow and field else (rest, b"")
+
+    def stays_in(self, slot: int) -> bool:
+        """Does it name keys of that hash slot only? With a star it takes a hash tag before the star to be sure."""
+        if self.star and hashed_part(self.prefix) == self.prefix:
+            return False
+        return slot_of(self.prefix) == slot
 
     def value(self, db: Keyspace, element: bytes) -> bytes | None:
         """What is found for an element; None if there is nothing, or something of another type."""
@@ -174,9 +181,24 @@ def check_rights(ctx: Client, options: SortOptions) -> None:
         raise CommandError(errors.SORT_GET_DENIED)
 
 
+def check_slots(key: bytes, options: SortOptions) -> None:
+    """Patterns can name any key: refuse those that may name keys of another hash slot than the sorted one's.
+
+    Raises:
+        CommandError: there are some.
+    """
+    slot = slot_of(key)
+    if options.by is not None and options.by.star and not options.by.stays_in(slot):
+        raise CommandError(errors.SORT_SLOTS % b"BY")
+    if not all(pattern.is_element or pattern.stays_in(slot) for pattern in options.gets):
+        raise CommandError(errors.SORT_SLOTS % b"GET")
+
+
 def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes | None]:
     """What SORT finds."""
     check_rights(ctx, options)
+    if ctx.server.cluster is not None:
+        check_slots(key, options)
     db = ctx.db
     elements = arranged(db, db.lookup(key), options)
     elements = elements[options.window(len(elements))]

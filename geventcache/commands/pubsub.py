@@ -159,7 +159,10 @@ def sunsubscribe(ctx: Client, *channels: bytes):
 )
 def publish(ctx: Client, channel: bytes, message: bytes):
     """Posts a message to a channel."""
-    return ctx.server.pubsub.publish(channel, message)
+    state = ctx.server
+    if state.cluster is not None:
+        state.cluster.publish(channel, message)
+    return state.pubsub.publish(channel, message)
 
 
 @command(

@@ -114,6 +114,8 @@ def free_soon(ctx):
 )
 def swapdb(ctx: Client, index1: bytes, index2: bytes):
     """Swaps two databases."""
+    if ctx.server.cluster is not None:
+        raise CommandError(errors.SWAPDB_IN_CLUSTER)
     first = database_number(index1, errors.FIRST_DB_INVALID)
     second = database_number(index2, errors.SECOND_DB_INVALID)
     databases = ctx.server.databases

@@ -27,6 +27,17 @@ def multi(ctx: Client):
     return OK
 
 
+def check_slots(ctx, queue):
+    """Refuse a transaction whose keys are not in one hash slot.
+
+    Raises:
+        CommandError: they are not.
+    """
+    text = ctx.server.cluster.slots.queue_refusal(ctx, queue)
+    if text is not None:
+        raise CommandError(text)
+
+
 @command(
     "EXEC",
     "transactions",
@@ -49,6 +60,8 @@ def exec_(ctx: Client):
         raise CommandError(errors.EXEC_ABORT)
     if is_dirty:
         return NULL_ARRAY
+    if state.cluster is not None:
+        check_slots(ctx, queue)
     state.engine.run_queue(ctx, queue)
     return NO_REPLY
 

@@ -4,6 +4,7 @@ from geventcache.base.clock cimport Clock, monotonic_us
 from geventcache.command.table cimport Command, CommandTable
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
+from geventcache.services.slots cimport Slots
 from geventcache.store.keyspace cimport Keyspace
 
 cdef extern from *:
@@ -25,6 +26,7 @@ cdef class Engine:
     cdef object waiters
     cdef dict ready
     cdef public bint is_special
+    cdef readonly Slots slots
     cdef public Client current
     cdef public long long slow_us, large_request, large_reply
     cdef readonly long long last_us
@@ -40,6 +42,7 @@ cdef class Engine:
     cdef refuse(self, Client client, Command command, bytes text)
     cdef fail(self, Command command, bytes text)
     cdef bint admit(self, Client client, Command command, list args) except -1
+    cdef bint is_elsewhere(self, Client client, Command command, list args) except -1
     cdef follow_up(self, Client client)
     cdef answer(self, Client client, value)
     cdef withhold(self, Client client)

@@ -15,6 +15,7 @@ from geventcache.engine.gate import refusal
 from geventcache.resp.values import OK, QUEUED
 from geventcache.resp.writer import ReplyWriter
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
+from geventcache.services.slots import Slots
 from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 
@@ -36,6 +37,7 @@ class Engine:
         state: the ServerState.
         out: the ReplyWriter of the running command.
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
+        slots: which keys are this server's, if it is one of several shards; else None.
         current: the Client whose command runs, None between commands.
         slow_us: a command that takes as long or longer is reported to `state.on_slow_command`; kept by the state.
         large_request, large_reply: from how many bytes on they are reported to `state.on_large_input` and
@@ -53,6 +55,7 @@ class Engine:
         self.pushed = state.pushed
         self.chores = state.chores
         self.is_special = False
+        self.slots: Slots | None = None if state.cluster is None else state.cluster.slots
         self.current = None
         self.mark = 0
         self.last_us = 0
@@ -83,7 +86,10 @@ class Engine:
             self.reject(client, args, command)
             return
         client.last_command = command.name
-        if (client.is_special or self.is_special) and not self.admit(client, command, args):
+        if client.is_special or self.is_special:
+            if not self.admit(client, command, args):
+                return
+        elif self.slots is not None and self.is_elsewhere(client, command, args):
             return
         self.mark = out.mark()
         client.commands += 1
@@ -170,7 +176,10 @@ class Engine:
 
         Only the command would find that out: MULTI queues the request, and it counts as a call that failed.
         """
-        if (client.is_special or self.is_special) and not self.admit(client, command, args):
+        if client.is_special or self.is_special:
+            if not self.admit(client, command, args):
+                return
+        elif self.slots is not None and self.is_elsewhere(client, command, args):
             return
         command.calls += 1
         command.failed += 1
@@ -211,6 +220,15 @@ class Engine:
             self.answer(client, QUEUED)
             return False
         self.state.before_command(client, command, args)
+        return True
+
+    def is_elsewhere(self, client, command, args):
+        """True if the keys of a request are not this shard's, which is answered."""
+        slots: Slots = self.slots
+        text = slots.refusal(client, command, args)
+        if text is None:
+            return False
+        self.refuse(client, command, text)
         return True
 
     def answer(self, client, value):

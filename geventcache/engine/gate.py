@@ -27,6 +27,10 @@ def refusal(state, client, command, args):
         text = client.access.refusal(client, command, args)
         if text is not None:
             return text
+    if state.cluster is not None:
+        text = state.cluster.slots.refusal(client, command, args)
+        if text is not None:
+            return text
     if client.is_monitor and (command.may_write or "readonly" in declaration.flags):
         return errors.MONITOR_READS
     if needs_memory(client, command) and state.is_out_of_memory():

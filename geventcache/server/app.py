@@ -25,12 +25,14 @@ from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
 from geventcache.resp.reader import RequestReader
+from geventcache.server.bus import Bus
 from geventcache.server.connection import Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.expiry import Expiry
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
+from geventcache.services.cluster import Topology
 from geventcache.services.config import Config
 from geventcache.services.state import ServerState
 
@@ -48,17 +50,28 @@ class ListenError(OSError):
 class Server:
     """One server.
 
+    Args:
+        topology: all shards, if it is one of several.
+        bus: its unix socket, which listens, and the addresses of those of all shards.
+
     Attributes:
-        config, state, engine, expiry: its parts.
+        config, state, engine, expiry, bus: its parts; a bus only for one of several shards.
         addresses: what it listens on, real ports included, as soon as it has started.
         owns_process: nothing else runs in the process, whose garbage collector is the server's to drive.
     """
 
-    def __init__(self, config: Config, log: Any, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        log: Any,
+        clock: Clock | None = None,
+        topology: Topology | None = None,
+        bus: tuple[socket.socket, Sequence[str]] | None = None,
+    ) -> None:
         load_commands()
         self.config = config
         self.log = log
-        self.state = ServerState(clock or Clock(), config, CommandTable(), log)
+        self.state = ServerState(clock or Clock(), config, CommandTable(), log, topology)
         self.engine = Engine(self.state)
         self.state.on_resume = self.resume
         self.state.let_clients_in = self.let_clients_in
@@ -68,6 +81,7 @@ class Server:
         self.cron = Cron(self)
         self.state.cron = self.cron
         self.buffer = new_buffer()
+        self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[StreamServer] = []
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
@@ -110,6 +124,8 @@ class Server:
         except ListenError:
             self.close_listeners()
             raise
+        if self.bus is not None:
+            self.bus.start()
         self.expiry.start()
         self.cron.start()
 
@@ -193,6 +209,8 @@ class Server:
         self.close_listeners()
         for sock in list(self.shaking_hands):
             sock.close()
+        if self.bus is not None:
+            self.bus.stop()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:

@@ -73,8 +73,8 @@ def server(state: Any) -> Fields:
         "redis_version": REDIS_VERSION,
         "server_name": "geventcache",
         "geventcache_version": __version__,
-        "redis_mode": "standalone",
-        "server_mode": "standalone",
+        "redis_mode": mode(state),
+        "server_mode": mode(state),
         "os": f"{system.sysname} {system.release} {system.machine}",
         "arch_bits": struct.calcsize("P") * 8,
         "multiplexing_api": "gevent",
@@ -97,6 +97,11 @@ def server(state: Any) -> Fields:
     }
 
 
+def mode(state: Any) -> str:
+    """How the server stands among others, as clients are told."""
+    return "standalone" if state.cluster is None else "cluster"
+
+
 def tcp_port(state: Any) -> int:
     """The port of the first address of the internet, 0 when there is none."""
     return next((address.port for address in state.addresses if not address.path), 0)
@@ -107,7 +112,7 @@ def clients(state: Any) -> Fields:
     everybody = list(state.clients)
     return {
         "connected_clients": len(everybody),
-        "cluster_connections": 0,
+        "cluster_connections": len(state.cluster.links()) if state.cluster is not None else 0,
         "maxclients": state.config["maxclients"],
         "client_recent_max_input_buffer": max((client.reader.buffered() for client in everybody), default=0),
         "client_recent_max_output_buffer": max((client.outbox_size for client in everybody), default=0),
@@ -349,8 +354,8 @@ def latency_statistics(state: Any) -> Fields:
 
 
 def cluster(state: Any) -> Fields:
-    """There is none."""
-    return {"cluster_enabled": 0}
+    """Is it one of several shards?"""
+    return {"cluster_enabled": int(state.cluster is not None)}
 
 
 def keyspace(state: Any) -> Fields:

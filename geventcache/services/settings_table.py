@@ -57,6 +57,7 @@ _NETWORK = "Network"
 _TLS = "TLS"
 _SECURITY = "Security"
 _LIMITS = "Limits of clients"
+_CLUSTER = "Shards"
 _MEMORY = "Memory"
 _ENCODINGS = "Encodings"
 _OBSERVING = "Observing"
@@ -235,6 +236,28 @@ SETTINGS: tuple[Setting, ...] = (
         "Keys that are remembered for client-side caching; 0 is unlimited.",
     ),
     Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
+    Setting(
+        "cluster-databases",
+        Integer(1),
+        1,
+        _CLUSTER,
+        "Number of databases of a server that is one of several shards.",
+        is_mutable=False,
+    ),
+    Setting(
+        "cluster-announce-ip",
+        Kind(),
+        b"",
+        _CLUSTER,
+        "Host that clients are told for all shards; empty for the one that they are bound to.",
+    ),
+    Setting(
+        "cluster-announce-port",
+        Integer(0, 65535),
+        0,
+        _CLUSTER,
+        "Port that clients are told for the first shard, each further one has the next; 0 for the real ones.",
+    ),
     Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; not enforced yet."),
     Setting(
         "maxmemory-policy",

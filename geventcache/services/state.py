@@ -12,6 +12,7 @@ from geventcache.services import auth
 from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
 from geventcache.services.clients import Client, Clients
+from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
 from geventcache.services.latency import LatencyMonitor
@@ -35,6 +36,7 @@ class ServerState:
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log,
             large_requests, large_replies, latency: services.
+        cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
         log: a structlog logger.
@@ -44,12 +46,13 @@ class ServerState:
         let_clients_in: called by a script that runs for long; False if the server is to stop.
     """
 
-    def __init__(self, clock: Clock, config: Config, table: Any, log: Any) -> None:
+    def __init__(self, clock: Clock, config: Config, table: Any, log: Any, topology: Topology | None = None) -> None:
         self.clock = clock
         self.config = config
         self.table = table
         self.log = log
-        self.databases = Databases(config["databases"], clock)
+        self.cluster = Cluster(topology, config) if topology is not None else None
+        self.databases = Databases(config["cluster-databases" if self.cluster else "databases"], clock)
         self.changes = self.databases.changes
         self.clients = Clients()
         self.acl = Acl(self)

@@ -22,16 +22,26 @@ class Rules:
         is_declared: it says itself what it may do; one without a header may do all, and is judged command by command.
         is_read_only: it never writes.
         allows_oom: it runs even if memory is full.
+        is_alone: it does not run on one of several shards.
+        keeps_slot: all keys that it uses have to be in one hash slot.
     """
 
     is_declared: bool = False
     is_read_only: bool = False
     allows_oom: bool = False
+    is_alone: bool = False
+    keeps_slot: bool = False
 
 
 def rules_of(flags: list[bytes]) -> Rules:
     """The rules that flags make."""
-    return Rules(True, b"no-writes" in flags, b"allow-oom" in flags)
+    return Rules(
+        True,
+        b"no-writes" in flags,
+        b"allow-oom" in flags,
+        b"no-cluster" in flags,
+        b"allow-cross-slot-keys" not in flags,
+    )
 
 
 def check_name(name: bytes, what: bytes) -> None:

@@ -1,6 +1,7 @@
 cimport cython
 from geventcache.base.clock cimport monotonic_us
 from geventcache.services.clients cimport Client
+from geventcache.services.slots cimport Slots
 
 @cython.final
 cdef class Run:
@@ -9,7 +10,8 @@ cdef class Run:
     cdef public list request
     cdef readonly long long started_us, limit_us
     cdef readonly bint is_read_only, allows_oom
-    cdef public bint is_loading, has_written, is_busy
+    cdef public bint is_loading, has_written, is_busy, keeps_slot
+    cdef public int slot
     cpdef long long elapsed_us(self)
 
 @cython.final
@@ -21,6 +23,7 @@ cdef class Scripting:
     cdef dict known
     cdef bytes failure_text
     cdef bint is_checked
+    cdef readonly Slots slots
     cdef reply(self, list args)
     cdef given(self, value)
     cpdef fail(self, bytes text)

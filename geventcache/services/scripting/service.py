@@ -23,6 +23,7 @@ from geventcache.services.scripting.libraries import Function, Libraries, load_l
 from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, as_lua2, as_lua3
 from geventcache.services.scripting.runtime import OUT_OF_MEMORY, SMALL, Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
+from geventcache.services.slots import NO_SLOT, slot_of_keys
 
 VALKEY_VERSION = "9.1.2"
 LOAD_LIMIT_MS = 500
@@ -35,6 +36,9 @@ WRITE_REFUSED = b"ERR Write commands are not allowed from read-only scripts."
 RO_REFUSED = b"ERR Can not execute a script with write flag using *_ro command."
 ACL_FAILURE = b"ERR ACL failure in script: "
 OOM_REFUSED = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+NO_CLUSTER = b"ERR Can not run script on cluster, 'no-cluster' flag is set."
+FOREIGN_KEY = b"ERR Attempted to access a non local key in a cluster node"
+OTHER_SLOT = b"ERR Script attempted to access keys that do not hash to the same slot"
 NOT_BUSY = b"NOTBUSY No scripts in execution right now."
 UNKILLABLE = (
     b"UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
@@ -57,6 +61,7 @@ class Run:
         is_loading: it is a library that registers its functions.
         has_written: it called a command that writes.
         is_busy: others are answered BUSY.
+        slot: the hash slot of its keys; keeps_slot: it may use no others.
         verdict: the error text with which it has to end.
     """
 
@@ -71,6 +76,8 @@ class Run:
         self.is_loading = False
         self.has_written = False
         self.is_busy = False
+        self.slot = NO_SLOT
+        self.keeps_slot = False
         self.verdict: bytes | None = None
 
     def elapsed_us(self) -> int:
@@ -97,6 +104,7 @@ class Scripting:
         self.known: dict[bytes, Any] = {}
         self.failure_text = b""
         self.is_checked = False
+        self.slots = None if state.cluster is None else state.cluster.slots
 
     @property
     def runtime(self) -> Runtime:
@@ -173,6 +181,7 @@ class Scripting:
             CommandError: it may not run, or failed.
         """
         run = self.begin(caller, SCRIPT, script.rules, is_read_only)
+        run.slot = slot_of_keys(list(keys)) if run.keeps_slot else NO_SLOT
         try:
             return self.runtime.run(script.function, keys, args)
         finally:
@@ -192,8 +201,10 @@ class Scripting:
         """
         run = self.begin(caller, FUNCTION, function.rules, is_read_only)
         run.name, run.request = function.name, request
+        keys = request[3 : 3 + count]
+        run.slot = slot_of_keys(keys) if run.keeps_slot else NO_SLOT
         try:
-            return self.runtime.call(function.callback, tuple(request[3 : 3 + count]), tuple(request[3 + count :]))
+            return self.runtime.call(function.callback, tuple(keys), tuple(request[3 + count :]))
         finally:
             self.end(run)
 
@@ -220,12 +231,15 @@ class Scripting:
         Raises:
             CommandError: it may not.
         """
+        if rules.is_alone and self.slots is not None:
+            raise CommandError(NO_CLUSTER)
         if rules.is_declared and not rules.is_read_only:
             if is_read_only:
                 raise CommandError(RO_REFUSED)
             if not rules.allows_oom and self.state.is_out_of_memory():
                 raise CommandError(OOM_REFUSED)
         run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
+        run.keeps_slot = rules.keeps_slot and self.slots is not None
         runtime = self.runtime
         client = self.client
         client.db = caller.db
@@ -335,6 +349,8 @@ class Scripting:
             self.check_write(command)
         if command.is_denied_oom:
             self.check_memory()
+        if self.slots is not None:
+            self.check_slot(command, args)
         if command.is_write:
             self.running.has_written = True
         return self.given(self.state.engine.call(self.client, command, args))
@@ -404,6 +420,22 @@ class Scripting:
         run = self.running
         if not run.has_written and not run.allows_oom and self.state.is_out_of_memory():
             raise CommandError(errors.OUT_OF_MEMORY)
+
+    def check_slot(self, command: Any, args: list[bytes]) -> None:
+        """Refuse keys of other shards, and to a script that keeps to one slot those of others.
+
+        Raises:
+            CommandError: the command uses some.
+        """
+        slot = self.slots.slot_of_request(command, args)
+        if slot == NO_SLOT:
+            return
+        if not self.slots.first <= slot <= self.slots.last:
+            raise CommandError(FOREIGN_KEY)
+        run = self.running
+        if run.keeps_slot and run.slot not in (NO_SLOT, slot):
+            raise CommandError(OTHER_SLOT)
+        run.slot = slot
 
     def fail(self, text: bytes) -> Any:
         """Keep the error text of a call that failed."""

@@ -1,0 +1,1 @@
+from geventcache.services.clients cimport Client

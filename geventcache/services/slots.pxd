@@ -1,0 +1,21 @@
+cimport cython
+from geventcache.command.table cimport Command
+from geventcache.services.clients cimport Client
+
+cdef int SLOTS, NO_SLOT, SEVERAL_SLOTS
+cdef char OPENING
+
+cpdef int slot_of(bytes key) except -1
+cpdef bytes hashed_part(bytes key)
+cpdef int slot_of_keys(list keys) except? -1
+cpdef list count_by_slot(list keys)
+cpdef list keys_in_slot(list keys, int slot)
+
+@cython.final
+cdef class Slots:
+    cdef readonly int first, last
+    cdef readonly object redirect
+    cpdef int slot_of_request(self, Command command, list args) except? -1
+    cpdef refusal(self, Client client, Command command, list args)
+    cpdef queue_refusal(self, Client client, list queue)
+    cpdef verdict(self, Client client, int slot)
