@@ -29,10 +29,17 @@ def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
 
 
 def key_range(declaration: Declaration) -> tuple[int, int, int]:
-    """First key, last key (if negative, from the end) and step; a step of 0 without keys, -1 if only arguments tell."""
-    if declaration.find_keys is not None or has_movable_keys(declaration):
-        return 0, 0, -1
-    return legacy_range(declaration)
+    """First key, last key (if negative, from the end) and step; a step of 0 without keys, -1 if only arguments tell.
+
+    The last key is 0 if the argument before the first one is the number of keys.
+    """
+    if declaration.find_keys is None and not has_movable_keys(declaration):
+        return legacy_range(declaration)
+    if len(declaration.keys) == 1:
+        begin, find = declaration.keys[0].begin, declaration.keys[0].find
+        if begin[0] == "index" and find[:3] == ("keynum", 0, 1):
+            return begin[1] + 1, 0, find[3]
+    return 0, 0, -1
 
 
 def has_movable_keys(declaration: Declaration) -> bool:
@@ -136,7 +143,7 @@ def key_positions(declaration: Declaration, args: list[bytes]) -> list[int]:
 
 
 def keys_read(declaration: Declaration, args: list[bytes]) -> list[bytes]:
-    """The keys of a request that has run; none if its arguments did not fit."""
+    """The keys of a request; none if its arguments do not fit."""
     if not declaration.keys:
         return []
     try:

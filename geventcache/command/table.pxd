@@ -7,7 +7,7 @@ cdef class Command:
     cdef readonly object handler
     cdef readonly Py_ssize_t low, high, start
     cdef readonly Py_ssize_t first_key, last_key, key_step
-    cdef readonly bint is_write, may_write, is_denied_oom, is_admin, is_loud, is_immediate, runs_queue
+    cdef readonly bint is_counted, is_write, may_write, is_denied_oom, is_admin, is_loud, is_immediate, runs_queue
     cdef public dict subcommands
     cdef public long long calls, usec, rejected, failed
     cdef public bint is_measured

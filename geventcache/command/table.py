@@ -17,6 +17,7 @@ class Command:
         subcommands: by name in lower case, None if there are none.
         first_key, last_key, key_step: where the keys stand (a negative last one counts from the end); the step is 0
             for a command without keys, -1 if only its arguments tell.
+        is_counted: the argument before the first key is the number of keys.
         calls, usec, rejected, failed: counters.
         latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
@@ -30,6 +31,7 @@ class Command:
         self.high = declaration.maximum
         self.start = 1 if "|" in declaration.name else 0
         self.first_key, self.last_key, self.key_step = key_range(declaration)
+        self.is_counted = self.last_key == 0 and self.key_step > 0
         self.is_write = "write" in flags
         self.may_write = self.is_write or "may_replicate" in declaration.traits or declaration.group == "scripting"
         self.is_denied_oom = "denyoom" in flags

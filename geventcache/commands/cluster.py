@@ -263,7 +263,7 @@ def cluster_slot_stats(ctx: Client, kind: bytes, first: bytes, *rest: bytes):
     if word == b"SLOTSRANGE" and len(rest) == 1:
         start, end = parse_range(first, rest[0])
         counts = count_by_slot(ctx.db.keys())
-        order = range(max(start, cluster.own.first_slot), min(end, cluster.own.last_slot) + 1)
+        order = list(range(max(start, cluster.own.first_slot), min(end, cluster.own.last_slot) + 1))
     elif word == b"ORDERBY":
         limit, is_descending = parse_order(first, rest)
         counts = count_by_slot(ctx.db.keys())

@@ -5,6 +5,8 @@ One `Engine` a server; nothing in it yields, so a command is atomic. The reply o
 which the connection sends before anything else runs; what others receive goes through `Client.push`.
 """
 
+from typing import Any
+
 import cython
 
 from geventcache.base import errors
@@ -15,7 +17,6 @@ from geventcache.engine.gate import refusal
 from geventcache.resp.values import OK, QUEUED
 from geventcache.resp.writer import ReplyWriter
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
-from geventcache.services.slots import Slots
 from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 
@@ -55,7 +56,7 @@ class Engine:
         self.pushed = state.pushed
         self.chores = state.chores
         self.is_special = False
-        self.slots: Slots | None = None if state.cluster is None else state.cluster.slots
+        self.slots: Any = None if state.cluster is None else state.cluster.slots
         self.current = None
         self.mark = 0
         self.last_us = 0
@@ -224,8 +225,7 @@ class Engine:
 
     def is_elsewhere(self, client, command, args):
         """True if the keys of a request are not this shard's, which is answered."""
-        slots: Slots = self.slots
-        text = slots.refusal(client, command, args)
+        text = self.slots.refusal(client, command, args)
         if text is None:
             return False
         self.refuse(client, command, text)

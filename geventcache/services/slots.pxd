@@ -1,12 +1,14 @@
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
 from geventcache.command.table cimport Command
 from geventcache.services.clients cimport Client
 
-cdef int SLOTS, NO_SLOT, SEVERAL_SLOTS
-cdef char OPENING
+cdef int MASK, NONE, SEVERAL, MAX_DIGITS
+cdef unsigned short TABLE[256]
 
 cpdef int slot_of(bytes key) except -1
 cpdef bytes hashed_part(bytes key)
+cdef Py_ssize_t count_of(bytes text) except -1
 cpdef int slot_of_keys(list keys) except? -1
 cpdef list count_by_slot(list keys)
 cpdef list keys_in_slot(list keys, int slot)

@@ -11,19 +11,48 @@ from binascii import crc_hqx
 import cython
 
 from geventcache.base import errors
-from geventcache.command.introspection import key_positions
+from geventcache.command.introspection import keys_read
 
 SLOTS = 16384
 NO_SLOT = -1
-SEVERAL_SLOTS = -2
-OPENING = 123
+MASK = SLOTS - 1
+NONE = NO_SLOT
+SEVERAL = -2
+MAX_DIGITS = 9
+
+if cython.compiled:
+    for byte in range(256):
+        TABLE[byte] = crc_hqx(bytes((byte,)), 0)  # noqa: F821
 
 
 def slot_of(key):
     """The slot of a key: a checksum of the key, or of its hash tag (what stands between its first braces)."""
-    if OPENING in key:
-        key = hashed_part(key)
-    return crc_hqx(key, 0) & (SLOTS - 1)
+    if cython.compiled:
+        return slot_of_bytes(cython.cast(cython.p_const_uchar, PyBytes_AS_STRING(key)), len(key))  # noqa: F821
+    return crc_hqx(hashed_part(key), 0) & MASK
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def slot_of_bytes(p: cython.p_const_uchar, end: cython.Py_ssize_t) -> cython.int:
+    """`slot_of` in C: a call of crc_hqx and a copy of the hash tag would cost more than the checksum."""
+    start: cython.Py_ssize_t = 0
+    closing: cython.Py_ssize_t
+    crc: cython.uint = 0
+    while start < end and p[start] != 123:  # "{"
+        start += 1
+    closing = start + 1
+    while closing < end and p[closing] != 125:  # "}"
+        closing += 1
+    if closing < end and closing > start + 1:
+        start += 1
+        end = closing
+    else:
+        start = 0
+    while start < end:
+        crc = (crc << 8 & 0xFF00) ^ TABLE[crc >> 8 ^ p[start]]  # noqa: F821
+        start += 1
+    return crc & MASK
 
 
 def hashed_part(key):
@@ -46,26 +75,30 @@ class Slots:
         self.redirect = redirect
 
     def slot_of_request(self, command, args):
-        """The slot of a request's keys; NO_SLOT without keys, SEVERAL_SLOTS if they do not share one.
+        """The slot of a request's keys; NONE without keys, SEVERAL if they do not share one.
 
         A request whose keys cannot be told has none: the command itself finds what is wrong.
         """
-        i: cython.Py_ssize_t
         n: cython.Py_ssize_t = len(args)
+        i: cython.Py_ssize_t = command.first_key
+        last: cython.Py_ssize_t = command.last_key
+        if command.key_step == 0:
+            return NONE
         if command.key_step < 0:
-            try:
-                keys = [args[i] for i in key_positions(command.declaration, args)]
-            except ValueError:
-                return NO_SLOT
-            return slot_of_keys(keys)
-        if command.key_step == 0 or command.first_key >= n:
-            return NO_SLOT
-        last: cython.Py_ssize_t = command.last_key if command.last_key > 0 else n + command.last_key
-        slot: cython.int = slot_of(args[command.first_key])
-        i = command.first_key + command.key_step
+            return slot_of_keys(keys_read(command.declaration, args))
+        if command.is_counted:
+            last = i + (count_of(args[i - 1]) - 1) * command.key_step
+            if last >= n:
+                return NONE
+        elif last < 0:
+            last += n
+        if i > last or i >= n:
+            return NONE
+        slot: cython.int = slot_of(args[i])
+        i += command.key_step
         while i <= last and i < n:
             if slot_of(args[i]) != slot:
-                return SEVERAL_SLOTS
+                return SEVERAL
             i += command.key_step
         return slot
 
@@ -77,33 +110,38 @@ class Slots:
 
     def queue_refusal(self, client, queue):
         """The error text for a transaction whose keys are not in one slot, or None."""
-        slot: cython.int = NO_SLOT
+        slot: cython.int = NONE
         found: cython.int
         for command, args in queue:
             found = self.slot_of_request(command, args)
-            if found != NO_SLOT:
-                if slot not in (NO_SLOT, found):
-                    found = SEVERAL_SLOTS
+            if found != NONE:
+                if slot not in (NONE, found):
+                    found = SEVERAL
                 slot = found
-            if slot == SEVERAL_SLOTS:
+            if slot == SEVERAL:
                 break
         return self.verdict(client, slot)
 
     def verdict(self, client, slot):
         """The error text for the slot of a request, None if it is served here."""
-        if slot == NO_SLOT or self.first <= slot <= self.last:
+        if slot == NONE or self.first <= slot <= self.last:
             return None
-        return errors.CROSS_SLOT if slot == SEVERAL_SLOTS else self.redirect(slot, client)
+        return errors.CROSS_SLOT if slot == SEVERAL else self.redirect(slot, client)
+
+
+def count_of(text):
+    """How many keys an argument announces; 0 if it is no number."""
+    return int(text) if len(text) <= MAX_DIGITS and text.isdigit() else 0
 
 
 def slot_of_keys(keys):
-    """The slot that all keys share, SEVERAL_SLOTS if they do not, NO_SLOT if there are none."""
-    slot: cython.int = NO_SLOT
+    """The slot that all keys share, SEVERAL if they do not, NONE if there are none."""
+    slot: cython.int = NONE
     for key in keys:
-        if slot == NO_SLOT:
+        if slot == NONE:
             slot = slot_of(key)
         elif slot_of(key) != slot:
-            return SEVERAL_SLOTS
+            return SEVERAL
     return slot
 
 

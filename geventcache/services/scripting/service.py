@@ -104,7 +104,7 @@ class Scripting:
         self.known: dict[bytes, Any] = {}
         self.failure_text = b""
         self.is_checked = False
-        self.slots = None if state.cluster is None else state.cluster.slots
+        self.slots: Any = None if state.cluster is None else state.cluster.slots
 
     @property
     def runtime(self) -> Runtime:
