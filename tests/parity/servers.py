@@ -52,7 +52,7 @@ def running_servers(reference_binary: Path) -> Iterator[Servers]:
 @contextlib.contextmanager
 def running_reference(binary: Path, *options: str) -> Iterator[Address]:
     """Run the reference without persistence on a free port."""
-    port = _free_port()
+    port = free_port()
     command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
     with _process(command) as lines:
         _await_line(lines, b"Ready to accept connections")
@@ -69,6 +69,14 @@ def running_subject(*options: str) -> Iterator[Address]:
     with _process([sys.executable, "-m", "geventcache", "--bind", "127.0.0.1:0", *options]) as lines:
         event = json.loads(_await_line(lines, b'"listening"'))
         yield parse_address(event["address"])
+
+
+@contextlib.contextmanager
+def running_shards(count: int) -> Iterator[tuple[Address, ...]]:
+    """Run geventcache as so many shards."""
+    script = Path(__file__).parents[1] / "server" / "shards.py"
+    with _process([sys.executable, str(script), str(count)]) as lines:
+        yield tuple((host, port) for host, port in json.loads(_await_line(lines, b"[[")))
 
 
 def reference_binary() -> Path | None:
@@ -94,7 +102,8 @@ def _command_names(address: Address) -> frozenset[bytes]:
         client.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
