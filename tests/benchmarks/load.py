@@ -22,7 +22,11 @@ class Sample(NamedTuple):
 
 
 def drive(server: Server, *test: str, requests: int, depth: int, keys: int = KEYS) -> Sample:
-    """Send a test of redis-benchmark (``"-t", name``) or a command, in pipelines of `depth`.
+    """Send a test of redis-benchmark (``"-t", name``, after ``"--cluster"`` for shards) or a command.
+
+    Args:
+        depth: requests a pipeline.
+        keys: how many different ones there are.
 
     Raises RuntimeError when redis-benchmark gives no figure, which it does at the first error reply.
     """
@@ -32,6 +36,6 @@ def drive(server: Server, *test: str, requests: int, depth: int, keys: int = KEY
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     spent = server.cpu_ns() - before
     rows = list(csv.reader(done.stdout.splitlines()))
-    if done.returncode or len(rows) != 2:
+    if done.returncode or len(rows) < 2 or rows[-2][:1] != ["test"]:
         raise RuntimeError(f"{server.label}, {' '.join(test)}: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return Sample(float(rows[1][1]), spent / requests / 1e3)
+    return Sample(float(rows[-1][1]), spent / requests / 1e3)
