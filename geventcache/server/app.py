@@ -209,8 +209,6 @@ class Server:
         self.close_listeners()
         for sock in list(self.shaking_hands):
             sock.close()
-        if self.bus is not None:
-            self.bus.stop()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:
@@ -221,6 +219,8 @@ class Server:
         for client in self.state.clients:
             if client.transport is not None:
                 client.transport.break_off()
+        if self.bus is not None:
+            self.bus.stop()
         gevent.sleep(0)
         if self.defer_timer is not None:
             self.defer_timer.stop()

@@ -135,7 +135,7 @@ class Bus:
         self._listener.close()
         for link in self.links:
             link.close()
-        for sock in self._receiving:
+        for sock in list(self._receiving):
             sock.close()
 
     def publish(self, channel: bytes, message: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
@@ -27,12 +28,13 @@ class Drops:
 
 
 @pytest.fixture
-def listener(tmp_path: Path) -> socket.socket:
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
     """The socket of a shard."""
     sock = gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.bind(str(tmp_path / "bus"))
     sock.listen(8)
-    return sock
+    yield sock
+    sock.close()
 
 
 @pytest.fixture
