@@ -8,6 +8,8 @@ The rules:
   `WARNING_S` seconds.
 - A link is made by the first message. One that broke is made anew, and what was being sent goes again: the shard at its
   end has begun anew, so it has heard nothing of it.
+- Messages are taken in small pieces, with a turn of the loop between them: shards that send without end leave room for
+  clients.
 - Shard channels and keyspace events stay where they are, as in Redis Cluster.
 """
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 BACKLOG_LIMIT = 32 << 20
 WARNING_S = 10.0
+PIECE_BYTES = 8192
 TINY_SECONDS = 1e-6
 
 
@@ -177,14 +180,14 @@ class Bus:
         buffer = server.buffer
         self._receiving.add(sock)
         try:
-            while size := sock.recv_into(buffer):
+            while size := sock.recv_into(buffer, PIECE_BYTES):
                 server.engine.begin_turn()
                 for channel, message in reader.feed(buffer, size):
                     server.state.pubsub.publish(channel, message)
                     traffic.received += 1
                 traffic.bytes_received += size
                 server.end_turn()
-                gevent.sleep(TINY_SECONDS)  # a shard that sends without end leaves room for clients
+                gevent.sleep(TINY_SECONDS)
         except (OSError, ValueError):
             pass  # it is gone, or it is no shard
         finally:
