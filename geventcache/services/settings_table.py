@@ -56,8 +56,8 @@ _PROCESS = "Process"
 _NETWORK = "Network"
 _TLS = "TLS"
 _SECURITY = "Security"
-_LIMITS = "Limits of clients"
 _CLUSTER = "Shards"
+_LIMITS = "Limits of clients"
 _MEMORY = "Memory"
 _ENCODINGS = "Encodings"
 _OBSERVING = "Observing"
@@ -214,28 +214,6 @@ SETTINGS: tuple[Setting, ...] = (
         "Who may use DEBUG: nobody, everybody, or clients on this machine.",
         is_mutable=False,
     ),
-    Setting("maxclients", Integer(1, 2**32 - 1), 10000, _LIMITS, "Clients connected at the same time."),
-    Setting(
-        "proto-max-bulk-len", Memory(_MEBIBYTE), 512 << 20, _LIMITS, "Longest string that a request may carry or make."
-    ),
-    Setting(
-        "client-query-buffer-limit", Memory(_MEBIBYTE), 1 << 30, _LIMITS, "Bytes that one unfinished request may hold."
-    ),
-    Setting(
-        "client-output-buffer-limit",
-        BufferLimits(),
-        _DEFAULT_BUFFER_LIMITS,
-        _LIMITS,
-        "Unread replies a client may leave, by class: CLASS HARD SOFT SECONDS ...; 0 is unlimited.",
-    ),
-    Setting(
-        "tracking-table-max-keys",
-        _COUNT,
-        1_000_000,
-        _MEMORY,
-        "Keys that are remembered for client-side caching; 0 is unlimited.",
-    ),
-    Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
     Setting(
         "cluster-databases",
         Integer(1),
@@ -258,6 +236,28 @@ SETTINGS: tuple[Setting, ...] = (
         _CLUSTER,
         "Port that clients are told for the first shard, each further one has the next; 0 for the real ones.",
     ),
+    Setting("maxclients", Integer(1, 2**32 - 1), 10000, _LIMITS, "Clients connected at the same time."),
+    Setting(
+        "proto-max-bulk-len", Memory(_MEBIBYTE), 512 << 20, _LIMITS, "Longest string that a request may carry or make."
+    ),
+    Setting(
+        "client-query-buffer-limit", Memory(_MEBIBYTE), 1 << 30, _LIMITS, "Bytes that one unfinished request may hold."
+    ),
+    Setting(
+        "client-output-buffer-limit",
+        BufferLimits(),
+        _DEFAULT_BUFFER_LIMITS,
+        _LIMITS,
+        "Unread replies a client may leave, by class: CLASS HARD SOFT SECONDS ...; 0 is unlimited.",
+    ),
+    Setting(
+        "tracking-table-max-keys",
+        _COUNT,
+        1_000_000,
+        _MEMORY,
+        "Keys that are remembered for client-side caching; 0 is unlimited.",
+    ),
+    Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
     Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; not enforced yet."),
     Setting(
         "maxmemory-policy",
