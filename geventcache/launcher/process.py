@@ -21,6 +21,7 @@ from geventcache.launcher.background import PidFile, become
 from geventcache.launcher.logging import Logs
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.server.app import Server, tame_garbage_collector
+from geventcache.server.listening import address_of
 from geventcache.services.config import Config
 from geventcache.services.settings_table import SETTINGS
 
@@ -58,7 +59,7 @@ class Process:
             OSError: an address cannot be listened on, a file not be written, a user not become.
         """
         self.hooks.call(self.log, "on_starting", self)
-        self.server.start(systemd.listening_sockets())
+        self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
         pid_file = PidFile(Path(os.fsdecode(self.config["pid"]))) if self.config["pid"] else None
         become(
             self.config["user"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +28,7 @@ from geventcache.server.bus import Bus
 from geventcache.server.connection import Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.expiry import Expiry
+from geventcache.server.listening import Listening, listen_on, remove_path
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
@@ -41,10 +41,6 @@ PROTECTED = (
     b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "
     b"Set requirepass, or protected-mode no if the network is trusted, or connect from this machine.\r\n"
 )
-
-
-class ListenError(OSError):
-    """An address cannot be listened on; the message says which and why."""
 
 
 class Server:
@@ -83,6 +79,7 @@ class Server:
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[StreamServer] = []
+        self.own_addresses: list[Address] = []
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
         self.postponed: list[Connection] = []
@@ -99,11 +96,12 @@ class Server:
         """What the server listens on."""
         return self.state.addresses
 
-    def start(self, sockets: Sequence[socket.socket] = ()) -> None:
+    def start(self, sockets: Sequence[Listening] = ()) -> None:
         """Listen and serve.
 
         Args:
-            sockets: bound and listening, to be served instead of the addresses of the settings.
+            sockets: listening ones with their addresses, to be served instead of those that the settings name. Their
+                paths are not this server's to remove.
 
         Raises:
             ListenError: an address is taken or wrong; nothing is listened on then.
@@ -111,19 +109,14 @@ class Server:
         """
         if self.config["aclfile"]:
             self.load_users()
-        addresses = listen_addresses(self.config)
+        addresses = [address for _, address in sockets] or listen_addresses(self.config)
         if any(address.is_tls for address in addresses):
             self.tls = Tls(self.config, self.log)
+        bound = [] if sockets else listen_on(addresses, self.config, self.log)
+        self.own_addresses = [address for _, address in bound]
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
-        try:
-            for sock in sockets:
-                address = address_of(sock)
-                self.accept_on(green_socket(fileno=sock.detach()), address)
-            for address in () if sockets else addresses:
-                self.listen(address)
-        except ListenError:
-            self.close_listeners()
-            raise
+        for sock, address in sockets or bound:
+            self.accept_on(sock, address)
         if self.bus is not None:
             self.bus.start()
         self.expiry.start()
@@ -140,56 +133,20 @@ class Server:
         except CommandError as error:
             raise OSError(error.text.decode("utf-8", "replace").removeprefix("ERR ")) from None
 
-    def listen(self, address: Address) -> None:
-        """Open one listener.
-
-        Raises:
-            ListenError: the system refuses, and the address is not an optional one.
-        """
-        try:
-            sock = self.bind(address)
-        except OSError as error:
-            reason = f"cannot listen on {address}: {error.strerror or error}"
-            if not address.is_optional:
-                raise ListenError(reason) from None
-            self.log.warning("not_listening", address=str(address), reason=reason)
-            return
-        if not address.path:
-            host, port = sock.getsockname()[:2]
-            address = Address(host, port, is_tls=address.is_tls)
-        self.accept_on(sock, address)
-
-    def accept_on(self, sock: Any, address: Address) -> None:
+    def accept_on(self, sock: socket.socket, address: Address) -> None:
         """Serve who connects to a listening socket."""
-        listener = StreamServer(sock, self.handle_tls if address.is_tls else self.handle)
+        listener = StreamServer(green_socket(fileno=sock.detach()), self.handle_tls if address.is_tls else self.handle)
         listener.start()
         self.listeners.append(listener)
         self.state.addresses.append(address)
         self.log.info("listening", address=str(address))
 
-    def bind(self, address: Address) -> Any:
-        """A listening socket for an address."""
-        if address.path:
-            remove_stale_socket(address.path)
-            sock = green_socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.bind(address.path)
-            if self.config["unixsocketperm"]:
-                os.chmod(address.path, self.config["unixsocketperm"])
-        else:
-            sock = green_socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((address.host, address.port))
-        sock.listen(self.config["tcp-backlog"])
-        return sock
-
     def close_listeners(self) -> None:
         """Accept nobody any more."""
         for listener in self.listeners:
             listener.close()
-        for address in self.state.addresses:
-            if address.path:
-                with contextlib.suppress(OSError):
-                    os.unlink(address.path)
+        for address in self.own_addresses:
+            remove_path(address)
         self.listeners.clear()
 
     def request_stop(self) -> None:
@@ -345,25 +302,6 @@ class Server:
             connection.client.postponed = False
             connection.client.hold()
             connection.wake()
-
-
-def address_of(sock: socket.socket) -> Address:
-    """Where a socket is bound."""
-    name = sock.getsockname()
-    return Address(path=os.fsdecode(name)) if sock.family == socket.AF_UNIX else Address(*name[:2])
-
-
-def remove_stale_socket(path: str) -> None:
-    """Remove a unix socket that nobody listens on any more."""
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        probe.connect(path)
-    except ConnectionRefusedError:
-        os.unlink(path)
-    except OSError:
-        pass
-    finally:
-        probe.close()
 
 
 def peer_names(sock: Any, address: Any) -> tuple[bytes, bytes]:

@@ -1,0 +1,91 @@
+"""Listening sockets: bound where the settings say, for this process or for those that it will fork.
+
+Nothing here knows gevent: the sockets are plain ones, and whoever serves them takes them over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from geventcache.services.addresses import Address
+from geventcache.services.config import Config
+
+Listening = tuple[socket.socket, Address]
+
+
+class ListenError(OSError):
+    """An address cannot be listened on; the message says which and why."""
+
+
+def listen_on(addresses: Iterable[Address], config: Config, log: Any) -> list[Listening]:
+    """Return a listening socket for each address, with the address as it has become: real ports included.
+
+    Raises:
+        ListenError: the system refuses one that is not optional; nothing is listened on then.
+    """
+    found: list[Listening] = []
+    for address in addresses:
+        try:
+            sock = _bind(address, config)
+        except OSError as error:
+            reason = f"cannot listen on {address}: {error.strerror or error}"
+            if not address.is_optional:
+                close_all(found)
+                raise ListenError(reason) from None
+            log.warning("not_listening", address=str(address), reason=reason)
+        else:
+            found.append((sock, address_of(sock)._replace(is_tls=address.is_tls)))
+    return found
+
+
+def _bind(address: Address, config: Config) -> socket.socket:
+    if address.path:
+        _remove_stale_socket(address.path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    else:
+        sock = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address.path or (address.host, address.port))
+        if address.path and config["unixsocketperm"]:
+            os.chmod(address.path, config["unixsocketperm"])
+        sock.listen(config["tcp-backlog"])
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale_socket(path: str) -> None:
+    """Remove a unix socket that nobody listens on any more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+def address_of(sock: socket.socket) -> Address:
+    """Where a socket is bound."""
+    name = sock.getsockname()
+    return Address(path=os.fsdecode(name)) if sock.family == socket.AF_UNIX else Address(*name[:2])
+
+
+def close_all(sockets: Iterable[Listening]) -> None:
+    """Listen no more, and leave no unix sockets behind."""
+    for sock, address in sockets:
+        sock.close()
+        remove_path(address)
+
+
+def remove_path(address: Address) -> None:
+    """Remove what a unix socket has left in the file system."""
+    if address.path:
+        with contextlib.suppress(OSError):
+            os.unlink(address.path)
