@@ -10,12 +10,14 @@ import contextlib
 import grp
 import os
 import pwd
+import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from geventcache.base.numbers import parse_integer
+from geventcache.services.config import Config
 
 _STARTED = b"started"
 
@@ -28,11 +30,10 @@ def go_into_background() -> Callable[[str], None]:
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            said = pipe.read()
-        if said != _STARTED:
-            os.write(2, said or b"geventcache: error: the server has ended\n")
-        os._exit(0 if said == _STARTED else 1)
+        wrong = hear(reading, "geventcache: error: the server has ended")
+        if wrong:
+            say(wrong)
+        os._exit(1 if wrong else 0)
     os.close(reading)
     os.setsid()
     if os.fork():  # no leader of a session: it can never get a terminal again
@@ -42,14 +43,32 @@ def go_into_background() -> Callable[[str], None]:
         os.dup2(null, descriptor)
     os.close(null)
 
-    waiting = [writing]
+    return reporter(writing)
+
+
+def reporter(pipe: int) -> Callable[[str], None]:
+    """Return what tells the reader of a pipe, once, that this process has started, or else what went wrong."""
+    waiting = [pipe]
 
     def report(line: str) -> None:
         if waiting:  # later words have no listener
-            os.write(waiting[0], f"{line}\n".encode() if line else _STARTED)
+            os.write(waiting[0], line.encode("utf-8", "surrogateescape")[: select.PIPE_BUF] or _STARTED)
             os.close(waiting.pop())
 
     return report
+
+
+def hear(pipe: int, otherwise: str) -> str:
+    """Wait for what the other process reports, unless the pipe does not block, and close the pipe.
+
+    Returns: the empty line if it has started, else what went wrong: `otherwise` if it has ended without a word.
+    """
+    try:
+        said = os.read(pipe, select.PIPE_BUF)
+    except BlockingIOError:
+        said = b""
+    os.close(pipe)
+    return "" if said == _STARTED else said.decode("utf-8", "surrogateescape") or otherwise
 
 
 class PidFile:
@@ -90,6 +109,20 @@ def _exists(process: int) -> bool:
     return True
 
 
+def settle(config: Config, *files: Path) -> PidFile | None:
+    """Write the pid file and become the user that the settings ask for, to whom `files` belong from now on.
+
+    Returns: the pid file, if one is asked for.
+
+    Raises:
+        OSError: the file cannot be written, the user not become.
+    """
+    named = [Path(os.fsdecode(config[name])) for name in ("pid", "logfile") if config[name]]
+    pid_file = PidFile(named[0]) if config["pid"] else None
+    become(config["user"], config["group"], *named, *files)
+    return pid_file
+
+
 def become(user: bytes, group: bytes, *files: Path) -> None:
     """Continue as another user and group, to whom `files` belong from now on.
 
@@ -115,6 +148,12 @@ def _find(by_number: Callable[[int], Any], by_name: Callable[[str], Any], word: 
         return by_name(os.fsdecode(word)) if number is None else by_number(number)
     except KeyError:
         raise OSError(f"there is no {kind} {os.fsdecode(word)}") from None
+
+
+def explain(error: OSError) -> str:
+    """Return what went wrong, and with what, on one line."""
+    reason = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from geventcache.launcher.background import go_into_background, say
+from geventcache.launcher.background import explain, go_into_background, say
 from geventcache.launcher.settings import Settings, SettingsError
 
 _INTERRUPTED = 130
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(f"geventcache: error: {error}")
         return 2
     except OSError as error:
-        report(f"geventcache: error: {_explain(error)}")
+        report(f"geventcache: error: {explain(error)}")
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -55,16 +55,12 @@ def _prepare(settings: Settings) -> None:
 
 def _run(settings: Settings, report: Callable[[str], None]) -> int:
     from geventcache.launcher import logging
-    from geventcache.launcher.process import Process
+    from geventcache.launcher.arbiter import Arbiter
+    from geventcache.launcher.process import ServerProcess
 
     logs = logging.start(settings.config)
+    process = Arbiter if settings.config["workers"] > 1 else ServerProcess
     try:
-        return Process(settings, logs, report).run()
+        return process(settings, logs, report).run()
     finally:
         logs.close()
-
-
-def _explain(error: OSError) -> str:
-    """Return what went wrong, and with what, on one line."""
-    reason = error.strerror or str(error)
-    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason

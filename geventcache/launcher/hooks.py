@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # What each is called with, and when; docs/running.md tells the same.
+# With one worker, its process is all of them.
 HOOKS = (
-    "on_starting",  # (process): before anything is bound
-    "when_ready",  # (process): clients can connect
-    "worker_int",  # (process): it was told to stop, by SIGINT or SIGQUIT
-    "on_exit",  # (process): the last thing
-    "on_expired_batch",  # (process, count): a batch of so many keys has expired
+    "on_starting",  # (master): before anything is bound
+    "post_fork",  # (master, worker): in a worker that was forked, before it serves
+    "when_ready",  # (master): clients can connect
+    "worker_int",  # (worker): it was told to stop, by SIGINT or SIGQUIT
+    "worker_exit",  # (master, worker): in a worker that was forked, when it has stopped
+    "on_exit",  # (master): the last thing
+    "on_expired_batch",  # (worker, count): a batch of so many keys has expired
 )
 
 

@@ -4,7 +4,8 @@ Rules: a log call renders its line and leaves it in the buffer; it waits for not
 blocks stops only the thread; one that fails loses its lines; a full buffer drops new ones. What was lost is counted and
 reported by one line as soon as lines get through again. Repeated events are thinned to one line an interval.
 
-The thread is a real one: nothing in this package patches the standard library for gevent.
+The thread is a real one: nothing in this package patches the standard library for gevent. A process that forks has
+none, because a thread would be missing in the other process: there a line that the sink does not take at once is lost.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ Render = Callable[[Any, str, EventDict], str]
 BUFFER_LINES = 8192
 BATCH_LINES = 256
 FLUSH_TIMEOUT_S = 1.0
-# Events that tell of one occasion each, and several of them at a start.
-NEVER_LIMITED = frozenset({"listening"})
+# Events that tell of one occasion each, and several of them at once.
+NEVER_LIMITED = frozenset({"listening", "worker_ended"})
 
 # structlog's levels by the setting's names; "verbose" has no lines of its own.
 LEVELS = {b"debug": 10, b"verbose": 20, b"notice": 20, b"warning": 30, b"nothing": 60}
@@ -65,29 +66,65 @@ class FileSink:
             except BlockingIOError:
                 select.select([], [self.descriptor], [])
 
+    def write_at_once(self, data: bytes) -> None:
+        """Write `data` as far as that blocks nobody; raise OSError, BlockingIOError where it would have blocked."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLOUT)
+        for start in range(0, len(data), select.PIPE_BUF):  # a pipe that is ready takes so much
+            if not poll.poll(0):
+                raise BlockingIOError
+            os.write(self.descriptor, data[start : start + select.PIPE_BUF])
+
 
 def _open(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-class LogWriter:
-    """The buffer, and the thread that empties it into a sink.
+class SinkWriter:
+    """Writes lines into a sink, after a line about those that were lost before.
 
     Attributes:
         dropped: lines that found the buffer full.
         failed: lines that the sink refused.
     """
 
+    def __init__(self, sink: Callable[[bytes], object], report: Callable[[int], str]) -> None:
+        self._sink = sink
+        self._report = report
+        self._reported = 0
+        self.dropped = 0
+        self.failed = 0
+
+    def write(self, line: str) -> None:
+        """Write a line, or lose it."""
+        self._write_batch([line])
+
+    def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> bool:
+        """Write what waits, for at most `timeout_s` seconds; return whether all of it was written."""
+        return True
+
+    def _write_batch(self, batch: list[str]) -> None:
+        lost = self.dropped + self.failed
+        lines = [self._report(lost - self._reported), *batch] if lost > self._reported else batch
+        try:
+            self._sink("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        except OSError:
+            self.failed += len(batch)
+        else:
+            self._reported = lost
+
+
+class LogWriter(SinkWriter):
+    """A buffer in front, and the thread that empties it into the sink.
+
+    Each counter has one writer, the caller's thread and the native one, and so needs no lock.
+    """
+
     def __init__(
         self, sink: Callable[[bytes], object], report: Callable[[int], str], capacity: int = BUFFER_LINES
     ) -> None:
-        self._sink = sink
-        self._report = report
+        super().__init__(sink, report)
         self._capacity = capacity
-        self._reported = 0
-        # Each counter has one writer, the caller's thread and the native one, and so needs no lock.
-        self.dropped = 0
-        self.failed = 0
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="geventcache-log", daemon=True)
         self._thread.start()
@@ -125,21 +162,11 @@ class LogWriter:
                 return batch, True
         return batch, False
 
-    def _write_batch(self, batch: list[str]) -> None:
-        lost = self.dropped + self.failed
-        lines = [self._report(lost - self._reported), *batch] if lost > self._reported else batch
-        try:
-            self._sink("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
-        except OSError:
-            self.failed += len(batch)
-        else:
-            self._reported = lost
-
 
 class LineLogger:
     """What structlog hands finished lines to."""
 
-    def __init__(self, writer: LogWriter) -> None:
+    def __init__(self, writer: SinkWriter) -> None:
         self.msg = self.debug = self.info = self.warning = self.error = self.critical = writer.write
 
 
@@ -201,17 +228,21 @@ class RateLimiter:
 
 
 class Logs:
-    """The logger of a process, `log`, with the parts behind it; `reopen` opens its file anew."""
+    """The logger of a process, `log`, with the parts behind it."""
 
     def __init__(
-        self, sink: Callable[[bytes], object], is_terminal: bool, level: bytes, limiter: RateLimiter | None = None
+        self,
+        sink: Callable[[bytes], object],
+        is_terminal: bool,
+        level: bytes,
+        limiter: RateLimiter | None = None,
+        make_writer: Callable[[Callable[[bytes], object], Callable[[int], str]], SinkWriter] = LogWriter,
     ) -> None:
-        self.reopen: Callable[[], object] = getattr(sink, "reopen", lambda: None)
         render = _never_raising(_terminal_renderer() if is_terminal else _json_renderer())
         stamp = structlog.processors.TimeStamper(fmt="iso", utc=not is_terminal)
         self.gate = LevelGate(level)
         self.limiter = limiter or RateLimiter()
-        self.writer = LogWriter(
+        self.writer = make_writer(
             sink,
             lambda lost: render(None, "warning", stamp(None, "warning", _lines_lost(lost))),
         )
@@ -230,16 +261,31 @@ class Logs:
         return self.writer.close(timeout_s)
 
 
-def start(config: Config) -> Logs:
-    """Return the logs that the settings ask for; raise OSError if the log file cannot be written.
+class FileLogs(Logs):
+    """Logs in a file, or on standard error; lines are for people on a terminal, and JSON anywhere else."""
 
-    Lines are for people on a terminal, and JSON anywhere else.
-    """
+    def __init__(self, file: FileSink, config: Config, may_fork: bool = False) -> None:
+        self.file = file
+        sink, make_writer = (file.write_at_once, SinkWriter) if may_fork else (file, LogWriter)
+        super().__init__(sink, os.isatty(file.descriptor), config["loglevel"], make_writer=make_writer)
+        config.on_change("loglevel", self.gate.set_level)
+
+    def reopen(self) -> None:
+        """Begin a new file, if somebody has moved the old one away; raise OSError, and stay with the old one."""
+        self.file.reopen()
+
+    def after_fork(self, config: Config, **fields: object) -> FileLogs:
+        """Return logs in the same place for the process that was forked, with these fields in each line."""
+        logs = FileLogs(FileSink(self.file.descriptor, self.file.path), config)
+        logs.log = logs.log.bind(**fields)
+        return logs
+
+
+def start(config: Config) -> FileLogs:
+    """Return the logs that the settings ask for; raise OSError if the log file cannot be written."""
     path = os.fsdecode(config["logfile"])
-    sink = FileSink.open(path) if path else FileSink(sys.stderr.fileno())
-    logs = Logs(sink, os.isatty(sink.descriptor), config["loglevel"])
-    config.on_change("loglevel", logs.gate.set_level)
-    return logs
+    file = FileSink.open(path) if path else FileSink(sys.stderr.fileno())
+    return FileLogs(file, config, may_fork=config["workers"] > 1)
 
 
 def _lines_lost(count: int) -> EventDict:

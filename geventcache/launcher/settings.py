@@ -10,6 +10,7 @@ A bad setting, wherever it comes from, ends in one line on standard error and ex
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from geventcache import __version__
+from geventcache.base.errors import CommandError
 from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
 from geventcache.launcher.hooks import Hooks
-from geventcache.services.addresses import listen_addresses
+from geventcache.launcher.shards import shard_addresses
 from geventcache.services.config import Config
 from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.settings_table import PYTHON_NAMES, SETTINGS, Setting
@@ -105,7 +107,9 @@ class Settings:
         self.is_check: bool = "check_config" in self._options
         self.is_print: bool = "print_config" in self._options
         self.file = self._find_file()
-        self.config, self.hooks = self.read()
+        self.config, self.hooks = self._read()
+        # What the sources said last; CONFIG SET may have changed the values since.
+        self._said = self.config.copy()
 
     def _find_file(self) -> Path | None:
         """The configuration file, as an absolute path: the process may change its folder."""
@@ -114,12 +118,26 @@ class Settings:
             return Path(named).absolute()
         return DEFAULT_FILE.absolute() if DEFAULT_FILE.exists() else None
 
-    def read(self) -> tuple[Config, Hooks]:
-        """Read all sources anew.
+    def reload(self) -> tuple[list[str], list[str]]:
+        """Read all sources anew and apply what has changed in them since they were last read.
+
+        Returns: the names of the settings that were applied, and of those that can only be set at the start.
 
         Raises:
-            SettingsError: a setting is wrong.
+            SettingsError: a setting is wrong; then nothing is changed.
         """
+        config, self.hooks = self._read()
+        changed = [setting for setting in SETTINGS if config[setting.name] != self._said[setting.name]]
+        self._said = config
+        applied = []
+        for setting in changed:
+            if setting.is_mutable:
+                with contextlib.suppress(CommandError):  # logged by whoever refused the value
+                    self.config.set(setting.name.encode(), setting.kind.show(config[setting.name]))
+                    applied.append(setting.name)
+        return applied, [setting.name for setting in changed if not setting.is_mutable]
+
+    def _read(self) -> tuple[Config, Hooks]:
         texts: dict[str, bytes] = {}
         functions: dict[str, Callable[..., object]] = {}
         if self.file is not None:
@@ -132,8 +150,10 @@ class Settings:
         _load(config, "", dict(_from_variables(self._environment)), VARIABLE_PREFIX)
         _load(config, f"{ARGUMENTS_VARIABLE}: ", dict(_given(self._variable_options())), "--")
         _load(config, "argument ", dict(_given(self._options)), "--")
-        if not listen_addresses(config):
-            raise SettingsError("no address to listen on")
+        try:
+            shard_addresses(config)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         return config, Hooks(functions)
 
     def _variable_options(self) -> argparse.Namespace:

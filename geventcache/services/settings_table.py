@@ -85,6 +85,15 @@ _MEBIBYTE = 1 << 20
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
+        "workers",
+        Integer(1, 1000),
+        1,
+        _PROCESS,
+        "Processes; with more than one, each is a shard of a cluster, with a port of its own.",
+        is_mutable=False,
+        short_flag="w",
+    ),
+    Setting(
         "daemon",
         YesNo(),
         False,

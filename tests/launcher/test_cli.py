@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from geventcache.launcher import cli
-from geventcache.launcher.process import Process
+from geventcache.launcher.process import ServerProcess
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Any) -> int:
-    monkeypatch.setattr(Process, "run", run)
+    monkeypatch.setattr(ServerProcess, "run", run)
     return cli.main(["--logfile", str(tmp_path / "log"), "--maxclients", "7"])
 
 
 def test_status_of_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server gets the settings and a logger; its status is the command's, and its lines are written."""
 
-    def run(process: Process) -> int:
+    def run(process: ServerProcess) -> int:
         process.log.info("ran", maxclients=process.config["maxclients"])
         return 7
 
@@ -44,7 +44,7 @@ def test_refused_by_the_system(
 ) -> None:
     """What the operating system refuses is one line and status 1."""
 
-    def run(_process: Process) -> int:
+    def run(_process: ServerProcess) -> int:
         raise error
 
     assert _run(monkeypatch, tmp_path, run) == 1
@@ -54,7 +54,7 @@ def test_refused_by_the_system(
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Ctrl-C before the server listens to signals ends without a traceback."""
 
-    def run(_process: Process) -> int:
+    def run(_process: ServerProcess) -> int:
         raise KeyboardInterrupt
 
     assert _run(monkeypatch, tmp_path, run) == 130
