@@ -254,7 +254,7 @@ class Arbiter(Process):
             self._fail(child, wrong)
         if not self.is_stopping:
             how = f"status {status}" if status >= 0 else signal.Signals(-status).name
-            self.log.error("worker_ended", worker=child.index, number=pid, how=how, restart_in_s=delay_s)
+            self.log.error("worker_ended", worker=child.index, pid=pid, how=how, restart_in_s=delay_s)
 
     # ------------------------------------------------------------------ signals
 

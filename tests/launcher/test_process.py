@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -17,52 +16,13 @@ from geventcache.launcher.background import PidFile, become
 
 from ..parity.client import Client
 from ..stress.process import GRACE_S, command, environment, eventually, running
-
-CONFIG = """
-bind = ["127.0.0.1:0"]
-logfile = "log"
-maxclients = 100
-def on_starting(process): process.log.info("hook_on_starting")
-def when_ready(process): process.log.info("hook_when_ready")
-def worker_int(process): process.log.info("hook_worker_int")
-def on_exit(process): process.log.info("hook_on_exit")
-def on_expired_batch(process, count): process.log.info("hook_on_expired_batch", count=count); 1 / 0
-"""
-
-
-class Served:
-    """A server with a folder of its own, as its log file tells of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "my.conf.py"
-        self.file.write_text(CONFIG)
-        self.popen = subprocess.Popen(command("-c", str(self.file)), cwd=folder, env=environment())
-        assert eventually(lambda: self.told("hook_when_ready") != [], GRACE_S)
-        (listening,) = self.told("listening")
-        host, port = listening["address"].split(":")
-        self.client = Client((host, int(port)), 2)
-
-    def told(self, event: str, name: str = "log") -> list[dict[str, Any]]:
-        """Return the lines of an event in the log."""
-        path = self.folder / name
-        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return [line for line in lines if line["event"] == event]
-
-    def setting(self, name: str) -> bytes:
-        """Return a setting's text."""
-        value: bytes = self.client.do("CONFIG", "GET", name).value[1].value
-        return value
-
-
+from .served import CONFIG, Served, setting
 @pytest.fixture
 def served(tmp_path: Path) -> Any:
     """Run a server with a configuration file."""
     server = Served(tmp_path)
     yield server
-    server.client.close()
-    server.popen.kill()
-    server.popen.wait(GRACE_S)
+    server.close()
 
 
 def test_hooks(served: Served) -> None:
@@ -71,7 +31,7 @@ def test_hooks(served: Served) -> None:
     assert eventually(lambda: served.told("hook_on_expired_batch") != [])
     served.popen.send_signal(signal.SIGINT)
     assert served.popen.wait(GRACE_S) == 0
-    lines = [json.loads(line) for line in (served.folder / "log").read_text().splitlines()]
+    lines = served.lines()
     assert [line["event"] for line in lines if line["event"].startswith("hook_on_exp")] == ["hook_on_expired_batch"]
     assert [line["hook"] for line in lines if line["event"] == "hook_failed"] == ["on_expired_batch"]
     assert [line["event"] for line in lines if line["event"].startswith("hook_") and "exp" not in line["event"]] == [
@@ -92,8 +52,8 @@ def test_reload(served: Served) -> None:
     assert eventually(lambda: served.told("settings_reloaded") != [])
     (line,) = served.told("settings_reloaded")
     assert (line["changed"], line["need_restart"]) == (["maxclients"], ["databases"])
-    assert served.setting("maxclients") == b"200"
-    assert served.setting("timeout") == b"77"
+    assert setting(served.client, "maxclients") == b"200"
+    assert setting(served.client, "timeout") == b"77"
     assert served.client.do("GET", "k").value == b"v"
 
 
@@ -102,7 +62,7 @@ def test_reload_refused(served: Served) -> None:
     served.file.write_text("maxclients = 'x'")
     served.popen.send_signal(signal.SIGHUP)
     assert eventually(lambda: served.told("settings_not_reloaded") != [])
-    assert served.setting("maxclients") == b"100"
+    assert setting(served.client, "maxclients") == b"100"
 
 
 def test_reopened_log(served: Served) -> None:
