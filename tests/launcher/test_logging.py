@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from geventcache.launcher.logging import FileSink, Logs, LogWriter, RateLimiter, start
+from geventcache.launcher.logging import FileSink, Logs, LogWriter, RateLimiter, SinkWriter, start
 from geventcache.services.config import Config
 
 
@@ -112,6 +112,22 @@ def test_full_disk() -> None:
     writer.write("line")
     assert writer.close(60)
     assert writer.failed == 1
+
+
+def test_full_pipe_without_a_thread() -> None:
+    """Where no thread may wait, a pipe that is full costs the line; the loss is told when there is room again."""
+    reading, writing = os.pipe()
+    writer = SinkWriter(FileSink(writing).write_at_once, lambda lost: f"lost {lost}")
+    while not writer.failed:
+        writer.write("x" * 10_000)
+    os.set_blocking(reading, False)
+    with pytest.raises(BlockingIOError):
+        while os.read(reading, 65536):
+            pass
+    writer.write("next")
+    assert os.read(reading, 65536) == b"lost 1\nnext\n"
+    os.close(reading)
+    os.close(writing)
 
 
 def test_file_sink_on_a_full_pipe() -> None:
