@@ -17,6 +17,8 @@ from geventcache.launcher.background import PidFile, become
 from ..parity.client import Client
 from ..stress.process import GRACE_S, command, environment, eventually, running
 from .served import CONFIG, Served, setting
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Any:
     """Run a server with a configuration file."""
