@@ -113,6 +113,7 @@ class Arbiter(Process):
                 start when none had been ready before.
         """
         self.hooks.call(self.log, "on_starting", self)
+        self.signals = Signals(_SIGNALS)
         self.shards = Shards(self.config, self.log, systemd.listening_sockets())
         try:
             pid_file = settle(self.config, *self.shards.paths)
@@ -128,7 +129,6 @@ class Arbiter(Process):
         return 0
 
     def _keep_running(self) -> None:
-        self.signals = Signals(_SIGNALS)
         reading, self.lifeline = os.pipe()
         self.workers_lifeline = reading
         load_commands()  # once, for all workers: their memory is shared until it is written to

@@ -21,7 +21,7 @@ from geventcache import __version__
 from geventcache.base.errors import CommandError
 from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
 from geventcache.launcher.hooks import Hooks
-from geventcache.launcher.shards import shard_addresses
+from geventcache.services.addresses import shard_addresses
 from geventcache.services.config import Config
 from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.settings_table import PYTHON_NAMES, SETTINGS, Setting

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from geventcache.server.listening import ListenError, Listening, address_of, close_all, listen_on
-from geventcache.services.addresses import Address, listen_addresses, parse_address
+from geventcache.services.addresses import Address, shard_addresses
 from geventcache.services.cluster import Topology, make_nodes
 from geventcache.services.config import Config
-
-_HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -39,40 +37,6 @@ class Shard:
     sockets: list[Listening]
     topology: Topology
     bus: tuple[socket.socket, list[str]]
-
-
-def shard_addresses(config: Config) -> list[list[Address]]:
-    """Return where each worker listens: worker i is i ports further than the settings say, and at PATH.i.
-
-    As many bound addresses as workers, each with a port or a path, are one worker's each. Port 0 takes a free one for
-    each.
-
-    Raises:
-        ValueError: there is no address, no port that clients could be sent to, or none that is high enough.
-    """
-    count = config["workers"]
-    addresses = listen_addresses(config)
-    if not addresses:
-        raise ValueError("no address to listen on")
-    if count == 1:
-        return [addresses]
-    bound = [parse_address(word) for word in config["bind"]]
-    is_one_each = len(bound) == count and all(address.path or address.port is not None for address in bound)
-    own, common = (bound, addresses[count:]) if is_one_each else ([], addresses)
-    shards = [[*own[i : i + 1], *(_shifted(address, i) for address in common)] for i in range(count)]
-    for i, listed in enumerate(shards):
-        if all(address.path for address in listed):
-            raise ValueError(f"worker {i} of {count} has no port that clients could be sent to")
-    return shards
-
-
-def _shifted(address: Address, by: int) -> Address:
-    if address.path:
-        return address._replace(path=f"{address.path}.{by}") if by else address
-    port = (address.port or 0) + by
-    if port > _HIGHEST_PORT:
-        raise ValueError(f"{address} is too high a port: worker {by} would have {port}")
-    return address._replace(port=port) if address.port else address
 
 
 class Shards:

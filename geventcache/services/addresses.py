@@ -14,6 +14,7 @@ from geventcache.base.numbers import parse_integer
 if TYPE_CHECKING:
     from geventcache.services.config import Config
 
+HIGHEST_PORT = 65535
 _ANY_HOST = {"*": "0.0.0.0", "::*": "::"}
 
 
@@ -52,7 +53,7 @@ def parse_address(text: bytes) -> Address:
     is_tls = word.startswith("tls:")
     host, port_text = _host_and_port(word.removeprefix("tls:"))
     port = None if port_text is None else parse_integer(port_text.encode("utf-8", "surrogateescape"))
-    if not host or (port_text is not None and (port is None or not 0 <= port <= 65535)):
+    if not host or (port_text is not None and (port is None or not 0 <= port <= HIGHEST_PORT)):
         raise ValueError(f"invalid address '{written}'")
     return Address(_ANY_HOST.get(host, host), port, is_optional=is_optional, is_tls=is_tls)
 
@@ -83,3 +84,37 @@ def _with_ports(address: Address, port: int, tls_port: int) -> list[Address]:
         return [address._replace(port=tls_port)]
     plain = [address._replace(port=port)] if port or not tls_port else []
     return plain + ([address._replace(port=tls_port, is_tls=True)] if tls_port else [])
+
+
+def shard_addresses(config: Config) -> list[list[Address]]:
+    """Return where each worker listens: worker i is i ports further than the settings say, and at PATH.i.
+
+    As many bound addresses as workers, each with a port or a path, are one worker's each. Port 0 takes a free one for
+    each.
+
+    Raises:
+        ValueError: there is no address, no port that clients could be sent to, or none that is high enough.
+    """
+    count = config["workers"]
+    addresses = listen_addresses(config)
+    if not addresses:
+        raise ValueError("no address to listen on")
+    if count == 1:
+        return [addresses]
+    bound = [parse_address(word) for word in config["bind"]]
+    is_one_each = len(bound) == count and all(address.path or address.port is not None for address in bound)
+    own, common = (bound, addresses[count:]) if is_one_each else ([], addresses)
+    shards = [[*own[i : i + 1], *(_shifted(address, i) for address in common)] for i in range(count)]
+    for i, listed in enumerate(shards):
+        if all(address.path for address in listed):
+            raise ValueError(f"worker {i} of {count} has no port that clients could be sent to")
+    return shards
+
+
+def _shifted(address: Address, by: int) -> Address:
+    if address.path:
+        return address._replace(path=f"{address.path}.{by}") if by else address
+    port = (address.port or 0) + by
+    if port > HIGHEST_PORT:
+        raise ValueError(f"{address} is too high a port: worker {by} would have {port}")
+    return address._replace(port=port) if address.port else address

@@ -11,8 +11,9 @@ import pytest
 import structlog
 
 from geventcache.launcher.settings import Settings, SettingsError
-from geventcache.launcher.shards import Shards, shard_addresses
+from geventcache.launcher.shards import Shards
 from geventcache.server.listening import ListenError
+from geventcache.services.addresses import shard_addresses
 
 
 def _addresses(*options: str) -> list[str]:
