@@ -113,6 +113,7 @@ class Arbiter(Process):
                 start when none had been ready before.
         """
         self.hooks.call(self.log, "on_starting", self)
+        load_commands()  # once, for all workers: their memory is shared until it is written to
         self.signals = Signals(_SIGNALS)
         self.shards = Shards(self.config, self.log, systemd.listening_sockets())
         try:
@@ -131,7 +132,6 @@ class Arbiter(Process):
     def _keep_running(self) -> None:
         reading, self.lifeline = os.pipe()
         self.workers_lifeline = reading
-        load_commands()  # once, for all workers: their memory is shared until it is written to
         gc.collect()
         gc.freeze()
         while not self.is_stopping or any(child.pid for child in self.children):

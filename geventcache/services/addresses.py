@@ -89,8 +89,7 @@ def _with_ports(address: Address, port: int, tls_port: int) -> list[Address]:
 def shard_addresses(config: Config) -> list[list[Address]]:
     """Return where each worker listens: worker i is i ports further than the settings say, and at PATH.i.
 
-    As many bound addresses as workers, each with a port or a path, are one worker's each. Port 0 takes a free one for
-    each.
+    As many bound addresses with ports as workers are one worker's each. Port 0 takes a free one for each.
 
     Raises:
         ValueError: there is no address, no port that clients could be sent to, or none that is high enough.
@@ -101,14 +100,12 @@ def shard_addresses(config: Config) -> list[list[Address]]:
         raise ValueError("no address to listen on")
     if count == 1:
         return [addresses]
-    bound = [parse_address(word) for word in config["bind"]]
-    is_one_each = len(bound) == count and all(address.path or address.port is not None for address in bound)
-    own, common = (bound, addresses[count:]) if is_one_each else ([], addresses)
-    shards = [[*own[i : i + 1], *(_shifted(address, i) for address in common)] for i in range(count)]
-    for i, listed in enumerate(shards):
-        if all(address.path for address in listed):
-            raise ValueError(f"worker {i} of {count} has no port that clients could be sent to")
-    return shards
+    if all(address.path for address in addresses):
+        raise ValueError("several workers need a port that clients could be sent to")
+    bound = [address for address in map(parse_address, config["bind"]) if not address.path]
+    is_one_each = len(bound) == count and all(address.port is not None for address in bound)
+    own, common = (bound, [one for one in addresses if one.path]) if is_one_each else ([], addresses)
+    return [[*own[i : i + 1], *(_shifted(address, i) for address in common)] for i in range(count)]
 
 
 def _shifted(address: Address, by: int) -> Address:

@@ -29,6 +29,8 @@ def _addresses(*options: str) -> list[str]:
         (["-b", "10.0.0.1:7", "-b", "10.0.0.2:70"], ["10.0.0.1:7", "10.0.0.2:70"]),
         (["-b", "10.0.0.1", "::1"], ["10.0.0.1:6379 [::1]:6379", "10.0.0.1:6380 [::1]:6380"]),
         (["-b", "h:7", "--unixsocket", "/s"], ["h:7 unix:/s", "h:8 unix:/s.1"]),
+        (["-b", "h:7", "unix:/s"], ["h:7 unix:/s", "h:8 unix:/s.1"]),
+        (["-b", "h:7", "h:70", "unix:/s"], ["h:7 unix:/s", "h:70 unix:/s.1"]),
         (["--port", "7", "--tls-port", "9"], ["127.0.0.1:7 tls:127.0.0.1:9", "127.0.0.1:8 tls:127.0.0.1:10"]),
     ],
 )
@@ -41,8 +43,7 @@ def test_addresses(options: Sequence[str], expected: list[str]) -> None:
     ("options", "line"),
     [
         (["--port", "65535"], "127.0.0.1:65535 is too high a port: worker 1 would have 65536"),
-        (["-b", "unix:/s"], "worker 0 of 2 has no port that clients could be sent to"),
-        (["-b", "h:7", "unix:/s"], "worker 1 of 2 has no port that clients could be sent to"),
+        (["-b", "unix:/s"], "several workers need a port that clients could be sent to"),
     ],
 )
 def test_refused(options: Sequence[str], line: str) -> None:
