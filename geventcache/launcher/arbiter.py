@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+import gevent
+
 from geventcache.commands import load_commands
 from geventcache.launcher import systemd
 from geventcache.launcher.background import explain, hear, reporter, settle
@@ -35,6 +37,13 @@ LASTING_S = 60.0
 PATIENCE_S = 2.0
 
 _SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "TTIN", "TTOU", "CHLD")
+
+
+def _load_modules() -> None:
+    """Import what workers need: once for all, who then share the memory, and as long as this user may read it."""
+    load_commands()
+    for name in ("loop", "resolver", "threadpool", "format_context"):  # which gevent imports when it makes a hub
+        getattr(gevent.config, name)
 
 
 class Child:
@@ -113,7 +122,7 @@ class Arbiter(Process):
                 start when none had been ready before.
         """
         self.hooks.call(self.log, "on_starting", self)
-        load_commands()  # once, for all workers: their memory is shared until it is written to
+        _load_modules()
         self.signals = Signals(_SIGNALS)
         self.shards = Shards(self.config, self.log, systemd.listening_sockets())
         try:

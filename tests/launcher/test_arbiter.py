@@ -193,6 +193,19 @@ def test_background(tmp_path: Path) -> None:
     assert eventually(lambda: not (tmp_path / "pid").exists())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_user(tmp_path: Path) -> None:
+    """Master and workers are the user that was asked for, and a worker that is started again is, too."""
+    tmp_path.chmod(0o777)
+    server = Served(tmp_path, WORKERS + "user = 65534\n", 2)
+    pid = server.worker_pid(0)
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: server.worker_pid(0) != pid, GRACE_S)
+    pids = [server.popen.pid, *(server.worker_pid(worker) for worker in (0, 1))]
+    assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {65534}
+    server.close()
+
+
 def test_systemd(tmp_path: Path) -> None:
     """Each worker serves one of the sockets that systemd has bound; the master alone speaks to systemd."""
     with (
