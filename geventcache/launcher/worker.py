@@ -52,7 +52,7 @@ class Worker(ServerProcess):
 
     def make_server(self) -> Server:
         """Return the server of the shard, not yet started."""
-        return Server(self.config, self.log)
+        return Server(self.config, self.log, topology=self.shard.topology, bus=self.shard.bus)
 
     def run(self) -> int:
         """Serve until a signal or the master's end; return the exit status.

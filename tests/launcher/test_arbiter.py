@@ -63,6 +63,28 @@ def test_killed_worker(served: Served) -> None:
     other.close()
 
 
+def test_shards(served: Served) -> None:
+    """The workers are one cluster: a client is sent to the owner of a key, who is the same node when it is back."""
+    first, second = served.connect(0), served.connect(1)
+    host, port = second.socket.getpeername()
+    (key,) = [key for key in ("a", "b") if first.do("CLUSTER", "KEYSLOT", key).value >= 8192]
+    moved = f"MOVED {first.do('CLUSTER', 'KEYSLOT', key).value} {host}:{port}"
+    assert first.do("SET", key, "v").value == moved.encode()
+    assert second.do("SET", key, "v").value == b"OK"
+    node = second.do("CLUSTER", "MYID").value
+    pid = served.worker_pid(1)
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: served.worker_pid(1) != pid, GRACE_S)
+    again = served.connect(1)
+    assert again.do("CLUSTER", "MYID").value == node != first.do("CLUSTER", "MYID").value
+    assert again.do("GET", key).value is None
+    again.do("SUBSCRIBE", "news")
+    first.do("PUBLISH", "news", "heard")
+    assert again.receive().value[2].value == b"heard"
+    for client in (first, second, again):
+        client.close()
+
+
 def test_clients_wait_for_a_worker(served: Served) -> None:
     """Whoever connects while a worker is being started again is not refused."""
     address = served.client.socket.getpeername()

@@ -16,6 +16,7 @@ import gevent
 
 from geventcache.embedding.settings import embedded_log
 from geventcache.server.app import Server
+from geventcache.server.listening import address_of
 from geventcache.services.cluster import Topology, make_nodes
 from geventcache.services.config import Config
 
@@ -36,7 +37,7 @@ def main(count: int) -> None:
         paths = [str(Path(folder, f"bus{own}")) for own in range(count)]
         for own, sock in enumerate(sockets):
             bus = listening(socket.AF_UNIX, paths[own]), paths
-            Server(Config(), embedded_log(), topology=Topology(nodes, own), bus=bus).start([sock])
+            Server(Config(), embedded_log(), topology=Topology(nodes, own), bus=bus).start([(sock, address_of(sock))])
         print(json.dumps([(node.host, node.port) for node in nodes]), flush=True)
         gevent.wait()
 
