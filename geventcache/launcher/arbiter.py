@@ -96,7 +96,19 @@ class Child:
     def send(self, name: str) -> None:
         """Send a signal."""
         if self.pid:
-            os.kill(self.pid, signal.Signals[f"SIG{name}"])
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and a hook has taken note of that
+                os.kill(self.pid, signal.Signals[f"SIG{name}"])
+
+
+def how_it_ended(status: int) -> str:
+    """Return a process' end in words, from what waitpid says of it."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"
 
 
 class Arbiter(Process):
@@ -223,9 +235,9 @@ class Arbiter(Process):
         """Live as a worker, in the process that was forked."""
         status = 1
         report = reporter(pipe)
-        self.logs = self.logs.after_fork(self.config, worker=index)
-        self.log = self.logs.log
         try:
+            self.logs = self.logs.after_fork(self.config, worker=index)
+            self.log = self.logs.log
             self.signals.reset()
             os.close(self.lifeline)
             os.environ.pop("NOTIFY_SOCKET", None)
@@ -251,18 +263,20 @@ class Arbiter(Process):
         """Workers have ended; others that were started in this process, by hooks, are left to whoever did."""
         for child in self.children:
             if child.pid:
-                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                try:
+                    pid, status = os.waitpid(child.pid, os.WNOHANG)
+                except ChildProcessError:  # a hook was faster
+                    pid, status = child.pid, 0
                 if pid:
-                    self._bury(child, os.waitstatus_to_exitcode(status))
+                    self._bury(child, how_it_ended(status))
 
-    def _bury(self, child: Child, status: int) -> None:
+    def _bury(self, child: Child, how: str) -> None:
         pid = child.pid
         wrong = child.hear()
         delay_s = child.end()
         if wrong:
             self._fail(child, wrong)
         if not self.is_stopping:
-            how = f"status {status}" if status >= 0 else signal.Signals(-status).name
             self.log.error("worker_ended", worker=child.index, pid=pid, how=how, restart_in_s=delay_s)
 
     # ------------------------------------------------------------------ signals

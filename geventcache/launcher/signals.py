@@ -19,11 +19,11 @@ class Signals:
     """Signals that are queued from now on, by their names without ``SIG``."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._numbers = [signal.Signals[f"SIG{name}"] for name in names]
+        self._names = {signal.Signals[f"SIG{name}"].value: name for name in names}
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-        for number in self._numbers:
+        for number in self._names:
             signal.signal(number, lambda _number, _frame: None)
 
     def wait(self, timeout_s: float | None, descriptors: Sequence[int]) -> tuple[list[str], list[int]]:
@@ -37,25 +37,26 @@ class Signals:
             poll.register(descriptor, select.POLLIN)
         readable = {descriptor for descriptor, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
         numbers = os.read(self._reading, _READ_SIZE) if self._reading in readable else b""
-        return [signal.Signals(number).name[3:] for number in numbers], [one for one in descriptors if one in readable]
+        names = [self._names[number] for number in numbers if number in self._names]  # others have handlers of hooks
+        return names, [descriptor for descriptor in descriptors if descriptor in readable]
 
     @contextlib.contextmanager
     def held_back(self) -> Iterator[None]:
         """Let no signal through until the end, in a process that is forked meanwhile until `let_through`."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._names)
         try:
             yield
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._names)
 
     def reset(self) -> None:
         """Do with signals what the system does by default."""
         signal.set_wakeup_fd(-1)
-        for number in self._numbers:
+        for number in self._names:
             signal.signal(number, signal.SIG_DFL)
         os.close(self._reading)
         os.close(self._writing)
 
     def let_through(self) -> None:
         """Deliver what is held back."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._names)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from geventcache.launcher import arbiter
-from geventcache.launcher.arbiter import DELAYS_S, LASTING_S, Child
+from geventcache.launcher.arbiter import DELAYS_S, LASTING_S, Child, how_it_ended
 
 from ..parity.client import Client
 from ..stress.process import GRACE_S, command, environment, eventually
@@ -282,3 +282,30 @@ def test_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [live(1.0) for _ in range(6)] == [*DELAYS_S, DELAYS_S[-1], DELAYS_S[-1]]
     assert live(LASTING_S + 1) == 0.0
     assert live(1.0) == DELAYS_S[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(0, "status 0"), (3 << 8, "status 3"), (9, "SIGKILL"), (40, "signal 40")]
+)
+def test_words_of_an_end(status: int, words: str) -> None:
+    """The log tells how a worker ended, also by a signal without a name."""
+    assert how_it_ended(status) == words
+
+
+def test_hooks_that_meddle(tmp_path: Path) -> None:
+    """A hook that reaps the master's children, or handles signals of its own, does not take the master down."""
+    hooks = """
+import os, signal
+def when_ready(master):
+    signal.signal(signal.SIGUSR2, lambda number, frame: None)
+    master.log.info("hook_when_ready")
+    pid = master.children[1].pid
+    os.kill(os.getpid(), signal.SIGUSR2)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+"""
+    server = Served(tmp_path, WORKERS + hooks, 2)
+    assert eventually(lambda: len(server.told("worker_ended")) == 1, GRACE_S)
+    assert eventually(lambda: len(server.told("ready")) == 4, GRACE_S)
+    assert server.end() == 0
+    server.close()
