@@ -301,11 +301,13 @@ def when_ready(master):
     master.log.info("hook_when_ready")
     pid = master.children[1].pid
     os.kill(os.getpid(), signal.SIGUSR2)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGTERM)
     os.waitpid(pid, 0)
 """
     server = Served(tmp_path, WORKERS + hooks, 2)
     assert eventually(lambda: len(server.told("worker_ended")) == 1, GRACE_S)
-    assert eventually(lambda: len(server.told("ready")) == 4, GRACE_S)
+    client = server.connect(1)
+    assert client.do("PING").value == b"PONG"
+    client.close()
     assert server.end() == 0
     server.close()
