@@ -25,6 +25,7 @@ from ..parity.servers import parse_address
 from ..parity.wire import Source
 
 GRACE_S = 20.0  # how long a process may take to start or to end before the test fails
+POLL_S = 0.005
 _PACKAGE = Path(geventcache.__file__).resolve().parents[1]
 
 
@@ -116,6 +117,7 @@ def eventually(claim: Callable[[], bool], patience_s: float = 60.0) -> bool:
     while not claim():
         if time.monotonic() > end_s:
             return False
+        time.sleep(POLL_S)  # which leaves the processor to whom is waited for
     return True
 
 
