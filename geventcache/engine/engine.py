@@ -420,7 +420,7 @@ class Engine:
 
     def set_aside(self):
         """Amid a command, before others run: take its half of the reply and of everything else out of their way."""
-        kept = (self.out.take_parts(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        kept = (self.out.take_pieces(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
         self.ready.clear()
         return kept
 

@@ -33,6 +33,7 @@ cdef class ReplyWriter:
     cpdef map_header(self, Py_ssize_t n)
     cpdef array_header(self, Py_ssize_t n)
     cpdef bytes take_buffer(self)
+    cpdef list take_pieces(self)
     cpdef list take_parts(self)
     cpdef bytes take(self)
     cpdef Py_ssize_t mark(self)

@@ -6,8 +6,13 @@ so one buffer serves all clients, its memory stays warm and nothing is allocated
 and a join takes 27). A value of `LARGE` bytes or more is not copied: it goes into `parts` as it is, between what came
 before and after.
 
+The uncompiled writer appends to a list instead, which is joined when it is sent: an interpreter appends three objects in
+65 ns and formats a bulk string in 150.
+
 Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
+
+from itertools import groupby
 
 import cython
 
@@ -31,6 +36,11 @@ LARGE = 64 * 1024
 START_SIZE = 64 * 1024
 KEPT_SIZE = 1024 * 1024
 
+CRLF = b"\r\n"
+if not cython.compiled:
+    BULK_HEADERS = [b"$%d\r\n" % size for size in range(1024)]
+    MANY = 8
+
 
 class ReplyWriter:
     """Encodes values one after the other.
@@ -40,6 +50,9 @@ class ReplyWriter:
         size: bytes in the buffer.
         parts: None, or the pieces that go out before the buffer.
         parts_size: bytes in `parts`.
+
+    Uncompiled, `pieces` are both at once: all that was written, in order. `parts` is an empty list then as long as
+    something large is among them.
     """
 
     def __init__(self) -> None:
@@ -52,7 +65,7 @@ class ReplyWriter:
             self.room = START_SIZE
             self.ptr = PyByteArray_AS_STRING(self.data)  # noqa: F821
         else:
-            self.data = bytearray()
+            self.pieces: list[bytes] = []
 
     if cython.compiled:
 
@@ -71,8 +84,7 @@ class ReplyWriter:
             memcpy(self.ptr + self.size, PyBytes_AS_STRING(encoded), n)  # noqa: F821
             self.size += n
         else:
-            self.data += encoded
-            self.size = len(self.data)
+            self.pieces.append(encoded)
 
     def number(self, mark, n):
         """Append a line: the byte `mark`, then the decimal `n` (64 bits, signed)."""
@@ -100,16 +112,21 @@ class ReplyWriter:
             q[1] = 10
             self.size += 27 - i
         else:
-            self.data += b"%c%d\r\n" % (mark, n)
-            self.size = len(self.data)
+            self.pieces.append(b"%c%d\r\n" % (mark, n))
 
     def bulk(self, value):
         """Append a bulk string."""
         n: cython.Py_ssize_t = len(value)
+        if not cython.compiled and n < len(BULK_HEADERS):
+            append = self.pieces.append
+            append(BULK_HEADERS[n])
+            append(value)
+            append(CRLF)
+            return
         self.number(36, n)
         if n >= LARGE:
             self.large(value)
-            self.raw(b"\r\n")
+            self.raw(CRLF)
             return
         if cython.compiled:
             q: cython.p_char
@@ -121,11 +138,14 @@ class ReplyWriter:
             q[n + 1] = 10
             self.size += n + 2
         else:
-            self.data += value + b"\r\n"
-            self.size = len(self.data)
+            self.pieces += (value, CRLF)
 
     def large(self, value):
         """Append `value` without copying it."""
+        if not cython.compiled:
+            self.parts = []
+            self.pieces.append(value)
+            return
         before = self.take_buffer()
         if self.parts is None:
             self.parts = []
@@ -157,7 +177,10 @@ class ReplyWriter:
         elif v is None:
             self.null()
         elif t is int:
-            self.number(58, v)
+            if cython.compiled:
+                self.number(58, v)
+            else:
+                self.pieces.append(b":%d\r\n" % v)
         elif t is list or t is tuple:
             self.number(42, len(v))
             self.items(v)
@@ -170,11 +193,28 @@ class ReplyWriter:
 
     def items(self, values):
         """Append each of `values`, without a header."""
+        if not cython.compiled and len(values) > MANY and self.short_items(values):
+            return
         for v in values:
             if type(v) is bytes:
                 self.bulk(v)
             else:
                 self.value(v)
+
+    if not cython.compiled:
+
+        def short_items(self, values):
+            """Append `values` in a few steps if all of them are short byte strings; tell whether they were."""
+            if set(map(type, values)) != {bytes}:
+                return False
+            sizes = list(map(len, values))
+            if max(sizes) >= len(BULK_HEADERS):
+                return False
+            pieces = [CRLF] * (3 * len(sizes))
+            pieces[::3] = map(BULK_HEADERS.__getitem__, sizes)
+            pieces[1::3] = values
+            self.pieces += pieces
+            return True
 
     def floating(self, v):
         """Append a floating-point number."""
@@ -205,13 +245,25 @@ class ReplyWriter:
                 PyByteArray_Resize(self.data, START_SIZE)  # noqa: F821
                 self.ptr = PyByteArray_AS_STRING(self.data)  # noqa: F821
             return taken
-        taken = bytes(self.data)
-        self.data = bytearray()
-        self.size = 0
+        taken = b"".join(self.pieces)
+        self.pieces.clear()
         return taken
+
+    def take_pieces(self):
+        """`take_parts`, for who will give them back one by one with `raw`: a mark means the same place then."""
+        if cython.compiled:
+            return self.take_parts()
+        pieces = list(self.pieces)
+        self.pieces.clear()
+        self.parts = None
+        return pieces
 
     def take_parts(self):
         """All that was written, as a list of byte strings; nothing is left."""
+        if not cython.compiled:
+            if self.parts is None:
+                return [self.take_buffer()] if self.pieces else []
+            return self.gathered()
         parts = self.parts or []
         self.parts = None
         self.parts_size = 0
@@ -219,20 +271,35 @@ class ReplyWriter:
             parts.append(self.take_buffer())
         return parts
 
+    if not cython.compiled:
+
+        def gathered(self):
+            """`take_parts` when something large is among the pieces: it stays as it is, what is between is joined."""
+            parts: list[bytes] = []
+            for is_large, run in groupby(self.take_pieces(), lambda piece: len(piece) >= LARGE):
+                if is_large:
+                    parts += run
+                else:
+                    parts.append(b"".join(run))
+            return parts
+
     def take(self):
         """All that was written, as one byte string; nothing is left."""
         return b"".join(self.take_parts())
 
     def mark(self):
         """A place to come back to with `rollback`."""
+        if not cython.compiled:
+            return len(self.pieces)
         return self.parts_size + self.size
 
     def rollback(self, mark):
         """Forget what was written since `mark`."""
+        if not cython.compiled:
+            del self.pieces[mark:]
+            return
         if mark >= self.parts_size:
             self.size = mark - self.parts_size
-            if not cython.compiled:
-                del self.data[self.size :]
             return
         kept = self.take()[:mark]
         self.raw(kept)

@@ -310,10 +310,10 @@ class Connection:
         client: Client = self.client
         n: cython.Py_ssize_t
         if out.parts is None and not client.outbox and self.tls is None:
-            if not out.size:
-                return
-            client.bytes_out += out.size
             if cython.compiled:
+                if not out.size:
+                    return
+                client.bytes_out += out.size
                 n = c_send(self.fd, out.ptr, out.size, MSG_DONTWAIT | MSG_NOSIGNAL)  # noqa: F821
                 if n == out.size and n <= BUFFER_SIZE:
                     out.size = 0
@@ -324,6 +324,9 @@ class Connection:
                 rest = out.take_buffer()
             else:
                 rest = out.take_buffer()
+                if not rest:
+                    return
+                client.bytes_out += len(rest)
                 n = self.send(rest, 0)
             if n < 0:
                 n = 0
@@ -360,7 +363,7 @@ class Connection:
                 self.break_off()
             return 0
         try:
-            return self.sock._sock.send(memoryview(data)[start:])
+            return self.sock._sock.send(memoryview(data)[start:] if start else data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
