@@ -22,13 +22,15 @@ HUGE_ARRAY = re.compile(rb"\*\d{5}")
 def is_suspicious(piece: bytes) -> bool:
     """Whether this may hold what hiredis would take wrongly.
 
-    Plain searches: one expression for all costs 1.5 us a command, these 0.2.
+    Plain searches: one expression for all costs 1.5 us a command, these 0.06. One byte is found so much faster than two
+    that it is looked for first. (Simple strings and big numbers have one line end too few: `has_line_ends` finds them.)
     """
     return (
-        (b"+" in piece and b"\n+" in piece)  # a simple string would pass for a bulk string
-        or (b"=" in piece and b"\n=" in piece)  # so would a verbatim string
-        or b"$0" in piece  # leading zeros
-        or b"*0" in piece
+        (b"=" in piece and b"\n=" in piece)  # a verbatim string would pass for a bulk string
+        or (b"~" in piece and b"\n~" in piece)  # the other aggregates would pass for arrays, huge ones as well
+        or (b"%" in piece and b"\n%" in piece)
+        or (b">" in piece and b"\n>" in piece)
+        or (b"|" in piece and b"\n|" in piece)
         or HUGE_ARRAY.search(piece) is not None
     )
 
@@ -40,8 +42,10 @@ def has_line_ends(piece: bytes, commands: list[Any]) -> bool:
         TypeError: an item of a command is no byte string.
     """
     elements = b"".join(chain.from_iterable(commands))
-    lines = len(commands) + 2 * sum(map(len, commands))
-    return piece.count(b"\r\n") == lines + elements.count(b"\r\n")
+    line_ends = len(commands) + 2 * sum(map(len, commands))
+    if b"\r" in elements:
+        line_ends += elements.count(b"\r\n")
+    return piece.count(b"\r\n") == line_ends
 
 
 class FastRequests:
@@ -50,21 +54,18 @@ class FastRequests:
     def __init__(self) -> None:
         self.reader = hiredis.Reader()
 
-    def split(self, piece: bytes, max_bulk: int) -> tuple[list[list[bytes]], bytes]:
-        """The commands in `piece` and what is left for the exact reader: nothing, or all of it."""
+    def split(self, piece: bytes, max_bulk: int) -> list[list[bytes]] | None:
+        """The commands in `piece`, None if the exact reader shall take it."""
         if piece[:1] != b"*" or len(piece) > max_bulk or is_suspicious(piece):
-            return [], piece
+            return None
         reader = self.reader
         reader.feed(piece)
         reader.feed(SENTINEL)
-        commands: list[Any] = []
         try:
-            while (command := reader.gets()) is not False:
-                commands.append(command)
-            is_whole = bool(commands) and commands.pop() == 1 and all(commands) and has_line_ends(piece, commands)
+            commands: list[Any] = list(iter(reader.gets, False))
+            if commands and commands.pop() == 1 and all(commands) and has_line_ends(piece, commands):
+                return commands
         except (hiredis.ProtocolError, TypeError):
-            is_whole = False
-        if not is_whole:
-            self.reader = hiredis.Reader()
-            return [], piece
-        return commands, b""
+            pass
+        self.reader = hiredis.Reader()
+        return None

@@ -163,12 +163,11 @@ class RequestReader:
             if type(data) is bytes:
                 return self.parse(cython.cast(cython.p_const_uchar, PyBytes_AS_STRING(data)), size)  # noqa: F821
             return self.parse(cython.cast(cython.p_const_uchar, PyByteArray_AS_STRING(data)), size)  # noqa: F821
-        piece = bytes(data[:size])
+        piece = data if type(data) is bytes else bytes(memoryview(data)[:size])
         if self.args is None and self.tail is None and self.is_trusted:
-            done, rest = self.fast.split(piece, self.max_bulk)
-            if not rest:
-                return done
-            return done + self.parse(rest, len(rest))
+            commands = self.fast.split(piece, self.max_bulk)
+            if commands is not None:
+                return commands
         return self.parse(piece, size)
 
     def parse(self, p, end):

@@ -282,11 +282,13 @@ class Connection:
                 return [] if errno in (EAGAIN, EINTR) else None  # noqa: F821
         else:
             try:
-                n = self.sock._sock.recv_into(self.buffer)
+                data: bytes = self.sock._sock.recv(BUFFER_SIZE)
             except (BlockingIOError, InterruptedError):
                 return []
             except OSError:
                 return None
+            client.bytes_in += len(data)
+            return reader.feed(data, len(data)) if data else None
         if n == 0:
             return None
         client.bytes_in += n
