@@ -8,5 +8,6 @@ cdef class Histogram:
     cdef readonly long long total
     cdef readonly long long maximum
     cpdef record(self, long long value)
+    cpdef record_many(self, long long value, long long times)
 
 cpdef Py_ssize_t slot_of(long long value) noexcept

@@ -33,12 +33,16 @@ class Histogram:
 
     def record(self, value):
         """Count one value; a negative one counts as 0."""
+        self.record_many(value, 1)
+
+    def record_many(self, value, times):
+        """Count one value several times."""
         if value < 0:
             value = 0
-        i: cython.Py_ssize_t = slot_of(value)
-        self.slots[i] += 1
-        self.count += 1
-        self.total += value
+        i: cython.Py_ssize_t = value if value < EXACT else slot_of(value)
+        self.slots[i] += times
+        self.count += times
+        self.total += value * times
         if value > self.maximum:
             self.maximum = value
 

@@ -5,7 +5,7 @@ cdef class Command:
     cdef readonly object declaration
     cdef readonly bytes name
     cdef readonly object handler
-    cdef readonly Py_ssize_t low, high, start
+    cdef readonly Py_ssize_t low, high, start, brief_high
     cdef readonly Py_ssize_t first_key, last_key, key_step
     cdef readonly bint is_counted, is_write, may_write, is_denied_oom, is_admin, is_loud, is_immediate, runs_queue
     cdef public dict subcommands
@@ -13,6 +13,7 @@ cdef class Command:
     cdef public bint is_measured
     cdef public Histogram latency
     cpdef note(self, long long usec)
+    cpdef note_many(self, long long count, long long usec)
 
 @cython.final
 cdef class CommandTable:

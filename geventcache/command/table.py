@@ -6,6 +6,8 @@ from geventcache.base.histogram import Histogram
 from geventcache.command.declaration import DECLARATIONS
 from geventcache.command.introspection import key_range
 
+BRIEF = 8
+
 
 class Command:
     """A command at run time: the facts of its declaration as C values, and its counters.
@@ -18,6 +20,7 @@ class Command:
         first_key, last_key, key_step: where the keys stand (a negative last one counts from the end); the step is 0
             for a command without keys, -1 if only its arguments tell.
         is_counted: the argument before the first key is the number of keys.
+        brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
         calls, usec, rejected, failed: counters.
         latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
@@ -41,6 +44,7 @@ class Command:
         self.is_loud = "skip_monitor" not in flags
         self.subcommands: dict[bytes, Command] | None = None
         self.is_measured = True
+        self.brief_high = min(self.high, BRIEF) if is_brief(declaration) else 0
         self.reset()
 
     def reset(self):
@@ -51,6 +55,15 @@ class Command:
         self.failed = 0
         self.latency: Histogram | None = None
 
+    def note_many(self, count, usec):
+        """Count so many calls that took so many microseconds together."""
+        self.calls += count
+        self.usec += usec
+        if self.is_measured:
+            if self.latency is None:
+                self.latency = Histogram()
+            self.latency.record_many(usec // count, count)
+
     def note(self, usec):
         """Count a call that took so many microseconds."""
         self.calls += 1
@@ -58,7 +71,14 @@ class Command:
         if self.is_measured:
             if self.latency is None:
                 self.latency = Histogram()
-            self.latency.record(usec)
+            self.latency.record_many(usec, 1)
+
+
+def is_brief(declaration):
+    """Does the command take next to no time whatever its keys hold, and can it neither wait nor change its client?"""
+    flags = declaration.flags
+    is_fast = "fast" in flags or declaration.complexity == "O(1)"
+    return is_fast and "blocking" not in flags and ("readonly" in flags or "write" in flags or flags == {"fast"})
 
 
 class CommandTable:

@@ -38,7 +38,8 @@ KEPT_SIZE = 1024 * 1024
 
 CRLF = b"\r\n"
 if not cython.compiled:
-    BULK_HEADERS = [b"$%d\r\n" % size for size in range(1024)]
+    SHORT = 1024
+    BULK_HEADERS = [b"$%d\r\n" % size for size in range(SHORT)]
     MANY = 8
 
 
@@ -117,7 +118,7 @@ class ReplyWriter:
     def bulk(self, value):
         """Append a bulk string."""
         n: cython.Py_ssize_t = len(value)
-        if not cython.compiled and n < len(BULK_HEADERS):
+        if not cython.compiled and n < SHORT:
             append = self.pieces.append
             append(BULK_HEADERS[n])
             append(value)
@@ -208,7 +209,7 @@ class ReplyWriter:
             if set(map(type, values)) != {bytes}:
                 return False
             sizes = list(map(len, values))
-            if max(sizes) >= len(BULK_HEADERS):
+            if max(sizes) >= SHORT:
                 return False
             pieces = [CRLF] * (3 * len(sizes))
             pieces[::3] = map(BULK_HEADERS.__getitem__, sizes)

@@ -170,9 +170,12 @@ class Connection:
             engine.begin_turn()
             limit_us: cython.longlong = engine.last_us + TURN_BUDGET_US
             while i < n:
-                args = commands[i]
-                i += 1
-                engine.execute(client, args)
+                if cython.compiled:
+                    args = commands[i]
+                    i += 1
+                    engine.execute(client, args)
+                else:
+                    i = engine.execute_run(client, commands, i)
                 if client.is_held:
                     if client.postponed:
                         i -= 1

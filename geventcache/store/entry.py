@@ -6,6 +6,9 @@ a second look-up to see that a key has none.
 """
 
 
+import cython
+
+
 class Entry:
     """A value with a deadline.
 
@@ -16,6 +19,9 @@ class Entry:
         access: what the eviction policy remembers of the key's use.
         has_volatile_elements: the value is a container, and some of its elements have deadlines of their own.
     """
+
+    if not cython.compiled:
+        __slots__ = ("access", "deadline_ms", "filed_ms", "has_volatile_elements", "value")
 
     def __init__(self, value: object, deadline_ms: int) -> None:
         self.value = value

@@ -54,6 +54,8 @@ class Edit:
     """
 
     if not cython.compiled:
+        __slots__ = ("due_ms", "event", "is_new", "key", "revision", "value")
+
         key: bytes
         value: Container
         event: bytes | None
@@ -110,7 +112,8 @@ class Keyspace:
 
     def find(self, key):
         """The value at `key`, whatever its type, or None. Counts nothing: for who writes, or only asks about keys."""
-        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
         if type(v) is Entry:
             entry: Entry = v
             if entry.deadline_ms <= self.clock.now_ms:
@@ -123,12 +126,16 @@ class Keyspace:
         """`find`, counted as a hit or a miss: for commands that read."""
         v = self.find(key)
         if v is None:
-            self.misses += 1
-            if self.observed:
-                self.changes.missed(self, key)
+            self.miss(key)
         else:
             self.hits += 1
         return v
+
+    def miss(self, key):
+        """A read found no key."""
+        self.misses += 1
+        if self.observed:
+            self.changes.missed(self, key)
 
     def string(self, key):
         """Read a string as bytes, None if there is none.
@@ -136,10 +143,13 @@ class Keyspace:
         Raises:
             CommandError: WRONGTYPE.
         """
-        v = self.lookup(key)
-        if v is None or type(v) is bytes:
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
+        if type(v) is bytes:  # most are, and need no more calls
+            self.hits += 1
             return v
-        return as_string(v)
+        v = self.lookup(key)
+        return None if v is None else as_string(v)
 
     def find_string(self, key):
         """`string`, uncounted."""
@@ -168,7 +178,8 @@ class Keyspace:
 
     def deadline(self, key):
         """The deadline of `key` in milliseconds: NEVER when it has none, 0 when there is no such key."""
-        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
         if type(v) is Entry:
             entry: Entry = v
             if entry.deadline_ms <= self.clock.now_ms:
@@ -202,7 +213,8 @@ class Keyspace:
         v = self.find(key)
         if v is None:
             v = kind(self.limits)
-            cython.cast(dict, self.shards[hash(key) & 255])[key] = v
+            shard: dict = self.shards[hash(key) & 255]
+            shard[key] = v
             self.has_containers = True
             self.open(key, v, event, True)
             return v
@@ -230,9 +242,11 @@ class Keyspace:
             value: Container = edit.value
             changed: cython.bint = value.revision != edit.revision
             if changed:
-                if edit.is_new and self.observed:
-                    self.changes.announce(self, edit.key, NEW)
-                self.announce(edit.key, edit.event)
+                self.dirty += 1
+                if self.observed:
+                    if edit.is_new:
+                        self.changes.announce(self, edit.key, NEW)
+                    self.changes.announce(self, edit.key, edit.event)
                 if value.next_deadline() != edit.due_ms:
                     self.follow(edit.key, value)
             if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
@@ -246,9 +260,10 @@ class Keyspace:
         if v is None:
             return
         if type(v) is Entry:
-            if cython.cast(Entry, v).value is not value:
+            entry: Entry = v
+            if entry.value is not value:
                 return
-            self.unbox(v)
+            self.unbox(entry)
         elif v is not value:
             return
         del shard[key]
@@ -267,12 +282,16 @@ class Keyspace:
             shard[key] = value
             self.dirty += 1
             return
-        self.overwrite(shard, key, value)
+        old = shard.get(key)
+        if type(old) is bytes and type(value) is bytes and not self.observed:
+            shard[key] = value
+            self.dirty += 1
+            return
+        self.overwrite(shard, key, old, value)
         self.announce(key, event)
 
-    def overwrite(self, shard, key, value):
-        """Put `value` in place of what may be at `key`: its ticket stays usable, its elements are freed in slices."""
-        old = shard.get(key)
+    def overwrite(self, shard, key, old, value):
+        """Put `value` in place of `old` (None: nothing) at `key`: its ticket stays usable, its elements are freed in slices."""
         if type(old) is Entry:
             entry: Entry = old
             if entry.deadline_ms > self.clock.now_ms:
@@ -332,12 +351,12 @@ class Keyspace:
         """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it."""
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
-        entry: Entry
-        if type(old) is Entry and cython.cast(Entry, old).deadline_ms > self.clock.now_ms:
-            self.refill(key, old, value, deadline_ms)
+        entry: Entry | None = old if type(old) is Entry else None
+        if entry is not None and entry.deadline_ms > self.clock.now_ms:
+            self.refill(key, entry, value, deadline_ms)
         else:
-            if type(old) is Entry:
-                self.expire(key, old)
+            if entry is not None:
+                self.expire(key, entry)
                 old = None
             entry = Entry(value, deadline_ms)
             shard[key] = entry
@@ -359,8 +378,9 @@ class Keyspace:
             return
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
-        if type(old) is Entry and cython.cast(Entry, old).deadline_ms > self.clock.now_ms:
-            self.refill(key, old, value, cython.cast(Entry, old).deadline_ms)
+        entry: Entry | None = old if type(old) is Entry else None
+        if entry is not None and entry.deadline_ms > self.clock.now_ms:
+            self.refill(key, entry, value, entry.deadline_ms)
             self.announce(key, event)
         else:
             self.put(key, value, event)
@@ -442,7 +462,8 @@ class Keyspace:
 
     def persist(self, key, event=PERSIST):
         """Take a key's deadline away; return whether it had one. The box stays until its ticket comes up."""
-        v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
+        shard: dict = self.shards[hash(key) & 255]
+        v = shard.get(key)
         if type(v) is not Entry:
             return False
         entry: Entry = v
@@ -507,7 +528,8 @@ class Keyspace:
     def expire(self, key, entry):
         """Remove a key whose time has come: the one place where keys expire."""
         self.unbox(entry)
-        del cython.cast(dict, self.shards[hash(key) & 255])[key]
+        shard: dict = self.shards[hash(key) & 255]
+        del shard[key]
         self.expired += 1
         self.dispose(entry.value)
         self.announce(key, EXPIRED)
@@ -534,7 +556,7 @@ class Keyspace:
         due_ms = min(due_ms, entry.deadline_ms)
         if due_ms == NEVER:
             self.boxed -= 1
-            cython.cast(dict, self.shards[hash(key) & 255])[key] = value
+            self.shards[hash(key) & 255][key] = value
         else:
             self.deadlines.file(key, entry, due_ms, now_ms)
         return count
@@ -559,11 +581,11 @@ class Keyspace:
             keys[i] = None  # a million keys are let go one by one and not with their list
             shard = self.shards[hash(key) & 255]
             v = shard.get(key)
-            if type(v) is not Entry or cython.cast(Entry, v).filed_ms != time_ms:
+            entry = v if type(v) is Entry else None
+            if entry is None or entry.filed_ms != time_ms:
                 if self.deadlines.stale > 0:
                     self.deadlines.stale -= 1
                 continue
-            entry = v
             entry.filed_ms = 0
             if entry.deadline_ms <= now_ms:
                 lags.record(now_ms - entry.deadline_ms)
@@ -583,9 +605,11 @@ class Keyspace:
     def filed_at(self, keys, time_ms):
         """Those of `keys` whose ticket at `time_ms` still counts, each once."""
         kept: dict = {}
+        shard: dict
         for key in keys:
-            v = cython.cast(dict, self.shards[hash(key) & 255]).get(key)
-            if type(v) is Entry and cython.cast(Entry, v).filed_ms == time_ms:
+            shard = self.shards[hash(key) & 255]
+            entry = shard.get(key)
+            if type(entry) is Entry and entry.filed_ms == time_ms:
                 kept[key] = None
         return list(kept)
 
@@ -602,7 +626,8 @@ class Keyspace:
         shard: dict
         for shard in self.shards:
             for key, v in shard.items():
-                if type(v) is not Entry or cython.cast(Entry, v).deadline_ms > now_ms:
+                entry: Entry | None = v if type(v) is Entry else None
+                if entry is None or entry.deadline_ms > now_ms:
                     found.append(key)
         return found
 
