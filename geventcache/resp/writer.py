@@ -6,8 +6,8 @@ so one buffer serves all clients, its memory stays warm and nothing is allocated
 and a join takes 27). A value of `LARGE` bytes or more is not copied: it goes into `parts` as it is, between what came
 before and after.
 
-The uncompiled writer appends to a list instead, which is joined when it is sent: an interpreter appends three objects in
-65 ns and formats a bulk string in 150.
+The uncompiled writer appends to a list instead, which is joined when it is sent: an interpreter appends three objects
+in 65 ns and formats a bulk string in 150.
 
 Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """

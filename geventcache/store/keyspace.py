@@ -291,7 +291,10 @@ class Keyspace:
         self.announce(key, event)
 
     def overwrite(self, shard, key, old, value):
-        """Put `value` in place of `old` (None: nothing) at `key`: its ticket stays usable, its elements are freed in slices."""
+        """Put `value` in place of `old`, None if there is nothing at `key`.
+
+        The ticket of `old` stays usable, its elements are freed in slices.
+        """
         if type(old) is Entry:
             entry: Entry = old
             if entry.deadline_ms > self.clock.now_ms:
@@ -575,7 +578,7 @@ class Keyspace:
         spare: cython.Py_ssize_t = ELEMENTS_A_VISIT
         now_ms: cython.longlong = self.clock.now_ms
         shard: dict
-        entry: Entry
+        entry: Entry | None
         for i in range(start, stop):
             key: bytes = keys[i]
             keys[i] = None  # a million keys are let go one by one and not with their list
