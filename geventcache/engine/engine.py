@@ -142,6 +142,7 @@ class Engine:
                 or client.is_special
                 or self.is_special
                 or self.slow_us < MILLISECOND_US
+                or self.large_reply < 2 * SHORT
             ):
                 self.execute(client, args)
                 return at + 1
@@ -170,8 +171,15 @@ class Engine:
                         append(CRLF)
                     elif value is OK:
                         append(OK_LINE)
+                    elif type(value) is int:
+                        append(b":%d\r\n" % value)
                     else:
+                        mark = out.mark()
                         out.value(value)
+                        size = out.size_since(mark)
+                        if size >= self.large_reply:
+                            args[0] = name
+                            self.state.on_large_reply(client, command, args, size)
                 if edits:
                     db.settle()
                 if ready:
@@ -202,7 +210,7 @@ class Engine:
         if usec >= self.slow_us:
             args[command.start] = name
             self.state.on_slow_command(client, command, args, usec)
-        size: cython.Py_ssize_t = self.out.mark() - self.mark
+        size: cython.Py_ssize_t = self.out.size_since(self.mark)
         if size >= self.large_reply:
             args[command.start] = name
             self.state.on_large_reply(client, command, args, size)
@@ -371,8 +379,8 @@ class Engine:
                 value = self.value_of(client, command, args)
                 out.resp3 = client.resp3
                 out.value(value)
-                size: cython.Py_ssize_t = out.mark() - mark
-                mark += size
+                size: cython.Py_ssize_t = out.size_since(mark)
+                mark = out.mark()
                 if size >= self.large_reply:
                     self.state.on_large_reply(client, command, args, size)
         finally:

@@ -37,4 +37,5 @@ cdef class ReplyWriter:
     cpdef list take_parts(self)
     cpdef bytes take(self)
     cpdef Py_ssize_t mark(self)
+    cpdef Py_ssize_t size_since(self, Py_ssize_t mark)
     cpdef rollback(self, Py_ssize_t mark)

@@ -211,10 +211,14 @@ class ReplyWriter:
             sizes = list(map(len, values))
             if max(sizes) >= SHORT:
                 return False
+            if sizes.count(sizes[0]) == len(sizes):
+                header = BULK_HEADERS[sizes[0]]
+                self.pieces += (header, (CRLF + header).join(values), CRLF)
+                return True
             pieces = [CRLF] * (3 * len(sizes))
             pieces[::3] = map(BULK_HEADERS.__getitem__, sizes)
             pieces[1::3] = values
-            self.pieces += pieces
+            self.pieces.append(b"".join(pieces))
             return True
 
     def floating(self, v):
@@ -293,6 +297,12 @@ class ReplyWriter:
         if not cython.compiled:
             return len(self.pieces)
         return self.parts_size + self.size
+
+    def size_since(self, mark):
+        """How many bytes were written since `mark`."""
+        if not cython.compiled:
+            return sum(map(len, self.pieces[mark:]))
+        return self.parts_size + self.size - mark
 
     def rollback(self, mark):
         """Forget what was written since `mark`."""
