@@ -141,6 +141,7 @@ class Engine:
                 or not command.low <= count <= command.brief_high
                 or client.is_special
                 or self.is_special
+                or self.slots is not None
                 or self.slow_us < MILLISECOND_US
                 or self.large_reply < 2 * SHORT
             ):
