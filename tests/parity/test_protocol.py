@@ -89,6 +89,14 @@ SCRIPTS = {
     "quit": b"*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n",
     "quit inline": b"QUIT now\r\nPING\r\n",
     "error text is made safe": b"*1\r\n$6\r\na\r\nb\x00c\r\n*1\r\n$4\r\nPING\r\n",
+    "set among requests": b"*1\r\n$4\r\nPING\r\n~1\r\n$4\r\nPING\r\n",
+    "huge set among requests": b"*1\r\n$4\r\nPING\r\n~1073741824\r\n",
+    "push among requests": b"*1\r\n$4\r\nPING\r\n>1\r\n$4\r\nPING\r\n",
+    "map among requests": b"*1\r\n$4\r\nPING\r\n%1\r\n$4\r\nPING\r\n$1\r\na\r\n",
+    "attribute among requests": b"*1\r\n$4\r\nPING\r\n|1\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$4\r\nPING\r\n",
+    "simple string as an argument": b"*2\r\n$4\r\nECHO\r\n+a\r\n",
+    "verbatim string as an argument": b"*2\r\n$4\r\nECHO\r\n=5\r\ntxt:a\r\n",
+    "big number as an argument": b"*2\r\n$4\r\nECHO\r\n(12\r\n",
     "wrong arity": b"*1\r\n$3\r\nGET\r\n*1\r\n$4\r\nPING\r\n",
 }
 SPLITS = [None, 1]
