@@ -15,7 +15,7 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.command.table import Command
 from geventcache.engine.gate import refusal
-from geventcache.resp.values import OK, QUEUED
+from geventcache.resp.values import OK, QUEUED, Simple
 from geventcache.resp.writer import CRLF, ReplyWriter
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
 from geventcache.services.waiters import Wait
@@ -174,6 +174,10 @@ class Engine:
                         append(OK_LINE)
                     elif type(value) is int:
                         append(b":%d\r\n" % value)
+                    elif value is None:
+                        out.null()
+                    elif type(value) is Simple:
+                        out.status(value)
                     else:
                         mark = out.mark()
                         out.value(value)

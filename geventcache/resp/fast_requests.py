@@ -59,8 +59,7 @@ class FastRequests:
         if piece[:1] != b"*" or len(piece) > max_bulk or is_suspicious(piece):
             return None
         reader = self.reader
-        reader.feed(piece)
-        reader.feed(SENTINEL)
+        reader.feed(piece + SENTINEL)
         try:
             commands: list[Any] = list(iter(reader.gets, False))
             if commands and commands.pop() == 1 and all(commands) and has_line_ends(piece, commands):

@@ -285,7 +285,7 @@ class Connection:
                 return [] if errno in (EAGAIN, EINTR) else None  # noqa: F821
         else:
             try:
-                data: bytes = self.sock._sock.recv(BUFFER_SIZE)
+                data = self.sock._sock.recv(BUFFER_SIZE)
             except (BlockingIOError, InterruptedError):
                 return []
             except OSError:

@@ -283,7 +283,11 @@ class Keyspace:
             self.dirty += 1
             return
         old = shard.get(key)
-        if type(old) is bytes and type(value) is bytes and not self.observed:
+        if (
+            not self.observed
+            and (type(old) is bytes or type(old) is int)
+            and (type(value) is bytes or type(value) is int)
+        ):
             shard[key] = value
             self.dirty += 1
             return
