@@ -136,15 +136,7 @@ class Engine:
             name = args[0]
             count = len(args)
             command = self.table.by_spelling.get(name)
-            if (
-                command is None
-                or not command.low <= count <= command.brief_high
-                or client.is_special
-                or self.is_special
-                or self.slots is not None
-                or self.slow_us < MILLISECOND_US
-                or self.large_reply < 2 * SHORT
-            ):
+            if command is None or not command.low <= count <= command.brief_high or self.looks_closer(client):
                 self.execute(client, args)
                 return at + 1
             begin = at
@@ -174,33 +166,49 @@ class Engine:
                         append(OK_LINE)
                     elif type(value) is int:
                         append(b":%d\r\n" % value)
-                    elif value is None:
-                        out.null()
-                    elif type(value) is Simple:
-                        out.status(value)
-                    else:
-                        mark = out.mark()
+                    elif value is None or type(value) is Simple:
                         out.value(value)
-                        size = out.size_since(mark)
-                        if size >= self.large_reply:
-                            args[0] = name
-                            self.state.on_large_reply(client, command, args, size)
+                    else:
+                        args[0] = name
+                        self.reply_at_length(client, command, args, value)
                 if edits:
                     db.settle()
                 if ready:
                     self.serve_waiters()
                 if client.is_pushed_to:
                     self.follow_up(client)
+            self.finish_run(client, command, at - begin)
+            return at
+
+        def reply_at_length(self, client, command, args, value):
+            """Write a value that may be large enough to be reported."""
+            mark = self.out.mark()
+            self.out.value(value)
+            size = self.out.size_since(mark)
+            if size >= self.large_reply:
+                self.state.on_large_reply(client, command, args, size)
+
+        def finish_run(self, client, command, count):
+            """What follows a run of so many calls: counting, and the time."""
             self.current = None
             client.last_command = command.name
-            client.commands += at - begin
+            client.commands += count
             now_us = monotonic_us()
-            command.note_many(at - begin, now_us - self.last_us)
+            command.note_many(count, now_us - self.last_us)
             self.last_us = now_us
             if now_us >= self.tick_us:
                 self.tick_us = now_us + MILLISECOND_US
                 self.clock.update_at(now_us)
-            return at
+
+        def looks_closer(self, client):
+            """Is there more to see to than `execute_run` does?"""
+            return (
+                client.is_special
+                or self.is_special
+                or self.slots is not None
+                or self.slow_us < MILLISECOND_US
+                or self.large_reply < 2 * SHORT
+            )
 
     def finish(self, client, command, args, name):
         """What follows a call: counting, slow commands, clients that waited, messages to the caller itself."""
