@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import cython
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_float, parse_integer
@@ -34,7 +36,7 @@ Found = tuple[bytes, float, float]  # member, score, metres from the centre
 # ---------------------------------------------------------------------- arguments
 
 
-def number(text: bytes, error: bytes = errors.NOT_FLOAT) -> float:
+def number(text: bytes, error: bytes = errors.NOT_FLOAT) -> cython.double:
     """A floating-point argument.
 
     Raises:
@@ -52,8 +54,8 @@ def position(longitude: bytes, latitude: bytes) -> tuple[float, float]:
     Raises:
         CommandError: it is none, or too near to a pole.
     """
-    x = number(longitude)
-    y = number(latitude)
+    x: cython.double = number(longitude)
+    y: cython.double = number(latitude)
     if not is_position(x, y):
         raise CommandError(errors.invalid_position(x, y))
     return x, y
@@ -104,9 +106,10 @@ class Search:
 
     Attributes:
         source: the SortedSet to search, None if there is none.
-        centre: longitude and latitude; None until it is given, or where it is a member and there is no source.
+        centre: longitude and latitude; None until it is given, or where it is a member and there is no source; empty
+            for a polygon, which is its own centre.
         centre_word, shape_word: the options that gave centre and shape, None before.
-        make_shape: makes the Shape, given the centre.
+        kind, measures: the Shape, None before it is given, and what it is made of beside the centre.
         unit: metres of the unit of distances.
         count: how many to find at most, 0 for all; with `is_any` the first ones that turn up.
         order: 1 by distance, -1 the other way, 0 as found.
@@ -115,10 +118,11 @@ class Search:
 
     def __init__(self, source: "SortedSet | None") -> None:
         self.source = source
-        self.centre: tuple[float, float] | None = None
+        self.centre: tuple[float, ...] | None = None
         self.centre_word: bytes | None = None
         self.shape_word: bytes | None = None
-        self.make_shape: Callable[[Any], Shape] | None = None
+        self.kind: Callable[..., Shape] | None = None
+        self.measures: tuple[Any, ...] = ()
         self.unit = METRE
         self.count = 0
         self.is_any = False
@@ -146,18 +150,21 @@ class Search:
         """Search a circle."""
         size = radius(length)
         self.unit = unit(unit_name)
-        self.make_shape = lambda centre: Circle(centre[0], centre[1], size, self.unit)
+        self.kind = Circle
+        self.measures = (size, self.unit)
 
     def within_box(self, width: bytes, height: bytes, unit_name: bytes) -> None:
         """Search a box."""
         wide, high = sides(width, height)
         self.unit = unit(unit_name)
-        self.make_shape = lambda centre: Box(centre[0], centre[1], wide, high, self.unit)
+        self.kind = Box
+        self.measures = (wide, high, self.unit)
 
-    def within_polygon(self, corners: tuple[bytes, ...]) -> None:
-        """Search a polygon, given as longitudes and latitudes in turn; it is its own centre."""
-        positions = [position(corners[i], corners[i + 1]) for i in range(0, len(corners), 2)]
-        self.make_shape = lambda _: Polygon(positions)
+    def within_polygon(self, corners: tuple) -> None:
+        """Search a polygon, given as longitudes and latitudes in turn."""
+        self.centre = ()
+        self.kind = Polygon
+        self.measures = ([position(corners[i], corners[i + 1]) for i in range(0, len(corners), 2)],)
 
     def wants_details(self) -> bool:
         """Whether more than members is asked for."""
@@ -165,7 +172,7 @@ class Search:
 
     # Options: each method takes the one at index i, and returns how many arguments that were; 0 if it is none of its.
 
-    def take_detail(self, args: tuple[bytes, ...], i: int) -> int:
+    def take_detail(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """What to find of how many, and in which order.
 
         Raises:
@@ -189,7 +196,7 @@ class Search:
             return 0
         return 1
 
-    def take_store(self, args: tuple[bytes, ...], i: int) -> int:
+    def take_store(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Where GEORADIUS stores the result."""
         word = args[i].upper()
         if word not in (b"STORE", b"STOREDIST") or i + 1 >= len(args):
@@ -198,14 +205,14 @@ class Search:
         self.stores_distance = word == b"STOREDIST"
         return 2
 
-    def take_distance(self, args: tuple[bytes, ...], i: int) -> int:
+    def take_distance(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Whether GEOSEARCHSTORE stores distances."""
         if args[i].upper() != b"STOREDIST":
             return 0
         self.stores_distance = True
         return 1
 
-    def take_centre(self, args: tuple[bytes, ...], i: int) -> int:
+    def take_centre(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Where GEOSEARCH begins: one kind of centre, and none for a polygon.
 
         Raises:
@@ -225,7 +232,7 @@ class Search:
             return 3
         return 0
 
-    def take_shape(self, args: tuple[bytes, ...], i: int) -> int:
+    def take_shape(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """The area of GEOSEARCH: one kind of shape.
 
         Raises:
@@ -250,7 +257,7 @@ class Search:
         self.shape_word = word
         return size
 
-    def take_all(self, args: tuple[bytes, ...], takers) -> None:
+    def take_all(self, args: tuple, takers: tuple) -> None:
         """Take all options, each by the first of the methods `takers` that knows it.
 
         Raises:
@@ -285,18 +292,23 @@ class Search:
 
     def run(self) -> list[Found]:
         """What the shape holds, as many as asked for and in order."""
-        if self.source is None or self.make_shape is None:
+        if self.source is None or self.kind is None or self.centre is None:
             return []
-        found = self.collect(self.make_shape(self.centre), self.count if self.is_any else 0)
+        found = self.collect(self.kind(*self.centre, *self.measures), self.count if self.is_any else 0)
         # The nearest ones are meant where nothing is said of an order.
         order = self.order or (1 if self.count and not self.is_any else 0)
         if order:
             found.sort(key=by_distance, reverse=order < 0)
         return found[: self.count] if self.count else found
 
-    def collect(self, shape: Shape, limit: int) -> list[Found]:
+    def collect(self, shape: Shape, limit: cython.Py_ssize_t) -> list[Found]:
         """The members inside a shape, up to `limit` (0: all); none if its centre is beyond the map."""
         found: list[Found] = []
+        member: bytes
+        score: cython.double
+        longitude: cython.double
+        latitude: cython.double
+        metres: cython.double
         if self.source is None or not is_position(shape.longitude, shape.latitude):
             return found
         for low, high in score_ranges(shape):
@@ -345,6 +357,8 @@ def by_distance(one: Found) -> float:
 
 def coordinates(score: float):
     """The longitude and latitude of a score."""
+    longitude: cython.double
+    latitude: cython.double
     longitude, latitude = decode(score)
     return [Double(format_coordinate(longitude)), Double(format_coordinate(latitude))]
 
@@ -361,7 +375,7 @@ def at_least_one(text: bytes) -> int:
     return count
 
 
-def corner_arguments(args: tuple[bytes, ...], i: int) -> tuple[bytes, ...]:
+def corner_arguments(args: tuple, i: int) -> tuple[bytes, ...]:
     """The longitudes and latitudes of a polygon, whose number of corners stands at index `i`.
 
     Raises:

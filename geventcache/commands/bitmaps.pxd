@@ -1,8 +1,12 @@
 from geventcache.base.numbers cimport scan_integer
 from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client
-from geventcache.store.keyspace cimport Keyspace
+from geventcache.store.keyspace cimport Keyspace, as_string
+from geventcache.types.bits cimport (
+    FieldKind, count_ones, find_bit, get_bit, get_field, grow_to_bit, increment_field, parse_kind, set_bit, set_field
+)
 
 cdef bits_of(v)
 cdef tuple changeable(Keyspace db, bytes key)
 cdef long long bit_offset(Client ctx, bytes text) except -1
+cdef (long long, long long, bint) range_of(tuple args) except *

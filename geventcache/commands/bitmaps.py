@@ -139,7 +139,7 @@ def is_bit_unit(text: bytes) -> bool:
     return unit == b"BIT"
 
 
-def range_of(args: tuple[bytes, ...]) -> tuple[int, int, bool]:
+def range_of(args: tuple) -> tuple[int, int, bool]:
     """The start, the end and whether they are bits, of ``[start [end [BYTE|BIT]]]``.
 
     Raises:
@@ -147,8 +147,8 @@ def range_of(args: tuple[bytes, ...]) -> tuple[int, int, bool]:
     """
     if len(args) > 3:
         raise CommandError(errors.SYNTAX)
-    start = integer(args[0]) if args else 0
-    end = integer(args[1]) if len(args) > 1 else -1
+    start: cython.longlong = integer(args[0]) if args else 0
+    end: cython.longlong = integer(args[1]) if len(args) > 1 else -1
     return start, end, len(args) == 3 and is_bit_unit(args[2])
 
 
@@ -168,6 +168,9 @@ def range_of(args: tuple[bytes, ...]) -> tuple[int, int, bool]:
 )
 def bitcount(ctx: Client, key: bytes, *args: bytes):
     """Counts the number of set bits (population counting) in a string."""
+    start: cython.longlong
+    end: cython.longlong
+    is_bit: cython.bint
     start, end, is_bit = range_of(args)
     data = bits_of(ctx.db.lookup(key))
     return 0 if data is None else count_ones(data, start, end, is_bit)
@@ -189,6 +192,9 @@ def bitpos(ctx: Client, key: bytes, bit: bytes, *args: bytes):
     wanted = integer(bit)
     if wanted not in (0, 1):
         raise CommandError(errors.BIT_NOT_BINARY)
+    start: cython.longlong
+    end: cython.longlong
+    is_bit: cython.bint
     start, end, is_bit = range_of(args)
     data = bits_of(ctx.db.lookup(key))
     if data is None:

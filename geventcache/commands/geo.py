@@ -1,5 +1,7 @@
 """Geospatial indexes: sorted sets whose scores are positions."""
 
+import cython
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
@@ -15,24 +17,17 @@ from geventcache.types.sorted_sets import SortedSet
 ZADD = b"zadd"
 RADIUS_STORE = b"georadiusstore"
 SEARCH_STORE = b"geosearchstore"
+OPTIONS = (b"NX", b"XX", b"CH")
 
 
-def add_options(args: tuple[bytes, ...]):
-    """Whether NX, XX and CH stand before the positions of GEOADD, and how many arguments they are."""
-    given = set()
-    i = 0
-    while i < len(args) and args[i].upper() in (b"NX", b"XX", b"CH"):
-        given.add(args[i].upper())
-        i += 1
-    return b"NX" in given, b"XX" in given, b"CH" in given, i
-
-
-def score_of(longitude: bytes, latitude: bytes) -> float:
+def score_of(longitude: bytes, latitude: bytes) -> cython.double:
     """The score of a position.
 
     Raises:
         CommandError: it is none.
     """
+    x: cython.double
+    y: cython.double
     x, y = position(longitude, latitude)
     return encode(x, y)
 
@@ -50,8 +45,16 @@ def score_of(longitude: bytes, latitude: bytes) -> float:
 )
 def geoadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *others: bytes):
     """Adds one or more members to a geospatial index. The key is created if it doesn't exist."""
+    if not others and first.upper() not in OPTIONS:
+        score: cython.double = score_of(first, second)
+        target: SortedSet = ctx.db.edit_or_create(key, SortedSet, ZADD)
+        return 1 if target.add(third, score) == 1 else 0
+    return add_positions(ctx, key, (first, second, third, *others))
+
+
+def add_positions(ctx: Client, key: bytes, args: tuple):
+    """GEOADD with options or several positions."""
     db: Keyspace = ctx.db
-    args = (first, second, third, *others)
     is_nx, is_xx, is_ch, start = add_options(args)
     if (len(args) - start) % 3 or (is_nx and is_xx):
         raise CommandError(errors.SYNTAX)
@@ -72,6 +75,16 @@ def geoadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     return added + updated if is_ch else added
 
 
+def add_options(args: tuple):
+    """Whether NX, XX and CH stand before the positions of GEOADD, and how many arguments they are."""
+    given = set()
+    i = 0
+    while i < len(args) and args[i].upper() in OPTIONS:
+        given.add(args[i].upper())
+        i += 1
+    return b"NX" in given, b"XX" in given, b"CH" in given, i
+
+
 @command(
     "GEODIST",
     "geo",
@@ -86,13 +99,17 @@ def geodist(ctx: Client, key: bytes, member: bytes, other: bytes, *unit_name: by
     """Returns the distance between two members of a geospatial index."""
     if len(unit_name) > 1:
         raise CommandError(errors.SYNTAX)
-    metres = unit(unit_name[0]) if unit_name else METRE
+    metres: cython.double = unit(unit_name[0]) if unit_name else METRE
     source: SortedSet = ctx.db.read(key, SortedSet)
     if source is None:
         return None
     first, second = source.score(member), source.score(other)
     if first is None or second is None:
         return None
+    longitude: cython.double
+    latitude: cython.double
+    other_longitude: cython.double
+    other_latitude: cython.double
     longitude, latitude = decode(first)
     other_longitude, other_latitude = decode(second)
     return format_distance(distance(longitude, latitude, other_longitude, other_latitude) / metres)
@@ -128,7 +145,7 @@ def geopos(ctx: Client, key: bytes, *members: bytes):
     return [NULL_ARRAY if score is None else coordinates(score) for score in scores(ctx, key, members)]
 
 
-def scores(ctx: Client, key: bytes, members: tuple[bytes, ...]):
+def scores(ctx: Client, key: bytes, members: tuple):
     """The scores of members, None for those that are missing."""
     source: SortedSet = ctx.db.read(key, SortedSet)
     return [None if source is None else source.score(member) for member in members]
@@ -153,21 +170,21 @@ def georadiusbymember_keys(args: list[bytes]) -> list[int]:
     return store_positions(args, 5)
 
 
-def around_position(ctx: Client, key: bytes, args: tuple[bytes, ...], is_storing: bool):
+def around_position(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUS; `args` are longitude, latitude, radius, unit and options."""
     search = Search(ctx.db.read(key, SortedSet))
     search.centre = position(args[0], args[1])
     return around(ctx, search, args[2:], is_storing)
 
 
-def around_member(ctx: Client, key: bytes, args: tuple[bytes, ...], is_storing: bool):
+def around_member(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUSBYMEMBER; `args` are member, radius, unit and options."""
     search = Search(ctx.db.read(key, SortedSet))
     search.centre_at_member(args[0])
     return around(ctx, search, args[1:], is_storing)
 
 
-def around(ctx: Client, search: Search, args: tuple[bytes, ...], is_storing: bool):
+def around(ctx: Client, search: Search, args: tuple, is_storing: bool):
     """The rest of both: radius, unit and options."""
     if search.source is not None or search.centre is not None:
         search.within_radius(args[0], args[1])

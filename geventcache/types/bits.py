@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True
 """Strings as arrays of bits: bit 0 is the highest bit of the first byte, bits beyond the end are zero.
 
 Bulk work goes through Python's big integers and the byte search of the C library, a piece of `PIECE` bytes at a time,
@@ -5,15 +6,15 @@ so that it runs at memory speed without being compiled and needs little memory b
 a string take a bytearray and grow it as needed; the rest take bytes or bytearray.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import NamedTuple, TypeAlias
 
-Bits: TypeAlias = bytes | bytearray
+import cython
+
+Bits = bytes | bytearray
+Number = int
 
 PIECE = 32 * 1024
 PIECE_OF_ZEROS = bytes(PIECE)
@@ -31,27 +32,38 @@ FAIL = b"FAIL"
 MAX_U64 = 2**64 - 1
 
 
+# How many bits are set in words of 8 bytes: neighbours are added to counts of two, four and eight bits each.
+PAIRS = 0x5555555555555555
+FOURS = 0x3333333333333333
+BYTES = 0x0F0F0F0F0F0F0F0F
+EACH_BYTE = 0x0101010101010101
+
+
 # Single bits
 
 
-def get_bit(data: Bits, offset: int) -> int:
+def get_bit(data: Bits, offset: cython.longlong) -> cython.int:
     """The bit at an offset."""
-    place = offset >> 3
-    return data[place] >> (7 - (offset & 7)) & 1 if place < len(data) else 0
+    place: cython.Py_ssize_t = offset >> 3
+    if place >= len(data):
+        return 0
+    byte: cython.int = data[place]
+    return byte >> (7 - (offset & 7)) & 1
 
 
-def set_bit(data: bytearray, offset: int, bit: int) -> int:
+def set_bit(data: bytearray, offset: cython.longlong, bit: cython.int) -> cython.int:
     """Set the bit at an offset to 0 or 1; return what it was."""
     grow_to_bit(data, offset)
-    mask = 0x80 >> (offset & 7)
-    old = data[offset >> 3]
-    data[offset >> 3] = old | mask if bit else old & ~mask
+    place: cython.Py_ssize_t = offset >> 3
+    mask: cython.int = 0x80 >> (offset & 7)
+    old: cython.int = data[place]
+    data[place] = old | mask if bit else old & ~mask
     return 1 if old & mask else 0
 
 
-def grow_to_bit(data: bytearray, offset: int) -> None:
+def grow_to_bit(data: bytearray, offset: cython.longlong) -> None:
     """Extend a string with zeros until it has a bit at an offset."""
-    missing = (offset >> 3) + 1 - len(data)
+    missing: cython.Py_ssize_t = (offset >> 3) + 1 - len(data)
     if missing > 0:
         data.extend(bytes(missing))
 
@@ -59,64 +71,108 @@ def grow_to_bit(data: bytearray, offset: int) -> None:
 # Ranges
 
 
-def bit_range(size: int, start: int, end: int, is_bit: bool) -> tuple[int, int] | None:
-    """The first and last bit of a range in a string of `size` bytes, or None when the range is empty.
+def bit_range(
+    size: cython.Py_ssize_t, start: cython.longlong, end: cython.longlong, is_bit: cython.bint
+) -> tuple[int, int]:
+    """The first and last bit of a range in a string of `size` bytes; the last is before the first in an empty range.
 
     Arguments:
         start, end: both included; in bytes, or in bits with `is_bit`; negative ones count from the end of the string.
     """
-    total = size * 8 if is_bit else size
-    first = max(start + total if start < 0 else start, 0)
-    last = min(max(end + total if end < 0 else end, 0), total - 1)
+    total: cython.longlong = size * 8 if is_bit else size
+    first: cython.longlong = start + total if start < 0 else start
+    last: cython.longlong = end + total if end < 0 else end
+    first = max(first, 0)
+    last = min(max(last, 0), total - 1)
     if first > last:
-        return None
+        return 0, -1
     return (first, last) if is_bit else (first * 8, last * 8 + 7)
 
 
-def count_ones(data: Bits, start: int = 0, end: int = -1, is_bit: bool = False) -> int:
+def count_ones(
+    data: Bits, start: cython.longlong = 0, end: cython.longlong = -1, is_bit: cython.bint = False
+) -> cython.longlong:
     """How many bits of a range (see `bit_range`) are set; none if its ends, both negative, are in the wrong order."""
-    found = None if end < start < 0 else bit_range(len(data), start, end, is_bit)
-    if found is None:
+    first: cython.longlong
+    last: cython.longlong
+    first, last = bit_range(len(data), start, end, is_bit)
+    if end < start < 0 or last < first:
         return 0
-    first, last = found
-    low, high = first >> 3, (last >> 3) + 1
-    ones = sum(int.from_bytes(data[at : min(at + PIECE, high)], "little").bit_count() for at in range(low, high, PIECE))
-    before = data[low] >> (8 - (first & 7))
-    after = data[high - 1] & (0x7F >> (last & 7))
-    return ones - before.bit_count() - after.bit_count()
+    low: cython.Py_ssize_t = first >> 3
+    high: cython.Py_ssize_t = (last >> 3) + 1
+    ones: cython.longlong = ones_between(data, low, high)
+    if is_bit:
+        before = data[low] >> (8 - (first & 7))
+        after = data[high - 1] & (0x7F >> (last & 7))
+        ones -= before.bit_count() + after.bit_count()
+    return ones
+
+
+def ones_between(data: Bits, at: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.longlong:
+    """How many bits of data[at:stop] are set."""
+    ones: cython.longlong = 0
+    if not cython.compiled:
+        for low in range(at, stop, PIECE):
+            ones += int.from_bytes(data[low : min(low + PIECE, stop)], "little").bit_count()
+        return ones
+    word: cython.ulonglong = 0
+    size: cython.Py_ssize_t = 8
+    while at < stop:
+        if stop - at < 8:
+            size = stop - at
+            word = 0
+        memcpy(cython.address(word), data + at, size)  # type: ignore[name-defined]  # noqa: F821
+        word -= (word >> 1) & PAIRS
+        word = (word & FOURS) + ((word >> 2) & FOURS)
+        word = (word + (word >> 4)) & BYTES
+        ones += (word * EACH_BYTE) >> 56
+        at += 8
+    return ones
 
 
 def find_bit(
-    data: Bits, bit: int, start: int = 0, end: int = -1, is_bit: bool = False, is_end_given: bool = False
-) -> int:
+    data: Bits,
+    bit: cython.int,
+    start: cython.longlong = 0,
+    end: cython.longlong = -1,
+    is_bit: cython.bint = False,
+    is_end_given: cython.bint = False,
+) -> cython.longlong:
     """The position of the first bit of a range (see `bit_range`) that is set, or clear; -1 if there is none.
 
     A string whose bits are all set is taken to go on with a clear one, unless the end of the range was given.
     """
-    found = bit_range(len(data), start, end, is_bit)
-    if found is None:
+    first: cython.longlong
+    last: cython.longlong
+    first, last = bit_range(len(data), start, end, is_bit)
+    if last < first:
         return -1
-    first, last = found
-    position = first_bit(data, bit, first, last)
+    position: cython.longlong = first_bit(data, bit, first, last)
     if position <= last:
         return position
     return -1 if bit or is_end_given else len(data) * 8
 
 
-def first_bit(data: Bits, bit: int, first: int, last: int) -> int:
+def first_bit(data: Bits, bit: cython.int, first: cython.longlong, last: cython.longlong) -> cython.longlong:
     """The first bit from `first` on that equals `bit`; a position after `last` if there is none up to there."""
-    flip = 0 if bit else 0xFF
-    place = first >> 3
-    byte = (data[place] ^ flip) & (0xFF >> (first & 7))
+    flip: cython.int = 0 if bit else 0xFF
+    place: cython.Py_ssize_t = first >> 3
+    byte: cython.int = data[place]
+    byte = (byte ^ flip) & (0xFF >> (first & 7))
     if not byte:
         place = skip_bytes(data, place + 1, (last >> 3) + 1, PIECE_OF_ZEROS if bit else PIECE_OF_ONES)
         if place > last >> 3:
             return last + 1
-        byte = data[place] ^ flip
-    return place * 8 + 8 - byte.bit_length()
+        byte = data[place]
+        byte ^= flip
+    position: cython.longlong = place * 8
+    while not byte & 0x80:
+        byte <<= 1
+        position += 1
+    return position
 
 
-def skip_bytes(data: Bits, start: int, stop: int, piece: bytes) -> int:
+def skip_bytes(data: Bits, start: cython.Py_ssize_t, stop: cython.Py_ssize_t, piece: bytes) -> cython.Py_ssize_t:
     """The place of the first byte of data[start:stop] that is not the byte `piece` consists of; `stop` if all are."""
     while start + PIECE <= stop and data.startswith(piece, start):
         start += PIECE
@@ -146,27 +202,26 @@ def invert(value: Bits) -> bytes:
 # Integers of any width at any bit
 
 
-class FieldKind(NamedTuple):
-    """The type of an integer within a string: `is_signed`, and its width in bits (1 to 64, unsigned to 63)."""
+class FieldKind:
+    """The type of an integer within a string.
 
-    is_signed: bool
-    bits: int
+    Attributes:
+        is_signed: it may be negative.
+        bits: its width, 1 to 64, for unsigned ones to 63.
+        low, high: the least value and the greatest.
+    """
 
-    @property
-    def low(self) -> int:
-        """The least value."""
-        return -(1 << (self.bits - 1)) if self.is_signed else 0
+    def __init__(self, is_signed: bool, bits: Number) -> None:
+        self.is_signed = is_signed
+        self.bits = bits
+        self.low = -(1 << (bits - 1)) if is_signed else 0
+        self.high = (1 << (bits - is_signed)) - 1
 
-    @property
-    def high(self) -> int:
-        """The greatest value."""
-        return (1 << (self.bits - self.is_signed)) - 1
-
-    def wrap(self, value: int) -> int:
+    def wrap(self, value: Number) -> Number:
         """The value that the lowest `bits` bits of an integer mean."""
         return ((value - self.low) & ((1 << self.bits) - 1)) + self.low
 
-    def fit(self, value: int, policy: bytes) -> int | None:
+    def fit(self, value: Number, policy: bytes) -> "Number | None":
         """A value within the range: wrapped round, or the nearest (SAT), or None for one that is outside (FAIL)."""
         if self.low <= value <= self.high:
             return value
@@ -175,7 +230,7 @@ class FieldKind(NamedTuple):
         return self.wrap(value) if policy == WRAP else min(max(value, self.low), self.high)
 
 
-def parse_kind(text: bytes) -> FieldKind | None:
+def parse_kind(text: bytes) -> "FieldKind | None":
     """The type that ``i1`` to ``i64`` or ``u1`` to ``u63`` names, or None."""
     match = KIND.match(text)
     if match is None:
@@ -184,14 +239,14 @@ def parse_kind(text: bytes) -> FieldKind | None:
     return kind if kind.bits <= 63 + kind.is_signed else None
 
 
-def get_field(data: Bits, kind: FieldKind, offset: int) -> int:
+def get_field(data: Bits, kind: FieldKind, offset: Number) -> Number:
     """The integer whose highest bit is at an offset."""
     low, high = offset >> 3, (offset + kind.bits + 7) >> 3
     span = int.from_bytes(data[low:high].ljust(high - low, b"\0"), "big")
     return kind.wrap(span >> (high * 8 - offset - kind.bits))
 
 
-def put_field(data: bytearray, kind: FieldKind, offset: int, value: int) -> None:
+def put_field(data: bytearray, kind: FieldKind, offset: Number, value: Number) -> None:
     """Write an integer that is within its type's range."""
     grow_to_bit(data, offset + kind.bits - 1)
     low, high = offset >> 3, (offset + kind.bits + 7) >> 3
@@ -201,7 +256,7 @@ def put_field(data: bytearray, kind: FieldKind, offset: int, value: int) -> None
     data[low:high] = (span & ~mask | value << shift & mask).to_bytes(high - low, "big")
 
 
-def set_field(data: bytearray, kind: FieldKind, offset: int, value: int, policy: bytes = WRAP) -> int | None:
+def set_field(data: bytearray, kind: FieldKind, offset: Number, value: Number, policy: bytes = WRAP) -> "Number | None":
     """Write any 64-bit integer; return the old one, or None if it does not fit and nothing was written.
 
     An unsigned type takes a negative value as the great number that its 64 bits are.
@@ -219,7 +274,9 @@ def set_field(data: bytearray, kind: FieldKind, offset: int, value: int, policy:
     return old
 
 
-def increment_field(data: bytearray, kind: FieldKind, offset: int, increment: int, policy: bytes = WRAP) -> int | None:
+def increment_field(
+    data: bytearray, kind: FieldKind, offset: Number, increment: Number, policy: bytes = WRAP
+) -> "Number | None":
     """Add to an integer; return the new one, or None if that does not fit and nothing was written."""
     fitting = kind.fit(get_field(data, kind, offset) + increment, policy)
     if fitting is not None:

@@ -11,6 +11,7 @@ operations, because clients see the last digit, and areas are searched in its or
 import cython
 
 if not cython.compiled:
+    from builtins import round as llrint
     from math import asin, atan2, cos, fabs, sin, sqrt
 
 Position = tuple[float, float]
@@ -31,6 +32,7 @@ ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 GEOHASH_DIGITS = 10
 NEIGHBOURS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
 
+SPREAD_32 = 0x00000000FFFFFFFF
 SPREAD_16 = 0x0000FFFF0000FFFF
 SPREAD_8 = 0x00FF00FF00FF00FF
 SPREAD_4 = 0x0F0F0F0F0F0F0F0F
@@ -57,7 +59,7 @@ def gather(number: cython.ulonglong) -> cython.ulonglong:
     number = (number | number >> 2) & SPREAD_4
     number = (number | number >> 4) & SPREAD_8
     number = (number | number >> 8) & SPREAD_16
-    return (number | number >> 16) & 0xFFFFFFFF
+    return (number | number >> 16) & SPREAD_32
 
 
 def cell_of(degrees: cython.double, limit: cython.double, step: cython.int) -> cython.ulonglong:
@@ -126,13 +128,13 @@ def latitude_distance(latitude: cython.double, latitude_2: cython.double) -> cyt
     return EARTH_RADIUS * fabs(latitude_2 * RADIANS - latitude * RADIANS)
 
 
-def format_distance(value: float) -> bytes:
+def format_distance(value: cython.double) -> bytes:
     """A distance with four decimals."""
-    scaled = round(value * 10000)
-    return b"%d.%04d" % divmod(scaled, 10000)
+    scaled: cython.longlong = llrint(value * 10000)
+    return f"{scaled // 10000}.{scaled % 10000:04d}".encode("ascii")
 
 
-def format_coordinate(value: float) -> bytes:
+def format_coordinate(value: cython.double) -> bytes:
     """A coordinate with up to 17 decimals."""
     text = (b"%.17f" % value).rstrip(b"0").rstrip(b".")
     return b"0" if text == b"-0" else text
