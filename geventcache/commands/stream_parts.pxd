@@ -1,6 +1,7 @@
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_groups cimport Consumer, Group
+from geventcache.types.stream_ids cimport format_id, parse_range_end, parse_range_start, parse_strict_id
 from geventcache.types.streams cimport Stream
 
 cpdef object stream_id(bytes text)

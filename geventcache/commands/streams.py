@@ -11,7 +11,7 @@ from geventcache.commands.stream_parts import entries_reply, range_end, range_st
 from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
-from geventcache.types.stream_ids import MAX_ID, EntryId, format_id, make_id, parse_new_id
+from geventcache.types.stream_ids import MAX_HALF, EntryId, format_halves, parse_new_id
 from geventcache.types.streams import Stream
 
 XADD_EVENT = b"xadd"
@@ -113,17 +113,18 @@ def append(ctx: Client, stream: Stream, id_text: bytes, halves, fields: tuple):
     Raises:
         CommandError: the ID is not greater than all before, or there are no more.
     """
-    if stream.last_id == MAX_ID:
+    ms: cython.ulonglong
+    seq: cython.ulonglong
+    if stream.last_ms == MAX_HALF and stream.last_seq == MAX_HALF:
         raise CommandError(errors.ENTRY_IDS_EXHAUSTED)
     if id_text == AUTO_ID:
-        entry_id = stream.next_id(ctx.db.clock.now_ms)
-    elif halves[1] is None:
-        entry_id = stream.next_id_at(halves[0])
+        ms, seq = stream.next_id(ctx.db.clock.now_ms)
     else:
-        entry_id = make_id(halves[0], halves[1])
-    if entry_id is None or not stream.append(entry_id, fields):
+        ms = halves[0]
+        seq = stream.next_seq(ms) if halves[1] is None else halves[1]
+    if not stream.append(ms, seq, fields):
         raise CommandError(errors.ENTRY_ID_TOO_LOW)
-    return format_id(entry_id)
+    return format_halves(ms, seq)
 
 
 @command(

@@ -8,7 +8,9 @@ taken.
 
 import re
 
-EntryId = int
+import cython
+
+EntryId = int  # also of a half
 Fields = tuple[bytes, ...]
 SEQ_BITS = 64
 MAX_HALF = 2**64 - 1
@@ -19,17 +21,22 @@ NUMBER = re.compile(rb"[ \t-\r]*([+-]?)([0-9]+)\Z")
 STRICT_NEGATIVE = re.compile(rb"-[1-9][0-9]*\Z")
 
 
-def make_id(ms: int, seq: int) -> EntryId:
+def make_id(ms: EntryId, seq: EntryId) -> EntryId:
     """The ID of two halves."""
     return ms << SEQ_BITS | seq
 
 
 def format_id(entry_id: EntryId) -> bytes:
     """The canonical text of an ID."""
-    return b"%d-%d" % (entry_id >> SEQ_BITS, entry_id & MAX_HALF)
+    return format_halves(entry_id >> SEQ_BITS, entry_id & MAX_HALF)
 
 
-def parse_half(text: bytes) -> "int | None":
+def format_halves(ms: cython.ulonglong, seq: cython.ulonglong) -> bytes:
+    """The canonical text of an ID, given its halves."""
+    return f"{ms}-{seq}".encode("ascii")
+
+
+def parse_half(text: bytes) -> "EntryId | None":
     """An unsigned 64-bit integer, or None."""
     if text.isdigit():
         value = int(text)
@@ -47,7 +54,7 @@ def parse_half(text: bytes) -> "int | None":
     return -value & MAX_HALF
 
 
-def parse_strict_id(text: bytes, missing_seq: int = 0) -> "EntryId | None":
+def parse_strict_id(text: bytes, missing_seq: EntryId = 0) -> "EntryId | None":
     """The ID of ``ms-seq`` or ``ms``, whose sequence is then `missing_seq`; ``-`` and ``+`` are no IDs here."""
     if len(text) > MAX_TEXT:
         return None
@@ -57,7 +64,7 @@ def parse_strict_id(text: bytes, missing_seq: int = 0) -> "EntryId | None":
     return None if ms is None or seq is None else make_id(ms, seq)
 
 
-def parse_id(text: bytes, missing_seq: int = 0) -> "EntryId | None":
+def parse_id(text: bytes, missing_seq: EntryId = 0) -> "EntryId | None":
     """Like `parse_strict_id`, and ``-`` is the least ID, ``+`` the greatest."""
     if text == b"-":
         return 0

@@ -1,22 +1,39 @@
+cimport cython
+from cpython.array cimport array, resize_smart
 from geventcache.types.listpack cimport entry_size, width_of
 
+cdef extern from "Python.h":
+    char *PyByteArray_AS_STRING(object)
+    bytes PyBytes_FromStringAndSize(char *, Py_ssize_t)
+
 cdef Py_ssize_t SMALL
+cdef int SEQ_BITS
+cdef unsigned long long MAX_HALF
+cdef array EMPTY_STARTS
 
 cdef Py_ssize_t integer_size(Py_ssize_t value) noexcept
-cdef Py_ssize_t difference_size(unsigned long long value, unsigned long long base) except -1
+cdef Py_ssize_t difference_size(unsigned long long value, unsigned long long base) noexcept
+cdef unsigned int *positions(array values) noexcept
+cdef pack_number(bytearray data, unsigned long long number)
+cdef pack_text(bytearray data, bytes text)
 
+@cython.final
 cdef class Node:
-    cdef readonly object base_id
-    cdef readonly object tail_id
-    cdef unsigned long long base_ms
-    cdef unsigned long long base_seq
-    cdef readonly list ids
-    cdef readonly list entries
+    cdef unsigned long long base_ms, base_seq, tail_ms, tail_seq
+    cdef bytearray data
+    cdef array starts
     cdef readonly tuple names
-    cdef readonly Py_ssize_t deleted
-    cdef readonly Py_ssize_t body
-    cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) except -1
-    cdef append(self, object entry_id, tuple fields)
-    cdef tuple share_names(self, tuple fields)
+    cdef readonly Py_ssize_t deleted, body
+    cdef Py_ssize_t cursor
+    cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) noexcept
+    cdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
+    cdef note_start(self, Py_ssize_t start)
+    cdef bint has_names(self, tuple fields) except -1
+    cdef unsigned long long number(self) noexcept
+    cdef bytes text(self)
+    cdef (unsigned long long, unsigned long long) read_id(self, Py_ssize_t at) noexcept
+    cdef tuple read_fields(self)
+    cdef tuple fields_at(self, Py_ssize_t at)
+    cdef Py_ssize_t position(self, unsigned long long ms, unsigned long long seq, bint after) noexcept
     cdef drop(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef Node copy(self)

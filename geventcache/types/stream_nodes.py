@@ -4,17 +4,26 @@
 Approximate trimming drops whole nodes, so clients can see where one ends. That is why a node counts the bytes that its
 entries would take in the reference's listpacks, and why entries deleted from its middle keep counting until it is
 empty.
+
+A node packs its entries into one `bytearray`, since an object for each ID, entry and value took six times as much
+memory as the reference. An entry is a row of numbers and texts: the first half of its ID as its distance from the
+node's, the second half, twice the count of its fields (and one, if they are the node's own, which are left out then),
+and fields and values in turn, each behind its length. A number is seven bits a byte, the lowest first; all its bytes
+but the last have the highest bit set.
 """
+
+from array import array
 
 import cython
 
 from geventcache.types.listpack import HEADER_BYTES
-from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, EntryId, Fields
+from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, Fields
 
 if not cython.compiled:
     from geventcache.types.listpack import entry_size, width_of
 
 SMALL = 2
+EMPTY_STARTS = array("I")
 
 
 def integer_size(value: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -31,88 +40,193 @@ def difference_size(value: cython.ulonglong, base: cython.ulonglong) -> cython.P
     return width_of(distance, is_negative) + 1
 
 
+def positions(values: array) -> cython.p_uint:  # type: ignore[type-arg]
+    """The numbers of an array, as what is quickest to index; good until the array changes its length."""
+    if cython.compiled:
+        return values.data.as_uints  # type: ignore[attr-defined]
+    else:  # noqa: RET505
+        return values
+
+
+def pack_number(data: bytearray, number: cython.ulonglong) -> None:
+    """Append a number."""
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    data.append(number)
+
+
+def pack_text(data: bytearray, text: bytes) -> None:
+    """Append a text behind its length."""
+    pack_number(data, len(text))
+    data += text
+
+
 class Node:
-    """Some entries that follow each other.
+    """Some entries that follow each other; an entry is known by its place among those that are left.
 
     Attributes:
-        base_id: the ID of the first entry ever, which stays the node's place among the others.
-        tail_id: the ID of the last entry ever, deleted or not.
-        ids: the IDs of its entries, in order.
-        entries: the entries, each a tuple of fields and values in turn.
+        base_ms, base_seq: the halves of the ID of the first entry ever, the node's place among the others.
+        tail_ms, tail_seq: those of the last entry ever, deleted or not.
+        data: the packed entries; deleted ones stay in it until the node is empty.
+        starts: where in `data` each entry begins.
         names: the fields of its first entry; entries with the same fields share these objects.
         deleted: how many entries were deleted from it.
         body: bytes that its entries take in the reference's listpacks.
+        cursor: where in `data` the reading goes on.
     """
 
-    def __init__(self, entry_id: EntryId, names: Fields) -> None:
-        self.base_id = entry_id
-        self.base_ms = entry_id >> SEQ_BITS
-        self.base_seq = entry_id & MAX_HALF
-        self.tail_id = entry_id
-        self.ids: list[EntryId] = []
-        self.entries: list[Fields] = []
+    def __init__(self, ms: cython.ulonglong, seq: cython.ulonglong, names: Fields) -> None:
+        self.base_ms = self.tail_ms = ms
+        self.base_seq = self.tail_seq = seq
+        self.data = bytearray()
+        self.starts = EMPTY_STARTS[:]
         self.names = names
         self.deleted = 0
         self.body = HEADER_BYTES + integer_size(len(names)) + SMALL
+        self.cursor = 0
         for name in names:
             self.body += entry_size(name)
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
     def has_room(
         self, size: cython.Py_ssize_t, max_bytes: cython.Py_ssize_t, max_entries: cython.Py_ssize_t
     ) -> cython.bint:
         """Tell whether an entry of `size` bytes, fields and values together, may go into this node."""
-        live: cython.Py_ssize_t = len(self.ids)
+        live: cython.Py_ssize_t = len(self.starts)
         if self.body + integer_size(live) + integer_size(self.deleted) + size >= max_bytes:
             return False
         return max_entries == 0 or live + self.deleted < max_entries
 
-    def append(self, entry_id: EntryId, fields: Fields) -> None:
+    def append(self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields) -> None:
         """Add an entry at the end."""
-        names = self.names
+        data = self.data
+        item: bytes
+        start: cython.Py_ssize_t = len(data)
         count: cython.Py_ssize_t = len(fields) >> 1
-        body: cython.Py_ssize_t = SMALL
+        has_names: cython.bint = self.has_names(fields)
+        body: cython.Py_ssize_t = SMALL + difference_size(ms, self.base_ms) + difference_size(seq, self.base_seq)
+        body += integer_size(count + 3) if has_names else integer_size(count) + integer_size(2 * count + 4)
+        pack_number(data, ms - self.base_ms)
+        pack_number(data, seq)
+        pack_number(data, 2 * count + has_names)
+        at: cython.Py_ssize_t = has_names
+        step: cython.Py_ssize_t = 1 + has_names
+        while at < 2 * count:
+            item = fields[at]
+            body += entry_size(item)
+            pack_text(data, item)
+            at += step
+        self.note_start(start)
+        self.body += body
+        self.tail_ms = ms
+        self.tail_seq = seq
+
+    def note_start(self, start: cython.Py_ssize_t) -> None:
+        """Add to `starts`."""
+        if cython.compiled:
+            count: cython.Py_ssize_t = len(self.starts)
+            resize_smart(self.starts, count + 1)  # type: ignore[name-defined]  # noqa: F821
+            positions(self.starts)[count] = start
+        else:
+            self.starts.append(start)
+
+    def has_names(self, fields: Fields) -> cython.bint:
+        """Tell whether an entry has the node's own fields."""
+        names = self.names
+        count: cython.Py_ssize_t = len(names)
         i: cython.Py_ssize_t = 0
-        is_same: cython.bint = count == len(names)
-        while is_same and i < count:
-            is_same = fields[2 * i] == names[i]
+        if len(fields) != 2 * count:
+            return False
+        while i < count and fields[2 * i] == names[i]:
             i += 1
-        body += difference_size(entry_id >> SEQ_BITS, self.base_ms)
-        body += difference_size(entry_id & MAX_HALF, self.base_seq)
-        for i in range(count):
-            body += entry_size(fields[2 * i + 1])
-        if is_same:
-            body += integer_size(count + 3)
-            fields = self.share_names(fields)
+        return i == count
+
+    def number(self) -> cython.ulonglong:
+        """Read the next number."""
+        data = self.data
+        cursor: cython.Py_ssize_t = self.cursor
+        shift: cython.int = 7
+        byte: cython.ulonglong = data[cursor]
+        number: cython.ulonglong = byte & 127
+        while byte > 127:
+            cursor += 1
+            byte = data[cursor]
+            number |= (byte & 127) << shift
+            shift += 7
+        self.cursor = cursor + 1
+        return number
+
+    def text(self) -> bytes:
+        """Read the next text."""
+        size: cython.Py_ssize_t = self.number()
+        start: cython.Py_ssize_t = self.cursor
+        self.cursor = start + size
+        if cython.compiled:
+            return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(self.data) + start, size)  # type: ignore[name-defined]  # noqa: F821
+        return bytes(self.data[start : start + size])
+
+    def read_id(self, at: cython.Py_ssize_t) -> tuple[int, int]:
+        """The halves of an entry's ID, of which there is one; what is read next are its fields."""
+        self.cursor = positions(self.starts)[at]
+        ms: cython.ulonglong = self.number()
+        seq: cython.ulonglong = self.number()
+        return self.base_ms + ms, seq
+
+    def read_fields(self) -> Fields:
+        """The fields and values of the entry whose ID was read just now."""
+        names = self.names
+        fields: list[bytes] = []
+        i: cython.Py_ssize_t
+        count: cython.Py_ssize_t = self.number()
+        if count & 1:
+            for i in range(len(names)):
+                fields.append(names[i])
+                fields.append(self.text())
         else:
             for i in range(count):
-                body += entry_size(fields[2 * i])
-            body += integer_size(count) + integer_size(2 * count + 4)
-        self.body += body
-        self.tail_id = entry_id
-        self.ids.append(entry_id)
-        self.entries.append(fields)
+                fields.append(self.text())
+        return tuple(fields)
 
-    def share_names(self, fields: Fields) -> Fields:
-        """The same entry with the node's own field names."""
-        names = self.names
-        shared = list(fields)
-        i: cython.Py_ssize_t
-        for i in range(len(names)):
-            shared[2 * i] = names[i]
-        return tuple(shared)
+    def fields_at(self, at: cython.Py_ssize_t) -> Fields:
+        """The fields and values of an entry."""
+        self.read_id(at)
+        return self.read_fields()
+
+    def position(self, ms: cython.ulonglong, seq: cython.ulonglong, after: cython.bint) -> cython.Py_ssize_t:
+        """Where an ID is or belongs: in front of an equal one, or behind it with `after`."""
+        low: cython.Py_ssize_t = 0
+        high: cython.Py_ssize_t = len(self.starts)
+        middle: cython.Py_ssize_t
+        found_ms: cython.ulonglong
+        found_seq: cython.ulonglong
+        while low < high:
+            middle = (low + high) >> 1
+            found_ms, found_seq = self.read_id(middle)
+            if found_ms < ms or (found_ms == ms and (found_seq < seq or (after and found_seq == seq))):
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def drop(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
         """Delete the entries at start to stop - 1."""
-        del self.ids[start:stop]
-        del self.entries[start:stop]
+        del self.starts[start:stop]
         self.deleted += stop - start
 
+    def packed_size(self) -> int:
+        """Bytes that the packed entries take, deleted ones included."""
+        return len(self.data)
+
     def copy(self) -> "Node":
-        """An equal node that shares no list."""
-        twin = Node(self.base_id, self.names)
-        twin.tail_id = self.tail_id
-        twin.ids = self.ids.copy()
-        twin.entries = self.entries.copy()
+        """An equal node that shares nothing that changes."""
+        twin = Node(self.base_ms, self.base_seq, self.names)
+        twin.tail_ms = self.tail_ms
+        twin.tail_seq = self.tail_seq
+        twin.data = self.data[:]
+        twin.starts = self.starts[:]
         twin.deleted = self.deleted
         twin.body = self.body
         return twin

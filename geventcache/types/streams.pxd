@@ -1,9 +1,11 @@
 from geventcache.types.container cimport Container
 from geventcache.types.stream_groups cimport Consumer, Group, Pending
+from geventcache.types.stream_ids cimport make_id
 from geventcache.types.stream_nodes cimport Node
 
 cdef Py_ssize_t MAX_NODE_BYTES, ATTEMPTS_PER_CLAIM, ID_BYTES
-cdef Py_ssize_t SAMPLED_NODES, STREAM_BYTES, NODE_BYTES, ENTRY_BYTES, ITEM_BYTES, PENDING_BYTES
+cdef Py_ssize_t SAMPLED_NODES, STREAM_BYTES, NODE_BYTES, START_BYTES, PENDING_BYTES
+cdef unsigned long long MAX_HALF
 
 cdef Py_ssize_t common_bytes(object first, object second) except -1
 cdef Py_ssize_t close_forks(list forks, Py_ssize_t depth) except -1
@@ -14,16 +16,17 @@ cdef class Stream(Container):
     cdef readonly list nodes
     cdef readonly list bases
     cdef readonly Py_ssize_t length
-    cdef readonly object last_id
+    cdef readonly unsigned long long last_ms, last_seq
     cdef readonly object max_deleted_id
     cdef readonly long long entries_added
     cdef readonly dict groups
     cpdef object first_id(self)
     cpdef object top_id(self)
-    cpdef object next_id(self, long long now_ms)
-    cpdef object next_id_at(self, object ms)
-    cpdef bint append(self, object entry_id, tuple fields) except -1
-    cdef Node node_for(self, object entry_id, tuple fields, Py_ssize_t size)
+    cpdef (unsigned long long, unsigned long long) next_id(self, unsigned long long now_ms) noexcept
+    cpdef unsigned long long next_seq(self, unsigned long long ms) noexcept
+    cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
+    cdef Node node_for(self, unsigned long long ms, unsigned long long seq, tuple fields, Py_ssize_t size)
+    cdef (Py_ssize_t, Py_ssize_t) find(self, object entry_id) except *
     cpdef tuple get(self, object entry_id)
     cpdef bint delete(self, object entry_id) except -1
     cdef drop_nodes(self, Py_ssize_t start, Py_ssize_t stop)

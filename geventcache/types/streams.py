@@ -9,14 +9,14 @@ IDs are integers (see `stream_ids`), times are milliseconds since the epoch, an 
 turn.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 
 import cython
 
 from geventcache.types.container import Container
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, Pending
-from geventcache.types.stream_ids import MAX_HALF, MAX_ID, SEQ_BITS, EntryId, Fields
+from geventcache.types.stream_ids import MAX_HALF, MAX_ID, SEQ_BITS, EntryId, Fields, make_id
 from geventcache.types.stream_nodes import Node
 
 MAX_NODE_BYTES = 1 << 30
@@ -25,8 +25,7 @@ ID_BYTES = 16
 SAMPLED_NODES = 5
 STREAM_BYTES = 400
 NODE_BYTES = 300
-ENTRY_BYTES = 48 + 8 + 40 + 8
-ITEM_BYTES = 33 + 8
+START_BYTES = 4
 PENDING_BYTES = 300
 
 Entry = tuple[EntryId, Fields]
@@ -37,7 +36,7 @@ class Stream(Container):
     """Entries by ID, with consumer groups.
 
     Attributes:
-        last_id: the greatest ID ever added, or set; a new entry must be greater.
+        last_ms, last_seq: the halves of `last_id`.
         max_deleted_id: the greatest ID that was deleted one by one (trimming does not count).
         entries_added: how many entries were ever added.
         groups: the consumer groups by name.
@@ -54,7 +53,8 @@ class Stream(Container):
         self.nodes: list[Node] = []
         self.bases: list[EntryId] = []
         self.length = 0
-        self.last_id: EntryId = 0
+        self.last_ms = 0
+        self.last_seq = 0
         self.max_deleted_id: EntryId = 0
         self.entries_added = 0
         self.groups: dict[bytes, Group] = {}
@@ -62,51 +62,65 @@ class Stream(Container):
     def __len__(self) -> int:
         return self.length
 
+    @property
+    def last_id(self) -> EntryId:
+        """The greatest ID ever added, or set; a new entry must be greater."""
+        return make_id(self.last_ms, self.last_seq)
+
     # Entries
 
     def first_id(self) -> EntryId:
         """The ID of the first entry; 0 when there is none."""
-        return self.nodes[0].ids[0] if self.nodes else 0
+        if not self.nodes:
+            return 0
+        node: Node = self.nodes[0]
+        ms, seq = node.read_id(0)
+        return make_id(ms, seq)
 
     def top_id(self) -> EntryId:
         """The ID of the last entry; 0 when there is none."""
         if not self.nodes:
             return 0
-        ids = self.nodes[len(self.nodes) - 1].ids
-        return ids[len(ids) - 1]
+        node: Node = self.nodes[len(self.nodes) - 1]
+        ms, seq = node.read_id(len(node) - 1)
+        return make_id(ms, seq)
 
-    def next_id(self, now_ms: cython.longlong) -> "EntryId | None":
-        """The ID of an entry added now: the time, or the ID after the last where that is greater; None after MAX_ID."""
-        now_id: EntryId = now_ms
-        now_id = now_id << SEQ_BITS
-        if now_id > self.last_id:
-            return now_id
-        return self.last_id + 1 if self.last_id < MAX_ID else None
+    def next_id(self, now_ms: cython.ulonglong) -> tuple[int, int]:
+        """The halves of the ID of an entry added now: the time, or one more than the last ID where that is greater.
 
-    def next_id_at(self, ms: EntryId) -> "EntryId | None":
-        """The least ID with the given first half that may be added; None when all are taken."""
-        least = ms << SEQ_BITS
-        last_ms = self.last_id >> SEQ_BITS
-        if ms > last_ms:
-            return least
-        return self.last_id + 1 if ms == last_ms and (self.last_id & MAX_HALF) < MAX_HALF else None
+        After the last ID of all, the last ID itself.
+        """
+        if now_ms > self.last_ms:
+            return now_ms, 0
+        if self.last_seq < MAX_HALF:
+            return self.last_ms, self.last_seq + 1
+        if self.last_ms < MAX_HALF:
+            return self.last_ms + 1, 0
+        return self.last_ms, self.last_seq
 
-    def append(self, entry_id: EntryId, fields: Fields) -> cython.bint:
-        """Add an entry; False (and no change) unless its ID is greater than `last_id`."""
-        if entry_id <= self.last_id:
+    def next_seq(self, ms: cython.ulonglong) -> cython.ulonglong:
+        """The second half of the least ID with the given first half that may be added; 0 also when there is none."""
+        return self.last_seq + 1 if ms == self.last_ms and self.last_seq < MAX_HALF else 0
+
+    def append(self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields) -> cython.bint:
+        """Add an entry; False (and no change) unless the ID of these halves is greater than `last_id`."""
+        if ms < self.last_ms or (ms == self.last_ms and seq <= self.last_seq):
             return False
         size: cython.Py_ssize_t = 0
+        item: bytes
         for item in fields:
             size += len(item)
-        node = self.node_for(entry_id, fields, size)
-        node.append(entry_id, fields)
+        self.node_for(ms, seq, fields, size).append(ms, seq, fields)
         self.length += 1
         self.entries_added += 1
-        self.last_id = entry_id
+        self.last_ms = ms
+        self.last_seq = seq
         self.revision += 1
         return True
 
-    def node_for(self, entry_id: EntryId, fields: Fields, size: cython.Py_ssize_t) -> Node:
+    def node_for(
+        self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields, size: cython.Py_ssize_t
+    ) -> Node:
         """The node that takes the next entry: the last one, or a new one when that is full."""
         max_bytes: cython.Py_ssize_t = self.limits.stream_node_max_bytes
         if max_bytes == 0 or max_bytes > MAX_NODE_BYTES:
@@ -115,32 +129,40 @@ class Stream(Container):
             node: Node = self.nodes[len(self.nodes) - 1]
             if node.has_room(size, max_bytes, self.limits.stream_node_max_entries):
                 return node
-        node = Node(entry_id, tuple(fields[::2]))
+        node = Node(ms, seq, tuple(fields[::2]))
         self.nodes.append(node)
-        self.bases.append(entry_id)
+        self.bases.append(make_id(ms, seq))
         return node
+
+    def find(self, entry_id: EntryId) -> tuple[int, int]:
+        """The places of the node that has an ID, and of the entry in it; -1 twice if there is none."""
+        place: cython.Py_ssize_t = bisect_right(self.bases, entry_id) - 1
+        if place < 0:
+            return -1, -1
+        ms: cython.ulonglong = entry_id >> SEQ_BITS
+        seq: cython.ulonglong = entry_id & MAX_HALF
+        node: Node = self.nodes[place]
+        at: cython.Py_ssize_t = node.position(ms, seq, False)
+        if at == len(node) or node.read_id(at) != (ms, seq):
+            return -1, -1
+        return place, at
 
     def get(self, entry_id: EntryId) -> "Fields | None":
         """The fields and values of an entry, or None."""
-        place: cython.Py_ssize_t = bisect_right(self.bases, entry_id) - 1
+        place, at = self.find(entry_id)
         if place < 0:
             return None
         node: Node = self.nodes[place]
-        entries = node.entries
-        at: cython.Py_ssize_t = bisect_left(node.ids, entry_id)
-        return entries[at] if at < len(entries) and node.ids[at] == entry_id else None
+        return node.fields_at(at)
 
     def delete(self, entry_id: EntryId) -> cython.bint:
         """Delete an entry; False if there is none of that ID."""
-        place: cython.Py_ssize_t = bisect_right(self.bases, entry_id) - 1
+        place, at = self.find(entry_id)
         if place < 0:
             return False
         node: Node = self.nodes[place]
-        at: cython.Py_ssize_t = bisect_left(node.ids, entry_id)
-        if at == len(node.ids) or node.ids[at] != entry_id:
-            return False
         node.drop(at, at + 1)
-        if not node.ids:
+        if not len(node):
             self.drop_nodes(place, place + 1)
         self.length -= 1
         if entry_id > self.max_deleted_id:
@@ -163,6 +185,8 @@ class Stream(Container):
         nodes = self.nodes
         found: list[Entry] = []
         wanted: cython.Py_ssize_t = self.length if count < 0 else count
+        if start > end:
+            return found
         first: cython.Py_ssize_t = max(bisect_right(self.bases, start) - 1, 0)
         last: cython.Py_ssize_t = bisect_right(self.bases, end) - 1
         step: cython.Py_ssize_t = -1 if reverse else 1
@@ -182,17 +206,19 @@ class Stream(Container):
         found: list[Entry],
     ) -> None:
         """Append to `found` what one node has of a range."""
-        ids = node.ids
-        entries = node.entries
-        low: cython.Py_ssize_t = 0 if start <= node.base_id else bisect_left(ids, start)
-        high: cython.Py_ssize_t = len(ids) if end >= node.tail_id else bisect_right(ids, end)
+        low: cython.Py_ssize_t = node.position(start >> SEQ_BITS, start & MAX_HALF, False)
+        high: cython.Py_ssize_t = node.position(end >> SEQ_BITS, end & MAX_HALF, True)
+        ms: cython.ulonglong
+        seq: cython.ulonglong
         i: cython.Py_ssize_t
         if reverse:
             for i in range(high - 1, max(low, high - wanted) - 1, -1):
-                found.append((ids[i], entries[i]))
+                ms, seq = node.read_id(i)
+                found.append((make_id(ms, seq), node.read_fields()))
         else:
             for i in range(low, min(high, low + wanted)):
-                found.append((ids[i], entries[i]))
+                ms, seq = node.read_id(i)
+                found.append((make_id(ms, seq), node.read_fields()))
 
     def trim_to_length(
         self, max_length: cython.longlong, is_approximate: cython.bint = False, limit: cython.longlong = 0
@@ -209,7 +235,7 @@ class Stream(Container):
         excess: cython.Py_ssize_t = self.length - min(max_length, self.length)
         while removed < excess:
             node: Node = nodes[place]
-            size = len(node.ids)
+            size = len(node)
             if limit and removed + size > limit:
                 break
             if removed + size > excess:
@@ -230,13 +256,13 @@ class Stream(Container):
         removed: cython.Py_ssize_t = 0
         while place < len(nodes):
             node: Node = nodes[place]
-            if limit and removed + len(node.ids) > limit:
+            if limit and removed + len(node) > limit:
                 break
-            if is_approximate and node.tail_id >= min_id:
+            if is_approximate and make_id(node.tail_ms, node.tail_seq) >= min_id:
                 break
-            at: cython.Py_ssize_t = bisect_left(node.ids, min_id)
+            at: cython.Py_ssize_t = node.position(min_id >> SEQ_BITS, min_id & MAX_HALF, False)
             removed += at
-            if at < len(node.ids):
+            if at < len(node):
                 node.drop(0, at)
                 break
             place += 1
@@ -252,7 +278,8 @@ class Stream(Container):
 
     def set_ids(self, last_id: EntryId, entries_added: cython.longlong = -1, max_deleted_id: EntryId = 0) -> None:
         """Set the numbers beside the entries; a negative `entries_added` and a zero `max_deleted_id` change nothing."""
-        self.last_id = last_id
+        self.last_ms = last_id >> SEQ_BITS
+        self.last_seq = last_id & MAX_HALF
         if entries_added >= 0:
             self.entries_added = entries_added
         if max_deleted_id > 0:
@@ -480,26 +507,26 @@ class Stream(Container):
         twin.nodes = [node.copy() for node in self.nodes]
         twin.bases = self.bases.copy()
         twin.length = self.length
-        twin.last_id = self.last_id
+        twin.last_ms = self.last_ms
+        twin.last_seq = self.last_seq
         twin.max_deleted_id = self.max_deleted_id
         twin.entries_added = self.entries_added
         twin.groups = {name: group.copy() for name, group in self.groups.items()}
         return twin
 
     def memory_usage(self) -> int:
-        """About how many bytes the stream takes; looks at the first entry of a few nodes."""
-        total: int = STREAM_BYTES + NODE_BYTES * len(self.nodes)
+        """About how many bytes the stream takes; looks at a few nodes."""
+        total: int = STREAM_BYTES + START_BYTES * self.length
         step = max(len(self.nodes) // SAMPLED_NODES, 1)
-        sampled = [node.entries[0] for node in self.nodes[::step]]
-        if sampled:
-            size = sum(ENTRY_BYTES + len(fields) * ITEM_BYTES + sum(map(len, fields)) for fields in sampled)
-            total += size * self.length // len(sampled)
+        sizes = [NODE_BYTES + node.packed_size() for node in self.nodes[::step]]
+        if sizes:
+            total += sum(sizes) * len(self.nodes) // len(sizes)
         return total + sum(PENDING_BYTES * len(group.pending) for group in self.groups.values())
 
     def release(self, count: cython.Py_ssize_t) -> cython.bint:
         """Free about `count` entries and pending entries; True when nothing is left."""
         while self.nodes and count > 0:
-            count -= len(self.nodes.pop().ids)
+            count -= len(self.nodes.pop())
         while self.groups and count > 0:
             name, group = self.groups.popitem()
             held: cython.Py_ssize_t = len(group.pending) + len(group.consumers)

@@ -27,7 +27,7 @@ def filled(*entry_ids: int) -> Stream:
     """A stream with an entry for each ID."""
     stream = Stream(EncodingLimits())
     for entry_id in entry_ids:
-        assert stream.append(entry_id, (b"n", b"%d" % entry_id))
+        assert stream.append(0, entry_id, (b"n", b"%d" % entry_id))
     return stream
 
 
@@ -60,7 +60,7 @@ class StreamMachine(RuleBasedStateMachine):
     def append(self, step, entry):
         """Only a greater ID than ever before is taken."""
         entry_id = self.last_id + step
-        assert self.changes(step, lambda: self.stream.append(entry_id, entry)) == (step > 0)
+        assert self.changes(step, lambda: self.stream.append(0, entry_id, entry)) == (step > 0)
         if step:
             self.entries[entry_id] = entry
             self.last_id = entry_id
@@ -226,7 +226,7 @@ def test_nodes_as_recorded(
     stream = Stream(EncodingLimits())
     entry = tuple(item for field in range(width) for item in (b"f%d" % field, value))
     for number in range(1, 1001):
-        stream.append(make_id(number * 7, 1), entry)
+        stream.append(number * 7, 1, entry)
     assert (stream.radix_tree_keys(), stream.radix_tree_nodes()) == tree
     removed = (
         stream.trim_to_length(550, True),
@@ -240,15 +240,17 @@ def test_nodes_as_recorded(
 
 def test_next_ids() -> None:
     """The time, or one more than the last; a full millisecond and the end of all IDs are refused."""
-    stream = filled(make_id(5, 1))
-    assert stream.next_id(6) == make_id(6, 0)
-    assert stream.next_id(4) == stream.next_id(5) == make_id(5, 2)
-    assert (stream.next_id_at(4), stream.next_id_at(5), stream.next_id_at(6)) == (None, make_id(5, 2), make_id(6, 0))
-    assert Stream(EncodingLimits()).next_id_at(0) == 1
-    stream.append(make_id(7, 2**64 - 1), ())
-    assert (stream.next_id(7), stream.next_id_at(7)) == (make_id(8, 0), None)
-    stream.append(MAX_ID, ())
-    assert (stream.next_id(9), stream.next_id_at(2**64 - 1)) == (None, None)
+    stream = Stream(EncodingLimits())
+    assert (stream.next_seq(0), stream.next_seq(1)) == (1, 0)
+    assert stream.append(5, 1, ())
+    assert stream.next_id(6) == (6, 0)
+    assert stream.next_id(4) == stream.next_id(5) == (5, 2)
+    assert (stream.next_seq(5), stream.next_seq(6)) == (2, 0)
+    assert stream.append(7, 2**64 - 1, ())
+    assert (stream.next_id(7), stream.next_seq(7)) == ((8, 0), 0)
+    assert not stream.append(7, 0, ())
+    assert stream.append(2**64 - 1, 2**64 - 1, ())
+    assert not stream.append(*stream.next_id(9), ())
 
 
 def test_lag_is_unknown_only_behind_deletions() -> None:
