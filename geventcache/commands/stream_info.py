@@ -6,7 +6,6 @@ from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.commands.stream_parts import entries_reply, entry_reply
 from geventcache.services.clients import Client
 from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, PendingList
 from geventcache.types.stream_ids import MAX_ID, format_id
@@ -86,7 +85,7 @@ def xinfo_stream(ctx: Client, key: bytes, *options: bytes):
         b"recorded-first-entry-id": format_id(stream.first_id()),
     }
     if count is not None:
-        facts[b"entries"] = entries_reply(stream.range(0, MAX_ID, count))
+        facts[b"entries"] = stream.range(0, MAX_ID, count, False, True)
         facts[b"groups"] = [full_group(stream, name, group, count) for name, group in stream.sorted_groups()]
         return facts
     facts[b"groups"] = len(stream.groups)
@@ -97,8 +96,8 @@ def xinfo_stream(ctx: Client, key: bytes, *options: bytes):
 
 def end_entry(stream: Stream, is_last: bool):
     """The first or the last entry, None of an empty stream."""
-    found = stream.range(0, MAX_ID, 1, is_last)
-    return entry_reply(found[0]) if found else None
+    found = stream.range(0, MAX_ID, 1, is_last, True)
+    return found[0] if found else None
 
 
 def progress(stream: Stream, group: Group):

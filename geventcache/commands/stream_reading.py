@@ -152,7 +152,7 @@ def xread(ctx: Client, first: bytes, second: bytes, third: bytes, *others: bytes
     for i in range(len(streams)):
         stream = streams[i]
         if stream is not None and stream.length and stream.top_id() > ids[i]:
-            found.append((request.keys[i], entries_reply(stream.range(ids[i] + 1, MAX_ID, request.count))))
+            found.append((request.keys[i], stream.range(ids[i] + 1, MAX_ID, request.count, False, True)))
     if found:
         return found
     if request.timeout_ms is None:

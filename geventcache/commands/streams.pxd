@@ -1,5 +1,6 @@
+cimport cython
 from geventcache.command.integers cimport integer
-from geventcache.commands.stream_parts cimport entries_reply, range_end, range_start, stream_id, stream_ids, tell
+from geventcache.commands.stream_parts cimport range_end, range_start, stream_id, stream_ids, tell
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_ids cimport format_halves, parse_new_id
@@ -7,5 +8,18 @@ from geventcache.types.streams cimport Stream
 
 cdef unsigned long long MAX_HALF
 
+@cython.final
+cdef class Trim:
+    cdef bytes strategy
+    cdef object threshold
+    cdef bint is_approximate, creates
+    cdef object limit
+    cdef Py_ssize_t take(self, tuple args, Py_ssize_t i) except -1
+    cdef Py_ssize_t take_strategy(self, bytes word, tuple args, Py_ssize_t i) except -1
+    cdef check(self, Py_ssize_t node_entries, bint is_needed=*)
+    cdef Py_ssize_t run(self, Stream stream) except -1
+
 cdef append(Client ctx, Stream stream, bytes id_text, halves, tuple fields)
+cdef add_with_options(Client ctx, bytes key, tuple args)
+cdef tuple parse_options(tuple args)
 cdef read_range(Client ctx, bytes key, object start, object end, tuple options, bint reverse)

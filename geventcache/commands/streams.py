@@ -7,7 +7,7 @@ from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.commands.stream_parts import entries_reply, range_end, range_start, stream_id, stream_ids, tell
+from geventcache.commands.stream_parts import range_end, range_start, stream_id, stream_ids, tell
 from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
@@ -38,12 +38,12 @@ class Trim:
 
     def __init__(self) -> None:
         self.strategy: bytes | None = None
-        self.threshold = 0
+        self.threshold: EntryId = 0
         self.is_approximate = False
         self.limit: int | None = None
         self.creates = True
 
-    def take(self, args: tuple[bytes, ...], i: int) -> int:
+    def take(self, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Take the option at index `i`; return how many arguments it had with its name, 0 if it is none.
 
         Raises:
@@ -62,11 +62,11 @@ class Trim:
             return 2
         return 0
 
-    def take_strategy(self, word: bytes, args: tuple[bytes, ...], i: int) -> int:
+    def take_strategy(self, word: bytes, args: tuple, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Take MAXLEN or MINID, with or without ``~`` or ``=``."""
         if self.strategy is not None:
             raise CommandError(errors.TRIM_STRATEGIES)
-        has_operator = i + 2 < len(args) and args[i + 1] in (b"~", b"=")
+        has_operator: cython.bint = i + 2 < len(args) and args[i + 1] in (b"~", b"=")
         self.is_approximate = has_operator and args[i + 1] == b"~"
         text = args[i + 1 + has_operator]
         if word == b"MINID":
@@ -78,7 +78,7 @@ class Trim:
         self.strategy = word
         return 2 + has_operator
 
-    def check(self, node_entries: int, is_needed: bool = False) -> None:
+    def check(self, node_entries: cython.Py_ssize_t, is_needed: cython.bint = False) -> None:
         """Refuse a LIMIT that has nothing to limit; fill in the one that nobody gave.
 
         Args:
@@ -97,7 +97,7 @@ class Trim:
         if self.limit is None and self.is_approximate:
             self.limit = min(TRIM_NODES * node_entries, MAX_TRIM_ENTRIES) or TRIM_ENTRIES
 
-    def run(self, stream: Stream) -> int:
+    def run(self, stream: Stream) -> cython.Py_ssize_t:
         """Trim a stream; return how many entries went."""
         if self.strategy == b"MAXLEN":
             return stream.trim_to_length(self.threshold, self.is_approximate, self.limit or 0)
@@ -154,9 +154,11 @@ def xadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *ot
     return add_with_options(ctx, key, (first, second, third, *others))
 
 
-def add_with_options(ctx: Client, key: bytes, args: tuple[bytes, ...]):
+def add_with_options(ctx: Client, key: bytes, args: tuple):
     """XADD with all that it can be asked for; `args` are options, ID, fields and values."""
     db: Keyspace = ctx.db
+    trim: Trim
+    i: cython.Py_ssize_t
     trim, i, halves = parse_options(args)
     trim.check(db.limits.stream_node_max_entries)
     fields = args[i + 1 :]
@@ -173,14 +175,15 @@ def add_with_options(ctx: Client, key: bytes, args: tuple[bytes, ...]):
     return added
 
 
-def parse_options(args: tuple[bytes, ...]):
+def parse_options(args: tuple):
     """The options of XADD, the index of the ID behind them (which may be missing), and its halves unless it is ``*``.
 
     Raises:
         CommandError: an option is wrong, or what follows is no ID.
     """
-    trim = Trim()
-    i = 0
+    trim: Trim = Trim()
+    i: cython.Py_ssize_t = 0
+    taken: cython.Py_ssize_t
     while i < len(args) and args[i] != AUTO_ID:
         if args[i].upper() == b"NOMKSTREAM":
             trim.creates = False
@@ -217,8 +220,9 @@ def parse_options(args: tuple[bytes, ...]):
 def xtrim(ctx: Client, key: bytes, first: bytes, second: bytes, *others: bytes):
     """Deletes messages from the beginning of a stream."""
     args = (first, second, *others)
-    trim = Trim()
-    i = 0
+    trim: Trim = Trim()
+    i: cython.Py_ssize_t = 0
+    taken: cython.Py_ssize_t
     while i < len(args):
         taken = trim.take(args, i)
         if not taken:
@@ -283,7 +287,7 @@ def read_range(ctx: Client, key: bytes, start: EntryId, end: EntryId, options: t
     stream: Stream = ctx.db.read(key, Stream)
     if stream is None:
         return ()
-    return entries_reply(stream.range(start, end, count, reverse)) if count else NULL_ARRAY
+    return stream.range(start, end, count, reverse, True) if count else NULL_ARRAY
 
 
 @command(

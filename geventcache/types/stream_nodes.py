@@ -165,7 +165,7 @@ class Node:
         start: cython.Py_ssize_t = self.cursor
         self.cursor = start + size
         if cython.compiled:
-            return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(self.data) + start, size)  # type: ignore[name-defined]  # noqa: F821
+            return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(self.data) + start, size)  # type: ignore[name-defined,no-any-return]  # noqa: F821
         return bytes(self.data[start : start + size])
 
     def read_id(self, at: cython.Py_ssize_t) -> tuple[int, int]:
@@ -186,7 +186,7 @@ class Node:
                 fields.append(names[i])
                 fields.append(self.text())
         else:
-            for i in range(count):
+            for _ in range(count):
                 fields.append(self.text())
         return tuple(fields)
 

@@ -1,6 +1,6 @@
 from geventcache.types.container cimport Container
 from geventcache.types.stream_groups cimport Consumer, Group, Pending
-from geventcache.types.stream_ids cimport make_id
+from geventcache.types.stream_ids cimport format_halves, make_id
 from geventcache.types.stream_nodes cimport Node
 
 cdef Py_ssize_t MAX_NODE_BYTES, ATTEMPTS_PER_CLAIM, ID_BYTES
@@ -30,8 +30,8 @@ cdef class Stream(Container):
     cpdef tuple get(self, object entry_id)
     cpdef bint delete(self, object entry_id) except -1
     cdef drop_nodes(self, Py_ssize_t start, Py_ssize_t stop)
-    cpdef list range(self, object start, object end, Py_ssize_t count=*, bint reverse=*)
-    cdef collect(self, Node node, object start, object end, Py_ssize_t wanted, bint reverse, list found)
+    cpdef list range(self, object start, object end, Py_ssize_t count=*, bint reverse=*, bint is_text=*)
+    cdef collect(self, Node node, object start, object end, Py_ssize_t wanted, bint reverse, bint is_text, list found)
     cpdef Py_ssize_t trim_to_length(self, long long max_length, bint is_approximate=*, long long limit=*) except -1
     cpdef Py_ssize_t trim_below(self, object min_id, bint is_approximate=*, long long limit=*) except -1
     cdef Py_ssize_t finish_trim(self, Py_ssize_t nodes, Py_ssize_t removed) except -1

@@ -10,13 +10,14 @@ turn.
 """
 
 from bisect import bisect_right
+from typing import Any
 
 import cython
 
 from geventcache.types.container import Container
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, Pending
-from geventcache.types.stream_ids import MAX_HALF, MAX_ID, SEQ_BITS, EntryId, Fields, make_id
+from geventcache.types.stream_ids import MAX_HALF, MAX_ID, SEQ_BITS, EntryId, Fields, format_halves, make_id
 from geventcache.types.stream_nodes import Node
 
 MAX_NODE_BYTES = 1 << 30
@@ -118,9 +119,7 @@ class Stream(Container):
         self.revision += 1
         return True
 
-    def node_for(
-        self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields, size: cython.Py_ssize_t
-    ) -> Node:
+    def node_for(self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields, size: cython.Py_ssize_t) -> Node:
         """The node that takes the next entry: the last one, or a new one when that is full."""
         max_bytes: cython.Py_ssize_t = self.limits.stream_node_max_bytes
         if max_bytes == 0 or max_bytes > MAX_NODE_BYTES:
@@ -176,14 +175,20 @@ class Stream(Container):
         del self.bases[start:stop]
 
     def range(
-        self, start: EntryId, end: EntryId, count: cython.Py_ssize_t = -1, reverse: cython.bint = False
-    ) -> list[Entry]:
+        self,
+        start: EntryId,
+        end: EntryId,
+        count: cython.Py_ssize_t = -1,
+        reverse: cython.bint = False,
+        is_text: cython.bint = False,
+    ) -> list[Any]:
         """The entries from ID start to ID end, both included, as (ID, fields and values); a negative `count` is none.
 
-        `reverse` gives the last ones first; start is the lesser ID all the same.
+        `reverse` gives the last ones first; start is the lesser ID all the same. With `is_text` IDs are as clients see
+        them, which spares making the numbers.
         """
         nodes = self.nodes
-        found: list[Entry] = []
+        found: list[Any] = []
         wanted: cython.Py_ssize_t = self.length if count < 0 else count
         if start > end:
             return found
@@ -192,7 +197,7 @@ class Stream(Container):
         step: cython.Py_ssize_t = -1 if reverse else 1
         place: cython.Py_ssize_t = last if reverse else first
         while first <= place <= last and len(found) < wanted:
-            self.collect(nodes[place], start, end, wanted - len(found), reverse, found)
+            self.collect(nodes[place], start, end, wanted - len(found), reverse, is_text, found)
             place += step
         return found
 
@@ -203,22 +208,22 @@ class Stream(Container):
         end: EntryId,
         wanted: cython.Py_ssize_t,
         reverse: cython.bint,
-        found: list[Entry],
+        is_text: cython.bint,
+        found: list[Any],
     ) -> None:
         """Append to `found` what one node has of a range."""
         low: cython.Py_ssize_t = node.position(start >> SEQ_BITS, start & MAX_HALF, False)
         high: cython.Py_ssize_t = node.position(end >> SEQ_BITS, end & MAX_HALF, True)
+        size: cython.Py_ssize_t = max(min(wanted, high - low), 0)
+        i: cython.Py_ssize_t
+        at: cython.Py_ssize_t
         ms: cython.ulonglong
         seq: cython.ulonglong
-        i: cython.Py_ssize_t
-        if reverse:
-            for i in range(high - 1, max(low, high - wanted) - 1, -1):
-                ms, seq = node.read_id(i)
-                found.append((make_id(ms, seq), node.read_fields()))
-        else:
-            for i in range(low, min(high, low + wanted)):
-                ms, seq = node.read_id(i)
-                found.append((make_id(ms, seq), node.read_fields()))
+        for i in range(size):
+            at = high - 1 - i if reverse else low + i
+            ms, seq = node.read_id(at)
+            entry_id = format_halves(ms, seq) if is_text else make_id(ms, seq)
+            found.append((entry_id, node.read_fields()))
 
     def trim_to_length(
         self, max_length: cython.longlong, is_approximate: cython.bint = False, limit: cython.longlong = 0
