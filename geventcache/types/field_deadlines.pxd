@@ -14,3 +14,4 @@ cdef class FieldDeadlines:
     cpdef list pop_due(self, long long now_ms, Py_ssize_t most)
     cdef file(self, bytes field, object deadline_ms)
     cdef rebuild(self)
+    cdef bint release(self, Py_ssize_t count) except -1

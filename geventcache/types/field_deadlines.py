@@ -101,6 +101,15 @@ class FieldDeadlines:
                     due.append(field)
         return due
 
+    def release(self, count: cython.Py_ssize_t) -> cython.bint:
+        """Free up to `count` deadlines, which nobody asks for any more; True when none is left."""
+        for _ in range(min(count, len(self.times))):
+            self.times.popitem()
+        for _ in range(min(count, len(self.buckets))):
+            self.buckets.popitem()
+        del self.heap[max(0, len(self.heap) - count) : len(self.heap)]
+        return not self.times and not self.buckets and not self.heap
+
     def copy(self) -> "FieldDeadlines":
         """The same deadlines in an index of their own."""
         other = FieldDeadlines()

@@ -211,9 +211,14 @@ class Hash(Container):
         return total
 
     def release(self, count: cython.Py_ssize_t) -> bool:
-        """Free up to `count` fields, of a hash that no key holds any more; True when none is left."""
+        """Free up to `count` fields, of a hash that no key holds any more; True when none is left.
+
+        Deadlines go first, in slices as well.
+        """
+        if self.deadlines is not None:
+            if self.deadlines.release(count):
+                self.deadlines = None
+            return False
         for _ in range(min(count, len(self.fields))):
             self.fields.popitem()
-        if not self.fields:
-            self.deadlines = None
         return not self.fields

@@ -55,23 +55,23 @@ def _batches(command: str, key: str, words: Iterator[tuple[str | int, ...]]) -> 
         yield encode(command, key, *(word for group in batch for word in group))
 
 
-def _fill_sorted_set(key: str, size: int) -> Iterator[bytes]:
+def fill_sorted_set(key: str, size: int) -> Iterator[bytes]:
     return _batches("ZADD", key, ((i * _SCATTER % size, f"member:{i:010d}") for i in range(size)))
 
 
-def _fill_list(key: str, size: int) -> Iterator[bytes]:
+def fill_list(key: str, size: int) -> Iterator[bytes]:
     return _batches("RPUSH", key, ((f"element:{i:010d}",) for i in range(size)))
 
 
-def _fill_hash(key: str, size: int) -> Iterator[bytes]:
+def fill_hash(key: str, size: int) -> Iterator[bytes]:
     return _batches("HSET", key, ((f"field:{i:010d}", f"value:{i:010d}") for i in range(size)))
 
 
-def _fill_set(key: str, size: int) -> Iterator[bytes]:
+def fill_set(key: str, size: int) -> Iterator[bytes]:
     return _batches("SADD", key, ((f"member:{i:010d}",) for i in range(size)))
 
 
-def _fill_stream(key: str, size: int) -> Iterator[bytes]:
+def fill_stream(key: str, size: int) -> Iterator[bytes]:
     return (encode("XADD", key, f"{i + 1}-0", "field", f"value:{i:010d}") for i in range(size))
 
 
@@ -83,7 +83,7 @@ FAMILIES = (
     Family(
         "sorted set",
         "ZADD",
-        _fill_sorted_set,
+        fill_sorted_set,
         (
             Operation("ZRANK", "ZRANK", lambda at: encode("ZRANK", at.key, f"member:{at.position:010d}")),
             Operation("ZRANGE by score, LIMIT 10", "ZRANGE", _range_by_score),
@@ -93,7 +93,7 @@ FAMILIES = (
     Family(
         "list",
         "RPUSH",
-        _fill_list,
+        fill_list,
         (
             Operation("LINDEX in the middle", "LINDEX", lambda at: encode("LINDEX", at.key, at.size // 2)),
             Operation("LPUSH", "LPUSH", lambda at: encode("LPUSH", at.key, f"new:{at.fresh:010d}")),
@@ -102,19 +102,19 @@ FAMILIES = (
     Family(
         "hash",
         "HSET",
-        _fill_hash,
+        fill_hash,
         (Operation("HSET", "HSET", lambda at: encode("HSET", at.key, f"new:{at.fresh:010d}", "value")),),
     ),
     Family(
         "set",
         "SADD",
-        _fill_set,
+        fill_set,
         (Operation("SADD", "SADD", lambda at: encode("SADD", at.key, f"new:{at.fresh:010d}")),),
     ),
     Family(
         "stream",
         "XADD",
-        _fill_stream,
+        fill_stream,
         (
             Operation("XRANGE COUNT 10", "XRANGE", lambda at: encode("XRANGE", at.key, at.position, "+", "COUNT", 10)),
             Operation("XADD", "XADD", lambda at: encode("XADD", at.key, "*", "field", f"value:{at.fresh:010d}")),

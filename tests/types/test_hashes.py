@@ -189,7 +189,9 @@ def test_a_small_hash_is_scanned_in_one_page() -> None:
 
 
 def test_release_frees_in_slices() -> None:
-    """Each slice takes its count from what is left, and the last one says so."""
+    """Each slice takes its count from what is left, deadlines first, and the last one says so."""
     target = filled(25)
-    target.set_deadline(b"f3", 9)
-    assert [target.release(10), target.release(10), target.release(10)] == [False, False, True]
+    for i in range(15):
+        target.set_deadline(b"f%d" % i, i)
+    assert [target.release(10) for _ in range(5)] == [False, False, False, False, True]
+    assert filled(10).release(10)

@@ -1,0 +1,138 @@
+"""Stalls: what a bystander waits at most while a key of a million elements is deleted, overwritten, expires or is copied.
+
+The key is a copy of one that was filled before, so that every act finds the same. Deletions may be put off and done in
+slices; a copy, in the last column, is due before its answer. A stall that the server causes comes back in every round,
+one that the machine causes does not: so the round with the shortest one counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .client import Client, encode
+from .harness import parse, parser, programs
+from .observers import Series, bystander
+from .report import MISSING, number, show, show_command
+from .servers import Program, Server, running
+from .structures import fill_hash, fill_list, fill_set, fill_sorted_set, fill_stream
+
+_SOURCE = "source"
+_TARGET = "target"
+_OTHER = "other"
+_FAR_MS = 3_600_000
+_SOON_MS = 20
+_FIELDS_A_REQUEST = 500
+# A request that is on its way when an act begins was sent up to this long before.
+_BEFORE_S = 0.005
+_REST_S = 0.05
+
+
+class Kind(NamedTuple):
+    """A type of key: its name in the table, the commands it needs and the requests that fill one."""
+
+    name: str
+    commands: tuple[str, ...]
+    fill: Callable[[str, int], Iterator[bytes]]
+
+
+class Act(NamedTuple):
+    """What is done to the key `target`: its name in the table and its requests; it is over when `target` is gone."""
+
+    name: str
+    requests: tuple[bytes, ...]
+
+
+def _fill_volatile_hash(key: str, size: int) -> Iterator[bytes]:
+    yield from fill_hash(key, size)
+    for start in range(0, size, _FIELDS_A_REQUEST):
+        fields = [f"field:{i:010d}" for i in range(start, min(start + _FIELDS_A_REQUEST, size))]
+        yield encode("HPEXPIRE", key, _FAR_MS + start, "FIELDS", len(fields), *fields)
+
+
+KINDS = (
+    Kind("list", ("RPUSH",), fill_list),
+    Kind("set", ("SADD",), fill_set),
+    Kind("hash", ("HSET",), fill_hash),
+    Kind("hash, fields with deadlines", ("HSET", "HPEXPIRE"), _fill_volatile_hash),
+    Kind("sorted set", ("ZADD",), fill_sorted_set),
+    Kind("stream", ("XADD",), fill_stream),
+)
+DELETIONS = (
+    Act("DEL", (encode("DEL", _TARGET),)),
+    Act("UNLINK", (encode("UNLINK", _TARGET),)),
+    Act("SET", (encode("SET", _TARGET, "value"),)),
+    Act("RENAME onto it", (encode("SET", _OTHER, "value"), encode("RENAME", _OTHER, _TARGET))),
+    Act("expiry", (encode("PEXPIRE", _TARGET, _SOON_MS),)),
+    Act("FLUSHDB", (encode("MOVE", _TARGET, 1), encode("SELECT", 1), encode("FLUSHDB"), encode("SELECT", 0))),
+    Act(
+        "SWAPDB, FLUSHDB",
+        (
+            encode("MOVE", _TARGET, 1),
+            encode("SWAPDB", 1, 2),
+            encode("SELECT", 2),
+            encode("FLUSHDB"),
+            encode("SELECT", 0),
+        ),
+    ),
+)
+COPY = Act("COPY", (encode("COPY", _SOURCE, _TARGET),))
+
+
+def main() -> None:
+    """Measure every type on every server in turn."""
+    made = parser(__doc__, limit_s=1800)
+    made.add_argument("-e", "--elements", type=int, default=1_000_000, help="elements of a key (default %(default)s)")
+    made.add_argument("-r", "--rounds", type=int, default=3, help="rounds (default %(default)s)")
+    options = parse(made)
+    show_command()
+    acts = [act.name for act in (*DELETIONS, COPY)]
+    show(
+        f"A bystander's longest wait for GET, ms, while a key of {options.elements:,} elements goes or comes",
+        ["type", "server", *acts],
+        [_row(kind, program, options) for kind in KINDS for program in programs(options)],
+    )
+
+
+def _row(kind: Kind, program: Program, options: argparse.Namespace) -> list[str]:
+    with running(program) as server, Client(server.port) as client:
+        if client.lacks(*kind.commands):
+            return [kind.name, program.label, *(MISSING for _ in (*DELETIONS, COPY))]
+        client.fill(kind.fill(_SOURCE, options.elements), depth=50)
+        with bystander(server.port) as observer:
+            times = [_round(server, client) for _ in range(options.rounds)]
+            seen = observer.finish()
+    waits = zip(*([_longest(seen, *act) for act in acts] for acts in times), strict=True)
+    return [kind.name, program.label, *(number(min(wait), 1) for wait in waits)]
+
+
+def _round(server: Server, client: Client) -> list[tuple[float, float]]:
+    """Return when each act began and ended, the copy's last."""
+    copies = []
+    times = []
+    for act in DELETIONS:
+        copies.append(_timed(server, client, COPY))
+        times.append(_timed(server, client, act))
+        client.do("DEL", _TARGET)
+        server.settle()
+    return [*times, copies[-1]]
+
+
+def _timed(server: Server, client: Client, act: Act) -> tuple[float, float]:
+    time.sleep(_REST_S)
+    began = time.time()
+    client.exchange(b"".join(act.requests), len(act.requests))
+    time.sleep(_REST_S)
+    server.settle()
+    return began, time.time()
+
+
+def _longest(seen: Series, began_s: float, ended_s: float) -> float:
+    window = [ms for at_s, ms in zip(seen.at_s, seen.ms, strict=True) if began_s - _BEFORE_S <= at_s <= ended_s]
+    return max(window)
+
+
+if __name__ == "__main__":
+    main()
