@@ -1,4 +1,4 @@
-"""Stalls: what a bystander waits at most while a key of a million elements is deleted, overwritten, expires or is copied.
+"""Stalls: what a bystander waits at most while a key of a million elements is deleted, overwritten, expires, is copied.
 
 The key is a copy of one that was filled before, so that every act finds the same. Deletions may be put off and done in
 slices; a copy, in the last column, is due before its answer. A stall that the server causes comes back in every round,

@@ -56,22 +56,27 @@ def _batches(command: str, key: str, words: Iterator[tuple[str | int, ...]]) -> 
 
 
 def fill_sorted_set(key: str, size: int) -> Iterator[bytes]:
+    """Return the requests that make a sorted set, its scores in no order."""
     return _batches("ZADD", key, ((i * _SCATTER % size, f"member:{i:010d}") for i in range(size)))
 
 
 def fill_list(key: str, size: int) -> Iterator[bytes]:
+    """Return the requests that make a list."""
     return _batches("RPUSH", key, ((f"element:{i:010d}",) for i in range(size)))
 
 
 def fill_hash(key: str, size: int) -> Iterator[bytes]:
+    """Return the requests that make a hash."""
     return _batches("HSET", key, ((f"field:{i:010d}", f"value:{i:010d}") for i in range(size)))
 
 
 def fill_set(key: str, size: int) -> Iterator[bytes]:
+    """Return the requests that make a set."""
     return _batches("SADD", key, ((f"member:{i:010d}",) for i in range(size)))
 
 
 def fill_stream(key: str, size: int) -> Iterator[bytes]:
+    """Return the requests that make a stream, an entry each."""
     return (encode("XADD", key, f"{i + 1}-0", "field", f"value:{i:010d}") for i in range(size))
 
 
