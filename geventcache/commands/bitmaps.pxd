@@ -10,3 +10,12 @@ cdef bits_of(v)
 cdef tuple changeable(Keyspace db, bytes key)
 cdef long long bit_offset(Client ctx, bytes text) except -1
 cdef (long long, long long, bint) range_of(tuple args) except *
+cdef bint is_bit_unit(bytes text) except -1
+cdef list parse_steps(Client ctx, tuple args)
+cdef long long field_offset(Client ctx, bytes text, FieldKind kind) except -1
+
+cdef class FieldStep:
+    cdef readonly bytes name, policy
+    cdef readonly FieldKind kind
+    cdef readonly long long offset, number
+    cpdef tuple run(self, data)

@@ -37,6 +37,8 @@ SET = b"set"
 DEL = b"del"
 # Listeners hear of a change that has no name on the wire.
 UNNAMED = b""
+# How many arguments an operation of BITFIELD has after its name.
+STEP_SIZES = {b"GET": 2, b"SET": 3, b"INCRBY": 3}
 HASH_SIGN = 35
 INT64_SPAN = 2**64
 INT64_MAX = 2**63 - 1
@@ -127,7 +129,7 @@ def getbit(ctx: Client, key: bytes, offset: bytes):
     return 0 if data is None else get_bit(data, place)
 
 
-def is_bit_unit(text: bytes) -> bool:
+def is_bit_unit(text: bytes) -> cython.bint:
     """Whether a word is BIT, and not BYTE.
 
     Raises:
@@ -232,7 +234,9 @@ def bitop(ctx: Client, operation: bytes, destination: bytes, key: bytes, *keys: 
 class FieldStep:
     """One operation of BITFIELD: GET (without a number), SET or INCRBY."""
 
-    def __init__(self, name: bytes, kind: FieldKind, offset: int, number: int, policy: bytes) -> None:
+    def __init__(
+        self, name: bytes, kind: FieldKind, offset: cython.longlong, number: cython.longlong, policy: bytes
+    ) -> None:
         self.name = name
         self.kind = kind
         self.offset = offset
@@ -249,7 +253,7 @@ class FieldStep:
         return answer, answer is not None, get_field(data, self.kind, self.offset) != old
 
 
-def field_offset(ctx: Client, text: bytes, kind: FieldKind) -> int:
+def field_offset(ctx: Client, text: bytes, kind: FieldKind) -> cython.longlong:
     """The offset of an integer in bits; after ``#`` it counts integers of this size, and wraps as 64 bits do.
 
     Raises:
@@ -276,7 +280,7 @@ def overflow_policy(text: bytes) -> bytes:
     return policy
 
 
-def parse_steps(ctx: Client, args: tuple[bytes, ...]) -> list[FieldStep]:
+def parse_steps(ctx: Client, args: tuple) -> list[FieldStep]:
     """The operations that BITFIELD is asked for.
 
     Raises:
@@ -284,7 +288,9 @@ def parse_steps(ctx: Client, args: tuple[bytes, ...]) -> list[FieldStep]:
     """
     steps = []
     policy = WRAP
-    i = 0
+    i: cython.Py_ssize_t = 0
+    left: cython.Py_ssize_t
+    size: cython.Py_ssize_t
     while i < len(args):
         name = args[i].upper()
         left = len(args) - i - 1
@@ -292,7 +298,7 @@ def parse_steps(ctx: Client, args: tuple[bytes, ...]) -> list[FieldStep]:
             policy = overflow_policy(args[i + 1])
             i += 2
             continue
-        size = {b"GET": 2, b"SET": 3, b"INCRBY": 3}.get(name, left + 1)
+        size = STEP_SIZES.get(name, left + 1)
         if size > left:
             raise CommandError(errors.SYNTAX)
         kind = parse_kind(args[i + 1])

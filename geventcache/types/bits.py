@@ -7,7 +7,6 @@ a string take a bytearray and grow it as needed; the rest take bytes or bytearra
 """
 
 import operator
-import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -25,7 +24,6 @@ OPERATORS: dict[bytes, Callable[[int, int], int]] = {
     b"XOR": operator.xor,
 }
 INVERTED = bytes(range(255, -1, -1))
-KIND = re.compile(rb"([iu])([1-9][0-9]?)\Z")
 WRAP = b"WRAP"
 SAT = b"SAT"
 FAIL = b"FAIL"
@@ -230,13 +228,13 @@ class FieldKind:
         return self.wrap(value) if policy == WRAP else min(max(value, self.low), self.high)
 
 
+KINDS = {b"i%d" % bits: FieldKind(True, bits) for bits in range(1, 65)}
+KINDS |= {b"u%d" % bits: FieldKind(False, bits) for bits in range(1, 64)}
+
+
 def parse_kind(text: bytes) -> "FieldKind | None":
     """The type that ``i1`` to ``i64`` or ``u1`` to ``u63`` names, or None."""
-    match = KIND.match(text)
-    if match is None:
-        return None
-    kind = FieldKind(match[1] == b"i", int(match[2]))
-    return kind if kind.bits <= 63 + kind.is_signed else None
+    return KINDS.get(text)
 
 
 def get_field(data: Bits, kind: FieldKind, offset: Number) -> Number:
