@@ -132,5 +132,6 @@ class FieldDeadlines:
 
     def memory_usage(self) -> int:
         """Estimated bytes of the index, without the fields."""
-        filed = len(self.times) - len(self.buckets)
-        return self.times.__sizeof__() + self.buckets.__sizeof__() + 32 * len(self.times) + 64 * filed + 8 * len(self.heap)
+        times = self.times.__sizeof__() + 32 * len(self.times)
+        buckets = self.buckets.__sizeof__() + 64 * (len(self.times) - len(self.buckets))
+        return times + buckets + 8 * len(self.heap)
