@@ -125,6 +125,8 @@ def _timed(server: Server, client: Client, act: Act) -> tuple[float, float]:
     began = time.time()
     client.exchange(b"".join(act.requests), len(act.requests))
     time.sleep(_REST_S)
+    while b"lazyfree_pending_objects:0\r" not in client.do("INFO", "memory"):
+        time.sleep(_REST_S)
     server.settle()
     return began, time.time()
 
