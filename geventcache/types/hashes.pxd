@@ -2,9 +2,10 @@ cimport cython
 from geventcache.types.container cimport Container
 from geventcache.types.field_deadlines cimport FieldDeadlines
 from geventcache.types.limits cimport EncodingLimits
+from geventcache.types.names cimport shared_name
 from geventcache.types.random_pick cimport random_key, random_keys
 
-cdef Py_ssize_t HOLES_ALLOWED
+cdef Py_ssize_t HOLES_ALLOWED, SHARING_FIELDS
 cdef long long NEVER
 
 @cython.final

@@ -15,10 +15,13 @@ from geventcache.types.container import Container
 from geventcache.types.field_deadlines import FieldDeadlines
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
+from geventcache.types.names import shared_name
 from geventcache.types.random_pick import random_key, random_keys
 from geventcache.types.snapshots import ScanCursors
 
 HOLES_ALLOWED = 64
+# A hash with fewer fields than this shares the names of new ones with other hashes.
+SHARING_FIELDS = 32
 NEVER = NEVER_MS
 
 
@@ -87,6 +90,8 @@ class Hash(Container):
         It loses its deadline unless `keep_deadline`. Counts as a change even when it had the same value.
         """
         before: cython.Py_ssize_t = len(self.fields)
+        if before < SHARING_FIELDS:
+            field = shared_name(field)
         self.fields[field] = value
         self.revision += 1
         is_new: cython.bint = len(self.fields) != before

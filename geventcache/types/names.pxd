@@ -1,0 +1,3 @@
+cdef Py_ssize_t LONGEST_NAME
+
+cpdef bytes shared_name(bytes name)
