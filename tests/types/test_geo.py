@@ -100,11 +100,20 @@ def test_search_as_recorded(shape: Shape, unit: bytes, expected: list[tuple[int,
     assert found == expected
 
 
-@given(longitudes, st.floats(-60, 60), st.floats(1, 3_000_000), longitudes, st.floats(-60, 60))
+@given(
+    longitudes,
+    st.floats(-60, 60),
+    st.floats(1, 3_000_000),
+    st.floats(-180, 179.999),
+    st.floats(-60, 60),
+)
 def test_ranges_miss_nothing_inside(
     longitude: float, latitude: float, radius: float, longitude_2: float, latitude_2: float
 ) -> None:
-    """A position within the radius has a score within one of the ranges, and in one alone."""
+    """A position within the radius has a score within one of the ranges, and in one alone.
+
+    What rounds to a longitude of 180 is beyond the last cell, where the reference does not find it either.
+    """
     shape = Circle(longitude, latitude, radius)
     score = geo.encode(longitude_2, latitude_2)
     if shape.distance_to(*geo.decode(score)) != OUTSIDE:
