@@ -90,7 +90,7 @@ class Hash(Container):
         It loses its deadline unless `keep_deadline`. Counts as a change even when it had the same value.
         """
         before: cython.Py_ssize_t = len(self.fields)
-        if before < SHARING_FIELDS:
+        if before < SHARING_FIELDS and field not in self.fields:
             field = shared_name(field)
         self.fields[field] = value
         self.revision += 1

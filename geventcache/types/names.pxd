@@ -1,3 +1,4 @@
-cdef Py_ssize_t LONGEST_NAME
+cdef Py_ssize_t MOST_NAMES, LONGEST_NAME
+cdef dict known
 
 cpdef bytes shared_name(bytes name)
