@@ -78,7 +78,7 @@ def key_spec(spec: KeySpec) -> dict[bytes, Any]:
     shown: dict[bytes, Any] = {}
     if spec.notes:
         shown[b"notes"] = spec.notes.encode()
-    shown[b"flags"] = {Simple(flag.encode()) for flag in spec.flags}
+    shown[b"flags"] = Distinct(Simple(flag.encode()) for flag in spec.flags)
     begin: dict[bytes, Any] = {}
     if spec.begin[0] == "index":
         begin = {b"index": spec.begin[1]}

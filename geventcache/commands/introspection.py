@@ -6,7 +6,7 @@ from geventcache.base.glob import compile_glob
 from geventcache.command import introspection
 from geventcache.command.declaration import DECLARATIONS, command
 from geventcache.command.help import help_lines
-from geventcache.resp.values import Simple
+from geventcache.resp.values import Distinct, Simple
 from geventcache.services.clients import Client
 
 
@@ -197,7 +197,7 @@ def command_getkeysandflags(ctx: Client, name: bytes, *args: bytes):
     """Extracts the key names and access flags for an arbitrary command."""
     request = [name, *args]
     found = find(introspection.keys_and_flags, keyed(ctx, request), request)
-    return [[key, {Simple(flag.encode()) for flag in flags}] for key, flags in found]
+    return [[key, Distinct(Simple(flag.encode()) for flag in flags)] for key, flags in found]
 
 
 @command(
