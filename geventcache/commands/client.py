@@ -265,6 +265,7 @@ def read_switch(text):
 def client_no_touch(ctx: Client, enabled: bytes):
     """Controls whether commands sent by the client affect the LRU/LFU of accessed keys."""
     ctx.no_touch = read_switch(enabled)
+    ctx.server.databases.pause_uses(False)  # it is not special any more, so that nobody looks at it after this command
     ctx.review()
     return OK
 

@@ -110,14 +110,15 @@ def exists(ctx: Client, key: bytes, *keys: bytes) -> Any:
 )
 def touch(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Returns the number of existing keys out of those specified after updating the time they were last accessed."""
-    return count_existing(ctx.db, key, keys)
+    db = ctx.db
+    return sum([db.use(one) for one in (key, *keys)])
 
 
 def count_existing(db: Keyspace, first: bytes, others: tuple):
     """How many of the keys exist, repeated ones counted each time."""
-    found: cython.Py_ssize_t = 0 if db.lookup(first) is None else 1
+    found: cython.Py_ssize_t = 0 if db.glance(first) is None else 1
     for key in others:
-        if db.lookup(key) is not None:
+        if db.glance(key) is not None:
             found += 1
     return found
 
@@ -134,7 +135,7 @@ def count_existing(db: Keyspace, first: bytes, others: tuple):
 )
 def type_(ctx: Client, key: bytes) -> Any:
     """Determines the type of value stored at a key."""
-    v = ctx.db.lookup(key)
+    v = ctx.db.glance(key)
     return NONE if v is None else Simple(type_name(v))
 
 

@@ -56,7 +56,7 @@ def encoding(key: bytes, v: Any) -> Any:
 
 def counts_uses(ctx: Client) -> Any:
     """Tell whether the eviction policy goes by how often a key is used."""
-    return ctx.server.config["maxmemory-policy"].endswith(b"lfu")
+    return ctx.db.uses is not None and ctx.db.uses.counts
 
 
 @command(
@@ -93,7 +93,7 @@ def object_freq(ctx: Client, key: bytes) -> Any:
         return None
     if not counts_uses(ctx):
         raise CommandError(errors.NO_LFU_POLICY)
-    return 0
+    return ctx.db.uses.frequency(key)
 
 
 @command(
@@ -126,7 +126,8 @@ def object_idletime(ctx: Client, key: bytes) -> Any:
         return None
     if counts_uses(ctx):
         raise CommandError(errors.LFU_POLICY)
-    return 0
+    uses = ctx.db.uses
+    return 0 if uses is None else uses.idle_ms(key) // 1000
 
 
 @command(

@@ -227,7 +227,7 @@ class Engine:
         if size >= self.large_reply:
             args[command.start] = name
             self.state.on_large_reply(client, command, args, size)
-        if client.tracking is not None or self.is_special:
+        if client.is_special or self.is_special:
             args[command.start] = name
             self.state.after_command(client, command, args)
         if self.ready:

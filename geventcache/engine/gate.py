@@ -33,7 +33,7 @@ def refusal(state, client, command, args):
             return text
     if client.is_monitor and (command.may_write or "readonly" in declaration.flags):
         return errors.MONITOR_READS
-    if needs_memory(client, command) and state.is_out_of_memory():
+    if needs_memory(client, command) and state.is_out_of_memory(client.db):
         return errors.OUT_OF_MEMORY
     if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
         return (

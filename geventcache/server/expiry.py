@@ -66,7 +66,7 @@ class Expiry:
         self.batch_ms = 0
         self.depth = 0
         self.reset_counters()
-        self.databases.on_created = self.adopt
+        self.databases.on_created.append(self.adopt)
         for keyspace in self.databases.existing():
             self.adopt(keyspace)
 
@@ -262,9 +262,9 @@ class Expiry:
         self.arm()
 
     def chores(self) -> Iterator[object]:
-        """Free large values and sweep out stale tickets, some hundreds at each step."""
+        """Make room, free large values and sweep out stale tickets, some hundreds at each step."""
         graveyard = self.databases.graveyard
-        while len(graveyard):
+        while not self.state.memory_limit.step() or len(graveyard):
             yield graveyard.step()
         for keyspace in self.databases.existing():
             if keyspace.deadlines.overdue():

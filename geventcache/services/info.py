@@ -239,7 +239,7 @@ def stats(state: Any) -> Fields:
         "expired_fields": sum(keyspace.expired_elements for keyspace in keyspaces),
         "expired_stale_perc": f"{stale_percentage(state):.2f}",
         "expired_time_cap_reached_count": 0,
-        "evicted_keys": 0,
+        "evicted_keys": sum(keyspace.evicted for keyspace in keyspaces),
         "evicted_clients": 0,
         "evicted_scripts": state.scripting.cache.evicted,
         "total_eviction_exceeded_time": 0,

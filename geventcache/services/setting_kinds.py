@@ -231,6 +231,32 @@ class Percentiles(Kind):
         return b" ".join(format_float(number) for number in value)
 
 
+class PerDatabase(Kind):
+    """Values for single databases, as a dict by their number; a text names all of them, and an empty one none."""
+
+    takes_words = True
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    def parse(self, text: bytes, current: Any) -> dict[int, Any]:
+        """Return the values by the numbers of their databases."""
+        words = text.split()
+        if len(words) % 2:
+            raise InvalidSettingError("argument must be pairs of a database and its value")
+        values: dict[int, Any] = {}
+        for number, word in zip(words[::2], words[1::2], strict=True):
+            index = parse_integer(number)
+            if index is None or index < 0 or index in values:
+                raise InvalidSettingError("each database must be a number, and named once")
+            values[index] = self.kind.parse(word, None)
+        return values
+
+    def show(self, value: Any) -> bytes:
+        """Return every database with its value."""
+        return b" ".join(b"%d %b" % (index, self.kind.show(one)) for index, one in value.items())
+
+
 class Only(Kind):
     """A setting that clients ask for and that has one value here, because the feature behind it does not exist."""
 

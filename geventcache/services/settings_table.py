@@ -22,6 +22,7 @@ from geventcache.services.setting_kinds import (
     Memory,
     Octal,
     Only,
+    PerDatabase,
     Percentiles,
     YesNo,
 )
@@ -267,15 +268,36 @@ SETTINGS: tuple[Setting, ...] = (
         "Keys that are remembered for client-side caching; 0 is unlimited.",
     ),
     Setting("databases", Integer(1), 16, _MEMORY, "Number of databases.", is_mutable=False),
-    Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data may take; not enforced yet."),
+    Setting("maxmemory", Memory(0, UINT64_MAX), 0, _MEMORY, "Bytes that data and clients may take; 0 is unlimited."),
     Setting(
         "maxmemory-policy",
         Choice(*_POLICIES),
         b"noeviction",
         _MEMORY,
-        "Which keys go when memory is full; not enforced yet.",
+        "Which keys go when memory is full.",
     ),
-    Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict; not enforced yet."),
+    Setting(
+        "maxmemory-db",
+        PerDatabase(Memory(0, UINT64_MAX)),
+        {},
+        _MEMORY,
+        "Bytes that the data of single databases may take: DB BYTES ...; 0 is unlimited.",
+    ),
+    Setting(
+        "maxmemory-policy-db",
+        PerDatabase(Choice(*_POLICIES)),
+        {},
+        _MEMORY,
+        "Policies of single databases, in place of maxmemory-policy: DB POLICY ...",
+    ),
+    Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict."),
+    Setting(
+        "maxmemory-eviction-tenacity",
+        Integer(0, 100),
+        10,
+        _MEMORY,
+        "How long a command may evict: 50 microseconds for each up to 10, then 15 % more for each; 100 is unlimited.",
+    ),
     Setting("lfu-log-factor", Integer(), 10, _MEMORY, "How slowly the counters of use grow."),
     Setting(
         "lfu-decay-time", Integer(), 1, _MEMORY, "Minutes after which a counter of use goes down by one; 0 keeps it."

@@ -17,6 +17,7 @@ from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
+from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
@@ -26,6 +27,7 @@ from geventcache.services.tracking import Tracking
 from geventcache.services.waiters import Waiters
 from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
+from geventcache.store.keyspace import Keyspace
 
 
 class ServerState:
@@ -85,8 +87,7 @@ class ServerState:
         self.expiry: Any = None
         self.cron: Any = None
         self.follow_limits()
-        self.warn_of_maxmemory(config["maxmemory"])
-        config.on_change("maxmemory", self.warn_of_maxmemory)
+        self.memory_limit = MemoryLimit(self)
         self.table.measure(config["latency-tracking"])
         config.on_change("latency-tracking", self.table.measure)
 
@@ -98,14 +99,10 @@ class ServerState:
             setattr(limits, attribute, self.config[name])
             self.config.on_change(name, partial(setattr, limits, attribute))
 
-    def warn_of_maxmemory(self, limit: int) -> None:
-        """Nobody shall rely on a limit that is not kept."""
-        if limit:
-            self.log.warning("maxmemory_not_enforced", maxmemory=limit)
-
     def attach(self, engine: Any) -> None:
         """Let an engine run the commands and report those that are slow."""
         self.engine = engine
+        self.review()
         self.set_thresholds()
         for name in (
             "slowlog-log-slower-than",
@@ -127,15 +124,25 @@ class ServerState:
 
     def review(self) -> None:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
-        self.engine.is_special = bool(self.monitors) or self.pause_until_ms > 0 or self.scripting.is_busy
+        if self.engine is not None:
+            self.engine.is_special = (
+                bool(self.monitors)
+                or self.pause_until_ms > 0
+                or self.scripting.is_busy
+                or self.memory_limit.is_pressed
+            )
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
         """A command of a special client or server is about to be called."""
+        if client.no_touch:
+            self.databases.pause_uses(True)
         if self.monitors:
             self.monitors.before_command(client, command, args)
 
     def after_command(self, client: Client, command: Any, args: list[bytes]) -> None:
-        """A command of a special server, or of a client that tracks, has been called."""
+        """A command of a special server, or of a special client, has been called."""
+        if self.databases.are_uses_paused and client is self.engine.current and not client.is_in_exec:
+            self.databases.pause_uses(False)
         if client.tracking is not None:
             self.tracking.after_command(client, command, args)
         if self.monitors:
@@ -151,6 +158,7 @@ class ServerState:
         self.forget(client)
         client.name = b""
         client.no_evict = client.no_touch = False
+        self.databases.pause_uses(False)
         client.initialise(self.databases.get(0))
         auth.begin(client)
 
@@ -193,7 +201,7 @@ class ServerState:
         self.clients.accepted = self.clients.rejected = self.clients.overflown = 0
         self.table.reset()
         for keyspace in self.databases.existing():
-            keyspace.hits = keyspace.misses = keyspace.expired = keyspace.expired_elements = 0
+            keyspace.hits = keyspace.misses = keyspace.expired = keyspace.expired_elements = keyspace.evicted = 0
         if self.expiry is not None:
             self.expiry.reset_counters()
 
@@ -225,9 +233,9 @@ class ServerState:
 
     # ------------------------------------------------------------------ limits and reports
 
-    def is_out_of_memory(self) -> bool:
-        """Would a command that needs memory exceed maxmemory?"""
-        return False
+    def is_out_of_memory(self, keyspace: Keyspace) -> bool:
+        """Make room if it is needed; True if a command that needs memory must be refused in a database."""
+        return self.memory_limit.is_short(keyspace)
 
     def exceeds_output_limit(self, client: Client) -> bool:
         """Does the client leave more unread than client-output-buffer-limit allows (at once, or for some time)?"""

@@ -59,7 +59,8 @@ class Databases:
     """The databases 0 to `count` - 1, each made when it is first asked for.
 
     Attributes:
-        on_created: called with each new keyspace.
+        are_uses_paused: the running command is to leave no traces.
+        on_created: what is called with each new keyspace.
     """
 
     def __init__(self, count: int, clock: Clock, limits: EncodingLimits | None = None) -> None:
@@ -70,7 +71,8 @@ class Databases:
         self.changes.on_observed = self.set_observed
         self.graveyard = Graveyard()
         self.made: dict[int, Keyspace] = {}
-        self.on_created: Callable[[Keyspace], None] = lambda keyspace: None
+        self.are_uses_paused = False
+        self.on_created: list[Callable[[Keyspace], None]] = []
 
     def get(self, index: int) -> Keyspace:
         """The database of that number (which the caller has checked)."""
@@ -78,7 +80,8 @@ class Databases:
         if keyspace is None:
             keyspace = self.made[index] = Keyspace(index, self.clock, self.limits, self.changes, self.graveyard)
             keyspace.observed = bool(self.changes.listeners)
-            self.on_created(keyspace)
+            for prepare in self.on_created:
+                prepare(keyspace)
         return keyspace
 
     def existing(self) -> list[Keyspace]:
@@ -89,6 +92,14 @@ class Databases:
         """Somebody listens to changes, or nobody any more."""
         for keyspace in self.made.values():
             keyspace.observed = observed
+
+    def pause_uses(self, are_paused: bool) -> None:
+        """Note no uses of keys for a while, or note them again."""
+        if self.are_uses_paused != are_paused:
+            self.are_uses_paused = are_paused
+            for keyspace in self.made.values():
+                if keyspace.uses is not None:
+                    keyspace.uses.is_paused = are_paused
 
     def flush(self) -> int:
         """Empty all databases; return how many keys there were."""

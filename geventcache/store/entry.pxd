@@ -7,5 +7,4 @@ cdef class Entry:
     cdef public object value
     cdef public long long deadline_ms
     cdef public long long filed_ms
-    cdef public unsigned int access
     cdef public bint has_volatile_elements

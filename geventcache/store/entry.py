@@ -16,7 +16,6 @@ class Entry:
         value: the value.
         deadline_ms: when the key expires, in milliseconds since the epoch; NEVER_MS when it does not (any more).
         filed_ms: the time of the ticket that the deadline index holds for this key, 0 when it holds none.
-        access: what the eviction policy remembers of the key's use.
         has_volatile_elements: the value is a container, and some of its elements have deadlines of their own.
     """
 
@@ -27,5 +26,4 @@ class Entry:
         self.value = value
         self.deadline_ms = deadline_ms
         self.filed_ms = 0
-        self.access = 0
         self.has_volatile_elements = False

@@ -1,9 +1,11 @@
 cimport cython
 from geventcache.base.clock cimport Clock
 from geventcache.base.histogram cimport Histogram
+from geventcache.store.account cimport Account
 from geventcache.store.changes cimport Changes
 from geventcache.store.deadlines cimport Deadlines
 from geventcache.store.entry cimport Entry
+from geventcache.store.uses cimport Uses
 from geventcache.types.container cimport Container
 
 cdef long long NEVER
@@ -37,12 +39,17 @@ cdef class Keyspace:
     cdef public long long expired
     cdef public long long expired_elements
     cdef public bint has_containers
+    cdef public long long evicted
+    cdef public Account account
+    cdef public Uses uses
     cdef public bint observed
     cdef public object scanner
     cpdef reset(self)
     cpdef find(self, bytes key)
     cpdef lookup(self, bytes key)
+    cpdef glance(self, bytes key)
     cdef miss(self, bytes key)
+    cpdef bint use(self, bytes key) except -1
     cpdef string(self, bytes key)
     cpdef find_string(self, bytes key)
     cpdef read(self, bytes key, kind)
@@ -55,6 +62,8 @@ cdef class Keyspace:
     cdef drop_empty(self, bytes key, Container value, bint changed)
     cpdef put(self, bytes key, value, event)
     cdef overwrite(self, dict shard, bytes key, old, value)
+    cdef welcome(self, bytes key, value)
+    cdef supersede(self, bytes key, old, value)
     cdef refill(self, bytes key, Entry entry, value, long long deadline_ms)
     cdef follow(self, bytes key, Container value)
     cdef mark(self, Entry entry, bint has_volatile_elements)
@@ -65,6 +74,7 @@ cdef class Keyspace:
     cpdef notify(self, bytes key, event)
     cpdef bint delete(self, bytes key, event=*) except -1
     cpdef remove(self, bytes key)
+    cpdef bint evict(self, bytes key) except -1
     cdef unbox(self, Entry entry)
     cpdef bint set_deadline(self, bytes key, long long deadline_ms, event=*) except -1
     cpdef bint persist(self, bytes key, event=*) except -1

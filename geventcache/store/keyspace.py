@@ -28,8 +28,10 @@ import cython
 
 from geventcache.base.errors import WRONG_TYPE, CommandError
 from geventcache.base.times import NEVER_MS
+from geventcache.store.account import Account
 from geventcache.store.deadlines import Deadlines
 from geventcache.store.entry import Entry
+from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 
 SHARDS = 256
@@ -38,6 +40,7 @@ LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 
 DEL = b"del"
+EVICTED = b"evicted"
 EXPIRE = b"expire"
 EXPIRED = b"expired"
 PERSIST = b"persist"
@@ -75,6 +78,9 @@ class Keyspace:
         dirty: changes so far.
         hits, misses: how many reads found a key or none.
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
+        evicted: keys removed because memory was full.
+        account: the Account of its memory, None while no limit asks for it.
+        uses: the Uses of its keys, None while no policy goes by them.
         scanner: what SCAN keeps between two pages.
         observed: somebody listens to changes.
     """
@@ -91,6 +97,9 @@ class Keyspace:
         self.misses = 0
         self.expired = 0
         self.expired_elements = 0
+        self.evicted = 0
+        self.account: Account | None = None
+        self.uses: Uses | None = None
         self.observed = False
         self.reset()
 
@@ -123,7 +132,14 @@ class Keyspace:
         return v
 
     def lookup(self, key):
-        """`find`, counted as a hit or a miss: for commands that read."""
+        """`find`, counted as a hit or a miss, and as a use of the key: for commands that read."""
+        v = self.glance(key)
+        if v is not None and self.uses is not None:
+            self.uses.touch(key)
+        return v
+
+    def glance(self, key):
+        """`lookup` that is no use of the key: for commands that read about it."""
         v = self.find(key)
         if v is None:
             self.miss(key)
@@ -137,6 +153,13 @@ class Keyspace:
         if self.observed:
             self.changes.missed(self, key)
 
+    def use(self, key):
+        """Note a use of a key, were it by a client that is not to leave traces; return whether there is such a key."""
+        v = self.glance(key)
+        if v is not None and self.uses is not None:
+            self.uses.note(key)
+        return v is not None
+
     def string(self, key):
         """Read a string as bytes, None if there is none.
 
@@ -145,7 +168,7 @@ class Keyspace:
         """
         shard: dict = self.shards[hash(key) & 255]
         v = shard.get(key)
-        if type(v) is bytes:  # most are, and need no more calls
+        if type(v) is bytes and self.uses is None:  # most are, and need no more calls
             self.hits += 1
             return v
         v = self.lookup(key)
@@ -216,6 +239,7 @@ class Keyspace:
             shard: dict = self.shards[hash(key) & 255]
             shard[key] = v
             self.has_containers = True
+            self.welcome(key, v)
             self.open(key, v, event, True)
             return v
         if type(v) is not kind:
@@ -233,6 +257,8 @@ class Keyspace:
         edit.revision = value.revision
         edit.due_ms = value.next_deadline()
         self.edits.append(edit)
+        if self.uses is not None and not is_new:
+            self.uses.touch(key)
 
     def settle(self):
         """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
@@ -241,6 +267,8 @@ class Keyspace:
         for edit in edits:
             value: Container = edit.value
             changed: cython.bint = value.revision != edit.revision
+            if self.account is not None:
+                self.account.follow(edit.key, value)
             if changed:
                 self.dirty += 1
                 if self.observed:
@@ -267,30 +295,29 @@ class Keyspace:
         elif v is not value:
             return
         del shard[key]
+        if self.account is not None:
+            self.account.leave(key, value)
         if changed:
             self.announce(key, DEL)
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
         shard: dict = self.shards[hash(key) & 255]
-        if (
-            self.boxed == 0
-            and not self.has_containers
-            and not self.observed
-            and (type(value) is bytes or type(value) is int)
-        ):
-            shard[key] = value
-            self.dirty += 1
-            return
-        old = shard.get(key)
+        old = None
         if (
             not self.observed
-            and (type(old) is bytes or type(old) is int)
+            and self.account is None
+            and self.uses is None
             and (type(value) is bytes or type(value) is int)
         ):
-            shard[key] = value
-            self.dirty += 1
-            return
+            if self.boxed or self.has_containers:
+                old = shard.get(key)
+            if old is None or type(old) is bytes or type(old) is int:
+                shard[key] = value
+                self.dirty += 1
+                return
+        else:
+            old = shard.get(key)
         self.overwrite(shard, key, old, value)
         self.announce(key, event)
 
@@ -310,13 +337,30 @@ class Keyspace:
         if isinstance(value, Container):
             self.follow(key, value)
         if old is not None:
-            self.dispose(old)
-        elif self.observed:
-            self.changes.announce(self, key, NEW)
+            self.supersede(key, old, value)
+        else:
+            self.welcome(key, value)
+            if self.observed:
+                self.changes.announce(self, key, NEW)
+
+    def welcome(self, key, value):
+        """A new key has come: account for it, and note its first use."""
+        if self.account is not None:
+            self.account.arrive(key, value)
+        if self.uses is not None:
+            self.uses.begin(key, len(cython.cast(dict, self.shards[hash(key) & 255])))
+
+    def supersede(self, key, old, value):
+        """Another value has taken the place of `old`: account for it, note the use, and let the old one go."""
+        if self.account is not None:
+            self.account.exchange(key, old, value)
+        if self.uses is not None:
+            self.uses.touch(key)
+        self.dispose(old)
 
     def refill(self, key, entry, value, deadline_ms):
         """Put another value and deadline into an entry."""
-        self.dispose(entry.value)
+        self.supersede(key, entry.value, value)
         if entry.has_volatile_elements:
             self.mark(entry, False)
         entry.value = value
@@ -373,9 +417,11 @@ class Keyspace:
             if isinstance(value, Container):
                 self.follow(key, value)
             if old is not None:
-                self.dispose(old)
-            elif self.observed:
-                self.changes.announce(self, key, NEW)
+                self.supersede(key, old, value)
+            else:
+                self.welcome(key, value)
+                if self.observed:
+                    self.changes.announce(self, key, NEW)
         self.announce(key, event)
 
     def replace(self, key, value, event):
@@ -394,6 +440,10 @@ class Keyspace:
 
     def changed(self, key, event):
         """Tell of a change made to a value in place (a bytearray has no revision)."""
+        if self.account is not None:
+            self.account.follow(key, self.find(key))
+        if self.uses is not None:
+            self.uses.touch(key)
         self.announce(key, event)
 
     def announce(self, key, event):
@@ -430,7 +480,16 @@ class Keyspace:
             self.unbox(entry)
             v = entry.value
         del shard[key]
+        if self.account is not None:
+            self.account.leave(key, v)
         return v
+
+    def evict(self, key):
+        """Delete a key because memory is full; return whether it was there."""
+        if not self.delete(key, EVICTED):
+            return False
+        self.evicted += 1
+        return True
 
     def unbox(self, entry):
         """Account for an entry that leaves."""
@@ -464,6 +523,8 @@ class Keyspace:
             self.volatile += 1
         if entry.filed_ms == 0 or deadline_ms < entry.filed_ms:
             self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
+        if self.uses is not None:
+            self.uses.touch(key)
         self.announce(key, event)
         return True
 
@@ -481,6 +542,8 @@ class Keyspace:
             return False
         entry.deadline_ms = NEVER
         self.volatile -= 1
+        if self.uses is not None:
+            self.uses.touch(key)
         self.announce(key, event)
         return True
 
@@ -517,6 +580,7 @@ class Keyspace:
             self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
         if isinstance(value, Container):
             self.follow(key, value)
+        self.welcome(key, value)
         if self.observed:
             self.changes.announce(self, key, NEW)
 
@@ -538,6 +602,8 @@ class Keyspace:
         shard: dict = self.shards[hash(key) & 255]
         del shard[key]
         self.expired += 1
+        if self.account is not None:
+            self.account.leave(key, entry.value)
         self.dispose(entry.value)
         self.announce(key, EXPIRED)
 
@@ -553,6 +619,8 @@ class Keyspace:
         due_ms: cython.longlong = value.next_deadline()
         count: cython.Py_ssize_t = len(value.expire_elements(now_ms, most))
         if count:
+            if self.account is not None:
+                self.account.follow(key, value)
             lags.record(now_ms - due_ms)
             self.note_expired(key, value, count)
             if not len(entry.value):
@@ -660,6 +728,8 @@ class Keyspace:
         self.graveyard.extend(shard for shard in self.shards if shard)
         on_earlier = self.deadlines.on_earlier
         self.reset()
+        if self.account is not None:
+            self.account.clear()
         self.deadlines.on_earlier = on_earlier
         self.dirty += size
         if self.observed:
@@ -674,6 +744,10 @@ class Keyspace:
             setattr(other, name, mine)
         self.deadlines.keyspace = self
         other.deadlines.keyspace = other
+        if self.account is not None:
+            self.account.swap(other.account)
+        if self.uses is not None and other.uses is not None and self.uses.counts == other.uses.counts:
+            self.uses, other.uses = other.uses, self.uses
         self.dirty += 1
         if self.observed:
             self.changes.swapped(self, other)

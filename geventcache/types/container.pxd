@@ -2,5 +2,7 @@ cdef long long NEVER
 
 cdef class Container:
     cdef public long long revision
+    cdef public long long charge
+    cdef public Py_ssize_t charged_length
     cpdef long long next_deadline(self)
     cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)

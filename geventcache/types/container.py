@@ -14,6 +14,8 @@ class Container:
 
     Attributes:
         revision: grows with every change and with nothing else; the keyspace compares it before and after a command.
+        charge, charged_length: the bytes that the keyspace's account has it down for, 0 when it is not there, and how
+            many elements it had then.
         expired_event: tells that elements were removed because their time had come.
         keeps_empty: an empty container of this kind stays a key (only streams do).
     """
@@ -33,8 +35,10 @@ class Container:
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
         return []
 
-    # Compiled containers have these as methods of their own.
+    # Compiled containers have these as fields, and as methods of their own.
     if not cython.compiled:
+        charge = 0
+        charged_length = 0
 
         def __len__(self) -> int:
             """How many elements there are."""

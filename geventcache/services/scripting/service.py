@@ -58,6 +58,7 @@ class Run:
         name, request: of a function, for FUNCTION STATS.
         started_us: when it began.
         limit_us: after how long it is busy; or, while a library is loaded, at an end.
+        is_out_of_memory: commands that need memory are refused to it, unless it is allowed them or has begun to write.
         is_loading: it is a library that registers its functions.
         has_written: it called a command that writes.
         is_busy: others are answered BUSY.
@@ -73,6 +74,7 @@ class Run:
         self.limit_us = limit_ms * 1000
         self.is_read_only = is_read_only
         self.allows_oom = allows_oom
+        self.is_out_of_memory = False
         self.is_loading = False
         self.has_written = False
         self.is_busy = False
@@ -233,13 +235,16 @@ class Scripting:
         """
         if rules.is_alone and self.slots is not None:
             raise CommandError(NO_CLUSTER)
+        # Asked before the script begins, and not again: nothing is evicted that it has just read.
+        is_out_of_memory = self.state.is_out_of_memory(caller.db)
         if rules.is_declared and not rules.is_read_only:
             if is_read_only:
                 raise CommandError(RO_REFUSED)
-            if not rules.allows_oom and self.state.is_out_of_memory():
+            if not rules.allows_oom and is_out_of_memory:
                 raise CommandError(OOM_REFUSED)
         run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
         run.keeps_slot = rules.keeps_slot and self.slots is not None
+        run.is_out_of_memory = is_out_of_memory
         runtime = self.runtime
         client = self.client
         client.db = caller.db
@@ -418,7 +423,7 @@ class Scripting:
     def check_memory(self) -> None:
         """Refuse a command that needs memory when there is none; not to a script that has begun to write."""
         run = self.running
-        if not run.has_written and not run.allows_oom and self.state.is_out_of_memory():
+        if not run.has_written and not run.allows_oom and run.is_out_of_memory:
             raise CommandError(errors.OUT_OF_MEMORY)
 
     def check_slot(self, command: Any, args: list[bytes]) -> None:

@@ -1,0 +1,158 @@
+# cython: boundscheck=False, wraparound=False
+"""Which key goes when memory is full.
+
+The rules:
+
+- As in the reference, a few keys are drawn at random (maxmemory-samples) and the best candidates among all that were
+  drawn lately are remembered; the best of those goes. A candidate that was used meanwhile is judged anew.
+- The higher the score the better the candidate: for lru how long it was not used, for lfu how seldom, for ttl how early
+  it is due.
+- A draw is O(1). Only keys with a deadline, where they are few among many, are looked for dict by dict.
+"""
+
+import cython
+
+from geventcache.base.times import NEVER_MS
+from geventcache.store.entry import Entry
+from geventcache.store.keyspace import Keyspace
+from geventcache.types.random_pick import below, random_key
+
+NEVER = NEVER_MS
+SHARDS = 256
+NO_EVICTION = b"noeviction"
+RANDOM = b"random"
+LRU = b"lru"
+LFU = b"lfu"
+TTL = b"ttl"
+SCORES = {RANDOM: 0, LRU: 1, LFU: 2, TTL: 3}
+BY_CHANCE, BY_IDLE_TIME, BY_FREQUENCY, BY_DEADLINE = SCORES.values()
+MOST_FREQUENT = 255
+POOL_SIZE = 16
+POOL_LIMIT = 32
+# How many draws may be in vain, for each that is wanted, before the search goes dict by dict.
+TRIES = 8
+# A dict has at most so many places for each of its keys, unless most of them were deleted lately.
+PLACES_A_KEY = 4
+
+
+def kind_of(policy):
+    """What a policy goes by (``b"lru"``, ...), and whether only keys with a deadline may go; None for noeviction."""
+    if policy == NO_EVICTION:
+        return None
+    keys, kind = policy.split(b"-")
+    return kind, keys == b"volatile"
+
+
+class Evictor:
+    """Evicts keys of one database by one policy.
+
+    Attributes:
+        keyspace: the database.
+        kind: what the policy goes by: LRU, LFU, TTL or RANDOM.
+        is_volatile: only keys with a deadline may go.
+        samples: how many keys are drawn for each that goes.
+        pool: the remembered candidates with their scores.
+        best, best_score: what `find` found.
+    """
+
+    def __init__(self, keyspace, kind, is_volatile, samples) -> None:
+        self.keyspace = keyspace
+        self.kind = kind
+        self.rule = SCORES[kind]
+        self.is_volatile = is_volatile
+        self.samples = samples
+        self.pool: dict[bytes, int] = {}
+        self.best: bytes | None = None
+        self.best_score = 0
+
+    def find(self):
+        """Find the best candidate; False if no key may go."""
+        for key in self.draw(self.samples):
+            self.pool[key] = self.score(key)
+        if len(self.pool) > POOL_LIMIT:
+            self.shrink()
+        while self.pool:
+            self.choose()
+            score: cython.longlong = self.score(self.best)
+            if score >= self.best_score:
+                return True
+            if score < 0:
+                del self.pool[self.best]
+            else:
+                self.pool[self.best] = score  # it was used since it was drawn: others may be better now
+        return False
+
+    def evict(self):
+        """Evict the candidate that `find` found."""
+        key = self.best
+        self.pool.pop(key, None)
+        self.keyspace.evict(key)
+
+    def choose(self):
+        """The remembered key of the highest score."""
+        score: cython.longlong
+        self.best_score = -1
+        for key, score in self.pool.items():
+            if score > self.best_score:
+                self.best = key
+                self.best_score = score
+
+    def shrink(self):
+        """Forget the worse half of the candidates."""
+        ranked = sorted(self.pool.items(), key=lambda candidate: candidate[1])
+        self.pool = dict(ranked[-POOL_SIZE:])
+
+    def score(self, key):
+        """How good a candidate a key is; -1 if it must not go, or is gone."""
+        keyspace: Keyspace = self.keyspace
+        v = cython.cast(dict, keyspace.shards[hash(key) & 255]).get(key)
+        if not self.may_go(v):
+            return -1
+        if self.rule == BY_IDLE_TIME:
+            return keyspace.uses.idle_ms(key)
+        if self.rule == BY_FREQUENCY:
+            return MOST_FREQUENT - keyspace.uses.frequency(key)
+        if self.rule == BY_DEADLINE:
+            return NEVER - cython.cast(Entry, v).deadline_ms
+        return 0
+
+    def may_go(self, v):
+        """May the key of this value, or box, be evicted?"""
+        if not self.is_volatile:
+            return v is not None
+        return type(v) is Entry and cython.cast(Entry, v).deadline_ms != NEVER
+
+    # ------------------------------------------------------------------ drawing
+
+    def draw(self, count):
+        """Up to `count` keys that may go, at random, some of them perhaps twice; none only if there is none."""
+        keyspace: Keyspace = self.keyspace
+        drawn: list = []
+        shard: dict
+        if self.is_volatile and not keyspace.volatile:
+            return drawn
+        for _ in range(count * TRIES):
+            shard = keyspace.shards[below(SHARDS)]
+            if shard:
+                key = random_key(shard, PLACES_A_KEY * len(shard))
+                if self.may_go(shard[key]):
+                    drawn.append(key)
+                    if len(drawn) == count:
+                        return drawn
+        return self.search(count)
+
+    def search(self, count):
+        """`draw` in a database where such keys are rare: the first ones from a random dict on."""
+        keyspace: Keyspace = self.keyspace
+        found: list = []
+        start: cython.Py_ssize_t = below(SHARDS)
+        i: cython.Py_ssize_t
+        shard: dict
+        for i in range(start, start + SHARDS):
+            shard = keyspace.shards[i & 255]
+            for key, v in shard.items():
+                if self.may_go(v):
+                    found.append(key)
+                    if len(found) == count:
+                        return found
+        return found
