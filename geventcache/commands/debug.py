@@ -15,7 +15,7 @@ from geventcache.commands.keys_object import encoding
 from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
 from geventcache.services import digest
 from geventcache.services.clients import Client
-from geventcache.services.memory import key_usage
+from geventcache.store.account import key_usage
 from geventcache.store.keyspace import Keyspace
 
 UNLIMITED = 1 << 31

@@ -8,7 +8,6 @@ from geventcache import __version__
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.base.times import NEVER_MS
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.command.integers import INT32_MAX, INT32_MIN
@@ -16,7 +15,7 @@ from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
 from geventcache.services.clients import Client
 from geventcache.services.info import report
-from geventcache.services.memory import key_usage
+from geventcache.store.account import key_usage
 from geventcache.store.keyspace import Keyspace
 
 SHUTDOWN_OPTIONS = (b"nosave", b"save", b"now", b"force", b"safe", b"failover")
@@ -298,7 +297,7 @@ def memory_usage(ctx: Client, key: bytes, *options: bytes):
     value = db.find(key)
     if value is None:
         return None
-    return key_usage(key, value, db.deadline(key) != NEVER_MS)
+    return key_usage(key, value, db.is_boxed(key))
 
 
 def read_samples(options):
@@ -329,17 +328,17 @@ def memory_stats(ctx: Client):
     memory = ctx.server.memory
     keyspaces = ctx.server.databases.existing()
     keys = sum(len(keyspace) for keyspace in keyspaces)
-    unread = sum(client.outbox_size for client in ctx.server.clients)
     used = memory.used
-    dataset = max(0, used - unread)
+    overhead = memory.overhead
+    dataset = max(0, used - overhead)
     return {
         b"peak.allocated": memory.peak,
         b"total.allocated": used,
         b"startup.allocated": 0,
         b"clients.slaves": 0,
-        b"clients.normal": unread,
+        b"clients.normal": ctx.server.memory_limit.clients(),
         b"aof.buffer": 0,
-        b"overhead.total": unread,
+        b"overhead.total": overhead,
         b"keys.count": keys,
         b"keys.bytes-per-key": dataset // keys if keys else 0,
         b"dataset.bytes": dataset,

@@ -141,10 +141,10 @@ def pause(state: Any) -> Fields:
 
 
 def memory(state: Any) -> Fields:
-    """Memory, as the operating system accounts for it."""
+    """Memory: by the account while there is a limit, else as the operating system accounts for it."""
     used, resident, peak = state.memory.used, state.memory.resident, state.memory.peak
     total, limit = state.memory.system_total(), state.config["maxmemory"]
-    unread = sum(client.outbox_size for client in state.clients)
+    overhead = state.memory.overhead
     return {
         "used_memory": used,
         "used_memory_human": human(used),
@@ -153,20 +153,21 @@ def memory(state: Any) -> Fields:
         "used_memory_peak": peak,
         "used_memory_peak_human": human(peak),
         "used_memory_peak_perc": f"{percentage(used, peak):.2f}%",
-        "used_memory_overhead": unread,
+        "used_memory_overhead": overhead,
         "used_memory_startup": 0,
-        "used_memory_dataset": max(0, used - unread),
-        "used_memory_dataset_perc": f"{percentage(max(0, used - unread), used):.2f}%",
+        "used_memory_dataset": max(0, used - overhead),
+        "used_memory_dataset_perc": f"{percentage(max(0, used - overhead), used):.2f}%",
         "total_system_memory": total,
         **scripts(state),
         "total_system_memory_human": human(total),
         "maxmemory": limit,
         "maxmemory_human": human(limit),
         "maxmemory_policy": state.config["maxmemory-policy"].decode(),
+        **selected_database(state),
         "mem_fragmentation_ratio": f"{state.memory.fragmentation:.2f}",
         "mem_fragmentation_bytes": max(0, resident - state.memory.startup - used),
         "mem_clients_slaves": 0,
-        "mem_clients_normal": unread,
+        "mem_clients_normal": state.memory_limit.clients(),
         "mem_replication_backlog": 0,
         "mem_total_replication_buffers": 0,
         "mem_not_counted_for_evict": 0,
@@ -190,6 +191,21 @@ def scripts(state: Any) -> Fields:
         "number_of_cached_scripts": len(scripting.cache),
         "number_of_functions": len(scripting.libraries.functions),
         "number_of_libraries": len(scripting.libraries),
+    }
+
+
+def selected_database(state: Any) -> Fields:
+    """The limit of the database that the asking client has selected."""
+    client = state.engine.current
+    if client is None:
+        return {}
+    index, account = client.db.index, client.db.account
+    return {
+        "selected_db": index,
+        "selected_db_used_memory": account.used if account is not None else 0,
+        "selected_db_maxmemory": state.config["maxmemory-db"].get(index, 0),
+        "selected_db_maxmemory_policy": state.memory_limit.policy_of(index).decode(),
+        "selected_db_evicted_keys": client.db.evicted,
     }
 
 

@@ -1,16 +1,13 @@
-"""How much memory the server uses, as the operating system accounts for it."""
+"""How much memory the server uses: by its account where there is one, and as the operating system sees it."""
 
 from __future__ import annotations
 
 import os
 import resource
-from typing import Any
 
+from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.stats import Stats
-from geventcache.store.entry import Entry
 
-# A key in a dict of the keyspace: its share of the table at two thirds full.
-DICT_SLOT = 42
 KIBIBYTE = 1024
 UNITS = "KMGTP"
 
@@ -18,12 +15,19 @@ UNITS = "KMGTP"
 class Memory:
     """The memory of this process.
 
-    What is called used is what became resident since the server was made: data, buffers and fragmentation together,
-    without the interpreter and the program.
+    What is called used is, while there is a limit, what the account says of keys, values and clients. Without a limit
+    nothing is counted, and it is what became resident since the server was made: data, buffers and fragmentation
+    together, without the interpreter and the program.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: MemoryLimit) -> None:
+        self.limit = limit
         self.startup = Stats.resident_bytes()
+
+    @property
+    def is_accounted(self) -> bool:
+        """Is there an account?"""
+        return self.limit.total is not None
 
     @property
     def resident(self) -> int:
@@ -32,32 +36,30 @@ class Memory:
 
     @property
     def used(self) -> int:
-        """Bytes since the start."""
-        return max(0, self.resident - self.startup)
+        """Bytes of data and clients."""
+        return self.limit.used() if self.is_accounted else max(0, self.resident - self.startup)
 
     @property
     def peak(self) -> int:
         """The most that was used at a time."""
+        if self.is_accounted:
+            return max(self.used, self.limit.peak)
         return max(self.used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE - self.startup)
 
     @property
+    def overhead(self) -> int:
+        """How many of the used bytes are not keys and values, as far as that is known: tables, indexes, clients."""
+        return self.limit.overhead() + self.limit.clients()
+
+    @property
     def fragmentation(self) -> float:
-        """Resident bytes over accounted bytes: 1 as long as the account is made of resident bytes."""
+        """Resident bytes over used ones, the program included in both: 1 where what is used is what is resident."""
         return self.resident / (self.startup + self.used)
 
     @staticmethod
     def system_total() -> int:
         """Bytes of RAM in this machine."""
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def key_usage(key: bytes, value: Any, has_deadline: bool) -> int:
-    """Bytes that a key takes with its value, estimated from a few elements where there are many."""
-    size = DICT_SLOT + key.__sizeof__()
-    if has_deadline:
-        size += Entry(value, 0).__sizeof__()
-    is_string = isinstance(value, (bytes, bytearray, int))
-    return size + int(value.__sizeof__() if is_string else value.memory_usage())
 
 
 def human(size: int) -> str:

@@ -4,9 +4,9 @@ The rules:
 
 - No limit, no account: nothing is counted, and no command is looked at. A policy by use (lru, lfu) makes its databases
   note uses, with a limit or without.
-- Whoever adds to an account reports the excess; from then on the gate looks at every command, and asks `is_short` before
-  one that needs memory. That evicts, for `maxmemory-eviction-tenacity` at most; what is left the batch worker does in
-  its slices. A command is refused only when nothing may be evicted.
+- Whoever adds to an account reports the excess; from then on the gate looks at every command, and asks `is_short`
+  before one that needs memory. That evicts, for as long as `maxmemory-eviction-tenacity` allows; what is left the batch
+  worker does in its slices. A command is refused only when nothing may be evicted.
 - A little more is evicted than needed (`SLACK`), so that not every command has to.
 - The limit of a database is obeyed by evicting from it alone; that of the server by evicting from all databases whose
   policies allow it: where these are the same the best candidate goes, where they differ they take turns.
@@ -22,7 +22,7 @@ from typing import Any
 from geventcache.base.clock import monotonic_us
 from geventcache.services.client_memory import memory_of
 from geventcache.store.account import UNLIMITED, Account
-from geventcache.store.eviction import LFU, LRU, Evictor, kind_of
+from geventcache.store.eviction import LFU, LRU, Evictor, rule_of
 from geventcache.store.keyspace import Keyspace
 from geventcache.store.uses import Uses
 
@@ -45,6 +45,7 @@ class MemoryLimit:
     Attributes:
         total: the Account of all databases and clients, None while there is no limit.
         evictors: by database, of those whose policy lets keys go.
+        peak: the most bytes that were seen in the account.
         is_pressed: a limit is exceeded, or keys have still to be counted.
     """
 
@@ -57,6 +58,7 @@ class MemoryLimit:
         self.is_pressed = False
         self.turn = 0
         self.clients_bytes = 0
+        self.peak = 0
         self.databases.on_created.append(self.adopt)
         for name in SETTINGS:
             self.config.on_change(name, self.apply)
@@ -71,7 +73,7 @@ class MemoryLimit:
         has_limit = bool(self.config["maxmemory"] or self.config["maxmemory-db"])
         if has_limit and self.total is None:
             self.total = Account(None, None, self.press)
-            self.clients_bytes = 0
+            self.clients_bytes = self.peak = 0
         elif not has_limit:
             self.total = None
         if self.total is not None:
@@ -96,10 +98,10 @@ class MemoryLimit:
                 keyspace.account.clear()
         if keyspace.account is not None:
             keyspace.account.limit = self.config["maxmemory-db"].get(keyspace.index) or UNLIMITED
-        found = kind_of(self.policy_of(keyspace.index))
-        if found is not None:
-            self.evictors[keyspace] = Evictor(keyspace, *found, self.config["maxmemory-samples"])
-        self.note_uses(keyspace, found[0] if found is not None else None)
+        kind, is_volatile = rule_of(self.policy_of(keyspace.index))
+        if kind is not None:
+            self.evictors[keyspace] = Evictor(keyspace, kind, is_volatile, self.config["maxmemory-samples"])
+        self.note_uses(keyspace, kind)
 
     def policy_of(self, index: int) -> bytes:
         """The policy of a database."""
@@ -130,10 +132,19 @@ class MemoryLimit:
         for keyspace in self.databases.existing():
             if keyspace.account is not None:
                 keyspace.account.glance()
-        clients = sum(map(memory_of, self.state.clients))
+        clients = self.clients()
         self.total.add(clients - self.clients_bytes)
         self.clients_bytes = clients
+        self.peak = max(self.peak, int(self.total.used))
         return int(self.total.used)
+
+    def overhead(self) -> int:
+        """Bytes of the databases that are not keys and values, as of the last look; 0 without an account."""
+        return sum(one.account.overhead for one in self.databases.existing() if one.account is not None)
+
+    def clients(self) -> int:
+        """Bytes of all clients."""
+        return sum(map(memory_of, self.state.clients))
 
     def tick(self) -> None:
         """Once a second: what nobody reported may have grown."""
@@ -162,7 +173,7 @@ class MemoryLimit:
         """The databases' accounts and the sum."""
         if self.total is None:
             return []
-        return [keyspace.account for keyspace in self.databases.existing() if keyspace.account is not None] + [self.total]
+        return [one.account for one in self.databases.existing() if one.account is not None] + [self.total]
 
     @staticmethod
     def is_counting(account: Account) -> bool:
@@ -180,7 +191,8 @@ class MemoryLimit:
         """Make room before a command that needs memory runs in a database; True if it must be refused."""
         if not self.is_pressed or self.total is None:
             return False
-        is_short = bool(self.make_room([keyspace.account, self.total], self.patience_us()))
+        accounts = [account for account in (keyspace.account, self.total) if account is not None]
+        is_short = bool(self.make_room(accounts, self.patience_us()))
         if self.is_pressed and not is_short:
             self.continue_soon()
         return is_short

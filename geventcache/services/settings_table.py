@@ -22,8 +22,8 @@ from geventcache.services.setting_kinds import (
     Memory,
     Octal,
     Only,
-    PerDatabase,
     Percentiles,
+    PerDatabase,
     YesNo,
 )
 

@@ -65,7 +65,6 @@ class ServerState:
         self.pubsub = PubSub()
         self.notifications = Notifications(self.changes, config, self.pubsub)
         self.stats = Stats()
-        self.memory = Memory()
         self.slow_log = CommandLog(config, "slowlog-log-slower-than", "slowlog-max-len")
         self.large_requests = CommandLog(
             config, "commandlog-request-larger-than", "commandlog-large-request-max-len"
@@ -88,6 +87,7 @@ class ServerState:
         self.cron: Any = None
         self.follow_limits()
         self.memory_limit = MemoryLimit(self)
+        self.memory = Memory(self.memory_limit)
         self.table.measure(config["latency-tracking"])
         config.on_change("latency-tracking", self.table.measure)
 

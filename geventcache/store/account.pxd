@@ -2,7 +2,7 @@ cimport cython
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
 
-cdef Py_ssize_t SHARDS, SMALL, WEIGHED_EVERY, ROUGHLY, GLANCE_EVERY
+cdef Py_ssize_t SHARDS, SMALL, WEIGHED_EVERY, ROUGHLY, SOONEST_GLANCE, LATEST_GLANCE, GLANCED_SHARE
 cdef long long SLOT_BYTES, BOX_BYTES, TICKET_BYTES, BUCKET_BYTES
 
 @cython.final
@@ -11,7 +11,7 @@ cdef class Account:
     cdef readonly Account total
     cdef object on_exceeded
     cdef public long long used, overhead, limit
-    cdef public Py_ssize_t covered, uncounted
+    cdef public Py_ssize_t covered, until_glance
     cdef public bint is_exceeded
     cdef public dict buffers
     cpdef add(self, long long size)

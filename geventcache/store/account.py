@@ -3,10 +3,11 @@
 
 The rules:
 
-- Sizes are those of the allocator. Strings are exact. A container is weighed anew when a command has changed it: a small
-  one at once, of a large one every so often, from a few elements; in between it grows and shrinks by its mean element.
-- What is not a key's own (the dicts' tables, boxes, tickets, the memory of uses) is `overhead`, looked at once in
-  `GLANCE_EVERY` arrivals and departures and whenever somebody asks.
+- Sizes are those of the allocator. Strings are exact. A container is weighed anew when a command has changed it: a
+  small one at once, a large one every so often and from a few elements; in between it grows and shrinks by its mean
+  element.
+- What is not a key's own (the dicts' tables, boxes, tickets, the memory of uses) is `overhead`, looked at whenever so
+  many keys have come or gone that it may matter, and whenever somebody asks.
 - Values that wait to be freed in slices have left the account: they are as good as gone.
 - An account that begins while there are keys covers one dict after the other; a key in a dict that is not yet covered
   counts nothing.
@@ -27,7 +28,9 @@ SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the averag
 BOX_BYTES = 48
 TICKET_BYTES = 8
 BUCKET_BYTES = 176  # a list with its first items, its time, and both in a dict and in the heap
-GLANCE_EVERY = 1024
+SOONEST_GLANCE = 16
+LATEST_GLANCE = 1024
+GLANCED_SHARE = 64
 SMALL = 64
 WEIGHED_EVERY = 64
 ROUGHLY = 16
@@ -56,7 +59,7 @@ class Account:
         self.limit = UNLIMITED
         self.is_exceeded = False
         self.buffers: dict[bytes, int] = {}
-        self.uncounted = 0
+        self.until_glance = SOONEST_GLANCE
 
     def add(self, size):
         """Add bytes, or take some away."""
@@ -123,15 +126,16 @@ class Account:
 
     def count(self):
         """A key has come or gone: look at the overhead from time to time."""
-        self.uncounted += 1
-        if self.uncounted >= GLANCE_EVERY:
+        self.until_glance -= 1
+        if self.until_glance <= 0:
             self.glance()
 
     def glance(self):
         """Find out what the database takes beside its keys and values."""
-        self.uncounted = 0
         keyspace = self.keyspace
-        tables = sum([shard.__sizeof__() for shard in keyspace.shards]) - SLOT_BYTES * len(keyspace)
+        size: cython.Py_ssize_t = len(keyspace)
+        self.until_glance = min(SOONEST_GLANCE + size // GLANCED_SHARE, LATEST_GLANCE)
+        tables = sum([shard.__sizeof__() for shard in keyspace.shards]) - SLOT_BYTES * size
         index = keyspace.deadlines
         tickets = index.buckets.__sizeof__() + BUCKET_BYTES * len(index.buckets) + TICKET_BYTES * index.tickets
         uses = keyspace.uses.memory_usage() if keyspace.uses is not None else 0
@@ -184,6 +188,12 @@ def reweigh(container):
         container.charge = container.memory_usage()
     container.charged_length = size
     return container.charge - old
+
+
+def key_usage(key, value, is_boxed):
+    """Bytes that a key takes with its value; a box is what holds a deadline."""
+    size = value.memory_usage() if isinstance(value, Container) else string_size(value)
+    return SLOT_BYTES + bytes_size(len(key)) + size + (BOX_BYTES if is_boxed else 0)
 
 
 def string_size(value):

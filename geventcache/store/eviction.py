@@ -19,7 +19,6 @@ from geventcache.types.random_pick import below, random_key
 
 NEVER = NEVER_MS
 SHARDS = 256
-NO_EVICTION = b"noeviction"
 RANDOM = b"random"
 LRU = b"lru"
 LFU = b"lfu"
@@ -35,12 +34,10 @@ TRIES = 8
 PLACES_A_KEY = 4
 
 
-def kind_of(policy):
-    """What a policy goes by (``b"lru"``, ...), and whether only keys with a deadline may go; None for noeviction."""
-    if policy == NO_EVICTION:
-        return None
-    keys, kind = policy.split(b"-")
-    return kind, keys == b"volatile"
+def rule_of(policy):
+    """What a policy goes by (``b"lru"``, ...; None if no key may go), and whether only keys with a deadline may go."""
+    keys, _, kind = policy.partition(b"-")
+    return kind or None, keys == b"volatile"
 
 
 class Evictor:
@@ -62,7 +59,7 @@ class Evictor:
         self.is_volatile = is_volatile
         self.samples = samples
         self.pool: dict[bytes, int] = {}
-        self.best: bytes | None = None
+        self.best = b""
         self.best_score = 0
 
     def find(self):
@@ -108,13 +105,13 @@ class Evictor:
         v = cython.cast(dict, keyspace.shards[hash(key) & 255]).get(key)
         if not self.may_go(v):
             return -1
-        if self.rule == BY_IDLE_TIME:
-            return keyspace.uses.idle_ms(key)
-        if self.rule == BY_FREQUENCY:
-            return MOST_FREQUENT - keyspace.uses.frequency(key)
         if self.rule == BY_DEADLINE:
             return NEVER - cython.cast(Entry, v).deadline_ms
-        return 0
+        if self.rule == BY_CHANCE or keyspace.uses is None:
+            return 0
+        if self.rule == BY_IDLE_TIME:
+            return keyspace.uses.idle_ms(key)
+        return MOST_FREQUENT - keyspace.uses.frequency(key)
 
     def may_go(self, v):
         """May the key of this value, or box, be evicted?"""

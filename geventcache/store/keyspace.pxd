@@ -55,6 +55,7 @@ cdef class Keyspace:
     cpdef read(self, bytes key, kind)
     cpdef peek(self, bytes key, kind)
     cpdef long long deadline(self, bytes key) except *
+    cpdef bint is_boxed(self, bytes key) except -1
     cpdef edit(self, bytes key, kind, event)
     cpdef edit_or_create(self, bytes key, kind, event)
     cdef open(self, bytes key, Container value, event, bint is_new)

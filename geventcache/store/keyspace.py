@@ -211,6 +211,10 @@ class Keyspace:
             return entry.deadline_ms
         return 0 if v is None else NEVER
 
+    def is_boxed(self, key):
+        """Does an Entry hold the value at `key`?"""
+        return type(cython.cast(dict, self.shards[hash(key) & 255]).get(key)) is Entry
+
     # ------------------------------------------------------------------ change
 
     def edit(self, key, kind, event):

@@ -4,8 +4,7 @@ from geventcache.base.clock cimport Clock
 from geventcache.types.random_pick cimport below
 
 cdef Py_ssize_t PLACES_A_KEY, FEWEST_PLACES, PLACE_BYTES
-cdef int TICK_SHIFT
-cdef long long TICKS, MINUTE_MS, MINUTES
+cdef long long TICK_MS, TICKS, MINUTE_MS, MINUTES
 cdef unsigned int FIRST_COUNT, MOST
 
 cdef unsigned int *words(array table) noexcept

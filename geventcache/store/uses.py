@@ -8,7 +8,7 @@ The rules:
   another: the one that is used less seems to be used as the other, and stays longer than it should.
 - Each dict of the database has a table of its own, which doubles when the dict has grown: what was noted stays.
 - A place knows nothing of keys coming and going: a key that comes back is known by its past.
-- For lru a place holds a time, in ticks of 16 ms. For lfu it holds a time in minutes and, in its low byte, a counter
+- For lru a place holds a time, in ticks of 20 ms. For lfu it holds a time in minutes and, in its low byte, a counter
   that grows the more slowly the higher it is, and decays.
 
 The counter is the reference's, as its configuration file describes it: it begins at 5, and is increased with a
@@ -25,7 +25,7 @@ SHARDS = 256
 PLACES_A_KEY = 2
 FEWEST_PLACES = 64
 PLACE_BYTES = 4
-TICK_SHIFT = 4
+TICK_MS = 20
 TICKS = 0xFFFFFFFF
 MINUTE_MS = 60_000
 MINUTES = 0xFFFF
@@ -33,7 +33,7 @@ FIRST_COUNT = 5
 MOST = 255
 
 
-def words(table: array) -> cython.p_uint:  # type: ignore[type-arg]
+def words(table: array) -> cython.p_uint:
     """The places of a table, as what is quickest to index."""
     if cython.compiled:
         return table.data.as_uints  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ class Uses:
     def note(self, key):
         """Note a use of a key."""
         h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]  # type: ignore[type-arg]
+        table: array = self.tables[h & 255]
         at: cython.Py_ssize_t = (h >> 8) & (len(table) - 1)
         places = words(table)
         places[at] = self.counted(places[at]) if self.counts else self.ticks()
@@ -89,7 +89,7 @@ class Uses:
     def begin(self, key, size):
         """A key has come to a dict that now has `size` of them."""
         h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]  # type: ignore[type-arg]
+        table: array = self.tables[h & 255]
         if len(table) < size * PLACES_A_KEY:
             self.places += len(table)
             table = self.tables[h & 255] = table + table
@@ -102,7 +102,7 @@ class Uses:
 
     def ticks(self):
         """The time, for lru."""
-        return (self.clock.now_ms >> TICK_SHIFT) & TICKS
+        return (self.clock.now_ms // TICK_MS) & TICKS
 
     def minutes(self):
         """The time, for lfu."""
@@ -133,7 +133,7 @@ class Uses:
     def place(self, key):
         """What is noted of a key."""
         h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]  # type: ignore[type-arg]
+        table: array = self.tables[h & 255]
         return words(table)[(h >> 8) & (len(table) - 1)]
 
     def frequency(self, key):
@@ -141,5 +141,5 @@ class Uses:
         return self.decayed(self.place(key))
 
     def idle_ms(self, key):
-        """For how long a key was not used, in milliseconds, to the next 16."""
-        return ((self.ticks() - self.place(key)) & TICKS) << TICK_SHIFT
+        """For how long a key was not used, in milliseconds, in steps of a tick."""
+        return ((self.ticks() - self.place(key)) & TICKS) * TICK_MS

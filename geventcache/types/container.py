@@ -52,6 +52,10 @@ class Container:
             """A container of the same elements, which shares nothing that changes."""
             raise NotImplementedError
 
+        def memory_usage(self) -> int:
+            """Bytes of the container and its elements, estimated from a few where there are many; O(1)."""
+            raise NotImplementedError
+
         def release(self, count: int) -> bool:
             """Free about `count` elements; return whether nothing is left."""
             raise NotImplementedError

@@ -1,7 +1,8 @@
-# cython: cdivision=True
+# cython: boundscheck=False, cdivision=True
 """What elements take in memory, estimated from a few of them where there are many."""
 
 from itertools import islice
+from typing import Any
 
 import cython
 
@@ -21,7 +22,7 @@ def bytes_size(length: cython.Py_ssize_t) -> cython.Py_ssize_t:
     return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-def elements_size(elements):  # type: ignore[no-untyped-def]
+def elements_size(elements: Any) -> int:
     """Estimated bytes of all `elements`, of which the last few are looked at.
 
     The last, because a dict from whose front elements were deleted is slow to reach from there.
@@ -34,4 +35,5 @@ def elements_size(elements):  # type: ignore[no-untyped-def]
     for element in islice(reversed(elements), SAMPLED):
         total += bytes_size(len(element))
         seen += 1
-    return total * count // seen
+    estimated: int = total * count // seen
+    return estimated
