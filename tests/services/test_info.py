@@ -13,7 +13,8 @@ from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.services.config import Config
 from geventcache.services.info import SECTIONS, mean_ttl_ms, report
-from geventcache.services.memory import human, key_usage
+from geventcache.services.memory import human
+from geventcache.store.account import key_usage
 from geventcache.services.state import ServerState
 
 
@@ -22,7 +23,7 @@ def state() -> ServerState:
     """A server's state without a server."""
     load_commands()
     made = ServerState(ManualClock(), Config(), CommandTable(), None)
-    made.attach(SimpleNamespace(slow_us=0))
+    made.attach(SimpleNamespace(slow_us=0, current=None))
     return made
 
 

@@ -9,7 +9,7 @@ cdef class Run:
     cdef public bytes name, verdict
     cdef public list request
     cdef readonly long long started_us, limit_us
-    cdef readonly bint is_read_only, allows_oom
+    cdef readonly bint is_read_only, allows_oom, is_out_of_memory
     cdef public bint is_loading, has_written, is_busy, keeps_slot
     cdef public int slot
     cpdef long long elapsed_us(self)
