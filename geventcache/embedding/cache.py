@@ -6,7 +6,7 @@ The rules:
   command does it; its reply is read by the parser that clients use.
 - A call never gives another greenlet a turn, so it is atomic, as a command of the server is.
 - Keys expire on time by the batch worker where a gevent hub runs. A program without one runs no timers; so every call
-  first removes a batch of the keys that are due.
+  first removes a batch of the keys that are due, and evicts some of those that are too many.
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ class Cache:
         engine.begin_turn()
         if self._expiry.is_behind():
             self._expiry.step()
+        if self._state.memory_limit.is_pressed:
+            self._state.memory_limit.step()
         engine.execute(client, args)
         self._reader.feed(engine.out.take())
         if client.blocked is not None:

@@ -25,7 +25,7 @@ from geventcache.types.footprint import bytes_size
 SHARDS = 256
 UNLIMITED = NEVER_MS
 SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the average
-BOX_BYTES = 48
+BOX_BYTES = 48 if cython.compiled else 200
 TICKET_BYTES = 8
 BUCKET_BYTES = 176  # a list with its first items, its time, and both in a dict and in the heap
 SOONEST_GLANCE = 16

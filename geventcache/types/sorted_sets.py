@@ -17,7 +17,9 @@ from geventcache.types.ranked import Ranked
 from geventcache.types.snapshots import ScanCursors
 
 # A score's object in the dict, then a double and a reference in the order with the room of growing arrays.
-PAIR_BYTES = 24 + 20
+PAIR_BYTES = 32 + 20
+# The order's own objects: its arrays, and the first chunk with its lists.
+ORDER_BYTES = 750
 
 
 def in_order(scores: dict[bytes, float]) -> list[bytes]:
@@ -226,7 +228,8 @@ class SortedSet(Container):
 
     def memory_usage(self) -> int:
         """Estimated bytes of the sorted set and its members."""
-        return self.__sizeof__() + self.scores.__sizeof__() + elements_size(self.scores) + PAIR_BYTES * len(self.scores)
+        pairs = elements_size(self.scores) + PAIR_BYTES * len(self.scores)
+        return self.__sizeof__() + self.scores.__sizeof__() + ORDER_BYTES + pairs
 
     def release(self, count: cython.Py_ssize_t) -> bool:
         """Free up to `count` members, of a sorted set that no key holds any more; True when none is left."""
