@@ -29,7 +29,6 @@ from geventcache.store.uses import Uses
 SETTINGS = ("maxmemory", "maxmemory-policy", "maxmemory-samples", "maxmemory-db", "maxmemory-policy-db")
 USES_SETTINGS = ("lfu-log-factor", "lfu-decay-time")
 STEP_US = 200
-COUNTED_A_LOOK = 16
 EVICTED_A_LOOK = 8
 SLACK_SHARE = 256
 MOST_SLACK = 65536
@@ -231,7 +230,7 @@ class MemoryLimit:
         for account in self.accounts():
             while self.is_counting(account):
                 account.cover()
-                if account.covered % COUNTED_A_LOOK == 0 and monotonic_us() >= end_us:
+                if monotonic_us() >= end_us:
                     return
 
     def relieve(self, account: Account, end_us: int) -> bool:

@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.store.entry cimport Entry
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 import cython
 
 from geventcache.base.times import NEVER_MS
+from geventcache.store.entry import Entry
 from geventcache.types.container import Container
 from geventcache.types.footprint import bytes_size
 
@@ -153,7 +154,8 @@ class Account:
         self.covered += 1
         size: cython.longlong = 0
         for key, value in shard.items():
-            value = getattr(value, "value", value) if not isinstance(value, (bytes, Container)) else value
+            if type(value) is Entry:
+                value = cython.cast(Entry, value).value
             size += SLOT_BYTES + bytes_size(len(key)) + self.weigh(key, value)
         self.add(size)
         if self.covered == SHARDS:

@@ -4,7 +4,7 @@ from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.random_pick cimport below, random_key
 
 cdef long long NEVER
-cdef Py_ssize_t SHARDS, POOL_SIZE, POOL_LIMIT, TRIES, PLACES_A_KEY
+cdef Py_ssize_t SHARDS, POOL_SIZE, POOL_LIMIT, TRIES, PLACES_A_KEY, HOLES_ALLOWED
 cdef int BY_CHANCE, BY_IDLE_TIME, BY_FREQUENCY, BY_DEADLINE
 cdef long long MOST_FREQUENT
 
@@ -18,8 +18,10 @@ cdef class Evictor:
     cdef readonly dict pool
     cdef readonly bytes best
     cdef readonly long long best_score
+    cdef list holes
     cpdef evict(self)
     cpdef bint find(self) except -1
+    cdef close_holes(self, Py_ssize_t index)
     cdef choose(self)
     cdef shrink(self)
     cdef long long score(self, bytes key) except *

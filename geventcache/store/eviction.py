@@ -32,6 +32,7 @@ POOL_LIMIT = 32
 TRIES = 8
 # A dict has at most so many places for each of its keys, unless most of them were deleted lately.
 PLACES_A_KEY = 4
+HOLES_ALLOWED = 64
 
 
 def rule_of(policy):
@@ -50,6 +51,7 @@ class Evictor:
         samples: how many keys are drawn for each that goes.
         pool: the remembered candidates with their scores.
         best, best_score: what `find` found.
+        holes: of each dict of the database, how many keys went from it since it was made anew.
     """
 
     def __init__(self, keyspace, kind, is_volatile, samples) -> None:
@@ -60,6 +62,7 @@ class Evictor:
         self.samples = samples
         self.pool: dict[bytes, int] = {}
         self.best = b""
+        self.holes = [0] * SHARDS
         self.best_score = 0
 
     def find(self):
@@ -84,6 +87,15 @@ class Evictor:
         key = self.best
         self.pool.pop(key, None)
         self.keyspace.evict(key)
+        self.close_holes(hash(key) & 255)
+
+    def close_holes(self, index):
+        """A key has gone from a dict, which gives no memory back by itself: make it anew when it is mostly holes."""
+        self.holes[index] += 1
+        keyspace: Keyspace = self.keyspace
+        if self.holes[index] > HOLES_ALLOWED + len(keyspace.shards[index]) * 3 // 4:
+            self.holes[index] = 0
+            keyspace.shards[index] = dict(keyspace.shards[index])
 
     def choose(self):
         """The remembered key of the highest score."""
