@@ -80,6 +80,7 @@ class MemoryLimit:
         self.evictors.clear()
         for keyspace in self.databases.existing():
             self.adopt(keyspace)
+        self.used()
         self.look()
         if self.is_pressed:
             self.step()

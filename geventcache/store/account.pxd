@@ -4,7 +4,7 @@ from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
 
 cdef Py_ssize_t SHARDS, SMALL, WEIGHED_EVERY, ROUGHLY, SOONEST_GLANCE, LATEST_GLANCE, GLANCED_SHARE
-cdef long long SLOT_BYTES, BOX_BYTES, TICKET_BYTES, BUCKET_BYTES
+cdef long long SLOT_BYTES, BOX_BYTES, TICKET_BYTES, STALE_KEY_BYTES, BUCKET_BYTES
 
 @cython.final
 cdef class Account:

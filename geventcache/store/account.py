@@ -28,6 +28,7 @@ UNLIMITED = NEVER_MS
 SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the average
 BOX_BYTES = 48 if cython.compiled else 200
 TICKET_BYTES = 8
+STALE_KEY_BYTES = 64  # a stale ticket keeps a key's name until it is swept out
 BUCKET_BYTES = 176  # a list with its first items, its time, and both in a dict and in the heap
 SOONEST_GLANCE = 16
 LATEST_GLANCE = 1024
@@ -139,6 +140,7 @@ class Account:
         tables = sum([shard.__sizeof__() for shard in keyspace.shards]) - SLOT_BYTES * size
         index = keyspace.deadlines
         tickets = index.buckets.__sizeof__() + BUCKET_BYTES * len(index.buckets) + TICKET_BYTES * index.tickets
+        tickets += STALE_KEY_BYTES * index.stale
         uses = keyspace.uses.memory_usage() if keyspace.uses is not None else 0
         overhead: cython.longlong = tables + tickets + uses + BOX_BYTES * keyspace.boxed
         self.add(overhead - self.overhead)

@@ -68,26 +68,27 @@ def _percent(result: _Result) -> str:
 def _measure(program: Program, policy: str, limit: int, ranks: list[int]) -> _Result:
     """Ask for all keys in a fresh server with a limit in bytes."""
     hits = 0
-    with running(program, "--maxmemory", str(limit), "--maxmemory-policy", policy) as server:
-        with Client(server.port) as client:
-            for at in range(0, len(ranks), _BATCH):
-                batch = ranks[at : at + _BATCH]
-                values = client.exchange(b"".join(encode("GET", _name(rank)) for rank in batch), len(batch))
-                missed = {rank for rank, value in zip(batch, values, strict=True) if value is None}
-                if missed:
-                    client.exchange(b"".join(map(_store, missed)), len(missed))
-                if at >= len(ranks) // 2:
-                    hits += len(batch) - sum(value is None for value in values)
-            return _Result(hits / (len(ranks) - len(ranks) // 2), client.do("DBSIZE"))
+    limits = ("--maxmemory", str(limit), "--maxmemory-policy", policy)
+    with running(program, *limits) as server, Client(server.port) as client:
+        for at in range(0, len(ranks), _BATCH):
+            batch = ranks[at : at + _BATCH]
+            values = client.exchange(b"".join(encode("GET", _name(rank)) for rank in batch), len(batch))
+            missed = {rank for rank, value in zip(batch, values, strict=True) if value is None}
+            if missed:
+                client.exchange(b"".join(_store(rank, policy) for rank in missed), len(missed))
+            if at >= len(ranks) // 2:
+                hits += len(batch) - sum(value is None for value in values)
+        return _Result(hits / (len(ranks) - len(ranks) // 2), client.do("DBSIZE"))
 
 
 def _name(rank: int) -> str:
     return f"user:{rank:08d}:profile"
 
 
-def _store(rank: int) -> bytes:
-    """Return the request that caches a key; unpopular keys get the earlier deadlines, which is what ttl goes by."""
-    return encode("SET", _name(rank), _VALUE, "EX", _LONG_S - rank % _LONG_S)
+def _store(rank: int, policy: str) -> bytes:
+    """Return the request that caches a key; for policies that ask for one with a deadline, earlier for unpopular keys."""
+    deadline = ("EX", _LONG_S - rank % _LONG_S) if policy.startswith("volatile") else ()
+    return encode("SET", _name(rank), _VALUE, *deadline)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from geventcache.commands import load_commands
 from geventcache.services.config import Config
 from geventcache.services.info import SECTIONS, mean_ttl_ms, report
 from geventcache.services.memory import human
-from geventcache.store.account import key_usage
 from geventcache.services.state import ServerState
+from geventcache.store.account import key_usage
 
 
 @pytest.fixture

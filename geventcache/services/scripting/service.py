@@ -241,7 +241,7 @@ class Scripting:
             if is_read_only:
                 raise CommandError(RO_REFUSED)
             if not rules.allows_oom and is_out_of_memory:
-                raise CommandError(OOM_REFUSED)
+                raise CommandError(OOM_REFUSED if caller.is_in_exec else errors.OUT_OF_MEMORY)
         run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
         run.keeps_slot = rules.keeps_slot and self.slots is not None
         run.is_out_of_memory = is_out_of_memory
