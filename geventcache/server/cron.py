@@ -79,6 +79,7 @@ class Cron:
             self.server.expiry.arm()
         self.close_idle(clock.now_ms)
         self.sample()
+        self.state.client_memory.enforce()
         self.state.memory_limit.tick()
         if len(self.state.databases.graveyard) or any(
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()

@@ -9,6 +9,7 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
+from geventcache.services.client_memory import memory_of, pending_bytes, queued_bytes
 from geventcache.services.setting_kinds import INT32_MAX
 
 # Letters of the field "flags": the ones that filters may ask for, those of features that do not exist here included.
@@ -113,19 +114,17 @@ def subscriptions(client: Any) -> dict[str, Any]:
 
 def buffers(client: Any) -> dict[str, Any]:
     """The memory that it holds: unfinished requests, queued ones, unread replies. No buffer is a client's own."""
-    pending = client.reader.buffered() if client.reader is not None else 0
-    queued = sum(len(arg) for _, args in client.queue or () for arg in args)
     return {
-        "qbuf": pending,
+        "qbuf": pending_bytes(client),
         "qbuf-free": 0,
         "argv-mem": 0,
-        "multi-mem": queued,
+        "multi-mem": queued_bytes(client),
         "rbs": 0,
         "rbp": 0,
         "obl": 0,
         "oll": len(client.outbox),
         "omem": client.outbox_size,
-        "tot-mem": pending + queued + client.outbox_size,
+        "tot-mem": memory_of(client),
         "events": b"rw" if client.is_congested else b"r",
     }
 

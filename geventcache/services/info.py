@@ -256,7 +256,7 @@ def stats(state: Any) -> Fields:
         "expired_stale_perc": f"{stale_percentage(state):.2f}",
         "expired_time_cap_reached_count": 0,
         "evicted_keys": sum(keyspace.evicted for keyspace in keyspaces),
-        "evicted_clients": 0,
+        "evicted_clients": state.client_memory.evicted,
         "evicted_scripts": state.scripting.cache.evicted,
         "total_eviction_exceeded_time": 0,
         "current_eviction_exceeded_time": 0,

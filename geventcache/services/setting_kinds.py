@@ -104,6 +104,26 @@ class Memory(Kind):
         return b"%d" % value
 
 
+class MemoryOrPercent(Memory):
+    """A number of bytes, or a percentage, which is kept as a negative number."""
+
+    def parse(self, text: bytes, current: Any) -> int:
+        """Return the bytes, or the percentage below zero."""
+        digits = text.removesuffix(b"%")
+        if digits != text and digits.isdigit():
+            if int(digits) > 100:
+                raise InvalidSettingError("percentage argument must be less or equal to 100")
+            return -int(digits)
+        try:
+            return super().parse(text, current)
+        except InvalidSettingError:
+            raise InvalidSettingError("argument must be a memory or percent value") from None
+
+    def show(self, value: Any) -> bytes:
+        """Return the bytes, or the percentage with its sign."""
+        return b"%d%%" % -value if value < 0 else b"%d" % value
+
+
 class Octal(Kind):
     """Permissions of a file."""
 

@@ -20,6 +20,7 @@ from geventcache.services.setting_kinds import (
     Integer,
     Kind,
     Memory,
+    MemoryOrPercent,
     Octal,
     Only,
     Percentiles,
@@ -289,6 +290,13 @@ SETTINGS: tuple[Setting, ...] = (
         {},
         _MEMORY,
         "Policies of single databases, in place of maxmemory-policy: DB POLICY ...",
+    ),
+    Setting(
+        "maxmemory-clients",
+        MemoryOrPercent(),
+        0,
+        _MEMORY,
+        "Bytes, or percent of maxmemory, that all clients may take before the largest are closed; 0 is unlimited.",
     ),
     Setting("maxmemory-samples", Integer(1, 64), 5, _MEMORY, "Keys looked at to find one to evict."),
     Setting(

@@ -11,6 +11,7 @@ from geventcache.base.errors import printable
 from geventcache.services import auth
 from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
+from geventcache.services.client_memory import ClientMemory
 from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
@@ -36,8 +37,8 @@ class ServerState:
     Attributes:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
-        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, slow_log,
-            large_requests, large_replies, latency: services.
+        clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
+            client_memory, slow_log, large_requests, large_replies, latency: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
@@ -86,6 +87,7 @@ class ServerState:
         self.expiry: Any = None
         self.cron: Any = None
         self.follow_limits()
+        self.client_memory = ClientMemory(self)
         self.memory_limit = MemoryLimit(self)
         self.memory = Memory(self.memory_limit)
         self.table.measure(config["latency-tracking"])
@@ -198,7 +200,7 @@ class ServerState:
         self.stats.reset()
         self.stats.bytes_in = -sum(client.bytes_in for client in self.clients)
         self.stats.bytes_out = -sum(client.bytes_out for client in self.clients)
-        self.clients.accepted = self.clients.rejected = self.clients.overflown = 0
+        self.clients.accepted = self.clients.rejected = self.clients.overflown = self.client_memory.evicted = 0
         self.table.reset()
         for keyspace in self.databases.existing():
             keyspace.hits = keyspace.misses = keyspace.expired = keyspace.expired_elements = keyspace.evicted = 0
@@ -239,6 +241,8 @@ class ServerState:
 
     def exceeds_output_limit(self, client: Client) -> bool:
         """Does the client leave more unread than client-output-buffer-limit allows (at once, or for some time)?"""
+        if self.client_memory.exceeds_alone(client):
+            return True
         limit = self.config["client-output-buffer-limit"][b"pubsub" if client.subscription_count() else b"normal"]
         if limit.hard and client.outbox_size >= limit.hard:
             self.clients.overflown += 1

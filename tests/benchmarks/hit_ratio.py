@@ -86,7 +86,7 @@ def _name(rank: int) -> str:
 
 
 def _store(rank: int, policy: str) -> bytes:
-    """Return the request that caches a key; for policies that ask for one with a deadline, earlier for unpopular keys."""
+    """Return the request that caches a key, with a deadline (early for unpopular keys) if the policy asks for one."""
     deadline = ("EX", _LONG_S - rank % _LONG_S) if policy.startswith("volatile") else ()
     return encode("SET", _name(rank), _VALUE, *deadline)
 

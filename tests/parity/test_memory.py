@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
+from .client import Client
 from .pair import Pair
 
 # One byte is never enough: whoever needs memory is refused, as soon as there is nothing (more) to evict.
@@ -220,3 +223,45 @@ def test_frequency_needs_its_policy(resp2_pair: Pair, policy: str) -> None:
     """Under any other policy FREQ is an error, and a key that was just used is not idle."""
     with resp2_pair.configured(maxmemory_policy=policy):
         resp2_pair.play("SET k v\nOBJECT FREQ k\nOBJECT FREQ none\nOBJECT IDLETIME k\nOBJECT IDLETIME none")
+
+
+@pytest.mark.parametrize("value", ["0", "1kb", "5%", "100%", "101%", "-1", "x", "1.5%", "0%", "-5%", ""])
+def test_limit_of_clients_is_read_alike(resp2_pair: Pair, value: str) -> None:
+    """maxmemory-clients takes bytes or a percentage, and shows what it was given."""
+    with resp2_pair.configured(maxmemory_clients="0"):
+        resp2_pair.do("CONFIG", "SET", "maxmemory-clients", value)
+        resp2_pair.do("CONFIG", "GET", "maxmemory-clients")
+
+
+def is_closed(client: Client) -> bool:
+    """Wait for what the server does with a connection; True if it ends it, with or without a reset."""
+    try:
+        client.receive()
+    except (EOFError, ConnectionError):
+        return True
+    return False
+
+
+def test_largest_client_is_closed(resp2_pair: Pair) -> None:
+    """When clients exceed maxmemory-clients the largest is closed; one with NO-EVICT, larger still, is not."""
+    with resp2_pair.configured(maxmemory_clients="0"):
+        resp2_pair.play("CONFIG RESETSTAT\n[spared] CLIENT NO-EVICT ON\n[closed] PING")
+        for name, size in (("spared", 3_000_000), ("closed", 2_500_000)):
+            for client in resp2_pair.client(name).clients:
+                client.send_bytes(b"*2\r\n$3\r\nGET\r\n$4000000\r\n" + b"x" * size)
+        resp2_pair.do("CONFIG", "SET", "maxmemory-clients", "5mb")
+        assert all(map(is_closed, resp2_pair.client("closed").clients))
+        for client in resp2_pair.client("spared").clients:
+            client.send_bytes(b"x" * 1_000_000 + b"\r\n")
+        resp2_pair.client("spared").answer()
+        resp2_pair.wait_until(lambda client: b"evicted_clients:1\r\n" in client.do("INFO", "stats").value)
+
+
+def test_query_buffer_limit(resp2_pair: Pair) -> None:
+    """A client that exceeds client-query-buffer-limit is closed without a word."""
+    with resp2_pair.configured(client_query_buffer_limit="1mb"):
+        resp2_pair.client("closed").do("PING")
+        for client in resp2_pair.client("closed").clients:
+            with contextlib.suppress(ConnectionError):
+                client.send_bytes(b"*2\r\n$3\r\nGET\r\n$3000000\r\n" + b"x" * 2_000_000)
+        assert all(map(is_closed, resp2_pair.client("closed").clients))

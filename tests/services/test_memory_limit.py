@@ -357,3 +357,33 @@ def test_usage_of_keys_adds_up() -> None:
     usages = [int(session.do("MEMORY", "USAGE", key)[1:]) for key in keys]
     account = server.state.databases.get(0).account
     assert sum(usages) == account.used - account.overhead
+
+
+class Line:
+    """A connection that only notes its end."""
+
+    def __init__(self) -> None:
+        self.is_broken = False
+
+    def break_off(self) -> None:
+        """The end."""
+        self.is_broken = True
+
+
+def test_largest_clients_are_closed() -> None:
+    """Beyond maxmemory-clients the largest clients are closed, but for those that are not to be."""
+    server = InProcessServer()
+    session, large, small, spared = (server.session() for _ in range(4))
+    for one, size in ((large, 60_000), (small, 1000), (spared, 70_000)):
+        one.client.transport = Line()
+        one.client.outbox_size = size
+    spared.client.no_evict = True
+    session.do("CONFIG", "SET", "maxmemory-clients", "120kb")
+    server.state.client_memory.enforce()
+    assert [one.client.transport.is_broken for one in (large, small, spared)] == [True, False, False]
+    assert info(session, "evicted_clients") == "1"
+    session.do("CONFIG", "SET", "maxmemory", "1mb", "maxmemory-clients", "5%")
+    assert server.state.client_memory.limit() == 52428
+    assert server.state.client_memory.exceeds_alone(large.client)
+    assert not server.state.client_memory.exceeds_alone(small.client)
+    assert not server.state.client_memory.exceeds_alone(spared.client)
