@@ -183,6 +183,7 @@ class RequestReader:
         if length >= LARGE and self.is_filling():
             pos = self.fill(p, 0, end)
             if self.filled < length + 2:
+                self.overflown = self.pending + self.filled > self.max_pending
                 return done
             cython.cast(list, args).append(self.take_large())
             length = -1
@@ -281,7 +282,7 @@ class RequestReader:
         if pos < end:
             self.tail = cut(p, pos, end)
         self.has_more = pos < end and not self.is_trusted and len(done) > 0
-        if self.pending > self.max_pending:
+        if self.pending + self.filled > self.max_pending:
             self.overflown = True
         return done
 
