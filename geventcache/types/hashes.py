@@ -15,7 +15,7 @@ from geventcache.types.container import Container
 from geventcache.types.field_deadlines import FieldDeadlines
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.names import shared_name
+from geventcache.types.names import own_names_size, shared_name
 from geventcache.types.random_pick import random_key, random_keys
 from geventcache.types.snapshots import ScanCursors
 
@@ -210,7 +210,8 @@ class Hash(Container):
     def memory_usage(self) -> int:
         """Estimated bytes of the hash, its fields and values."""
         total: int = self.__sizeof__() + self.fields.__sizeof__()
-        total += elements_size(self.fields) + elements_size(self.fields.values())
+        total += own_names_size(self.fields) if len(self.fields) <= SHARING_FIELDS else elements_size(self.fields)
+        total += elements_size(self.fields.values())
         if self.deadlines is not None:
             total += self.deadlines.memory_usage()
         return total

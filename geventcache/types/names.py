@@ -5,6 +5,10 @@ bounded table remembers names of late; when it is full it begins anew, so that n
 nothing but that.
 """
 
+from collections.abc import Iterable
+
+from geventcache.types.footprint import bytes_size
+
 MOST_NAMES = 1024
 LONGEST_NAME = 64
 
@@ -21,3 +25,9 @@ def shared_name(name: bytes) -> bytes:
             known.clear()
         known[name] = name
     return name
+
+
+def own_names_size(names: Iterable[bytes]) -> int:
+    """Bytes of those of these names that are not kept for all hashes."""
+    size: int = sum([bytes_size(len(name)) for name in names if known.get(name) is not name])
+    return size

@@ -216,9 +216,9 @@ class Node:
         del self.starts[start:stop]
         self.deleted += stop - start
 
-    def packed_size(self) -> int:
-        """Bytes that the packed entries take, deleted ones included."""
-        return len(self.data)
+    def memory_usage(self) -> int:
+        """Bytes that the entries take, deleted ones and room for more included."""
+        return self.data.__sizeof__() + self.starts.__sizeof__()
 
     def copy(self) -> "Node":
         """An equal node that shares nothing that changes."""

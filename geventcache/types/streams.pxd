@@ -4,7 +4,7 @@ from geventcache.types.stream_ids cimport format_halves, make_id
 from geventcache.types.stream_nodes cimport Node
 
 cdef Py_ssize_t MAX_NODE_BYTES, ATTEMPTS_PER_CLAIM, ID_BYTES
-cdef Py_ssize_t SAMPLED_NODES, STREAM_BYTES, NODE_BYTES, START_BYTES, PENDING_BYTES
+cdef Py_ssize_t SAMPLED_NODES, STREAM_BYTES, NODE_BYTES, PENDING_BYTES
 cdef unsigned long long MAX_HALF
 
 cdef Py_ssize_t common_bytes(object first, object second) except -1

@@ -26,7 +26,6 @@ ID_BYTES = 16
 SAMPLED_NODES = 5
 STREAM_BYTES = 400
 NODE_BYTES = 300
-START_BYTES = 4
 PENDING_BYTES = 300
 
 Entry = tuple[EntryId, Fields]
@@ -521,9 +520,9 @@ class Stream(Container):
 
     def memory_usage(self) -> int:
         """About how many bytes the stream takes; looks at a few nodes."""
-        total: int = STREAM_BYTES + START_BYTES * self.length
+        total: int = STREAM_BYTES
         step = max(len(self.nodes) // SAMPLED_NODES, 1)
-        sizes = [NODE_BYTES + node.packed_size() for node in self.nodes[::step]]
+        sizes = [NODE_BYTES + node.memory_usage() for node in self.nodes[::step]]
         if sizes:
             total += sum(sizes) * len(self.nodes) // len(sizes)
         return total + sum(PENDING_BYTES * len(group.pending) for group in self.groups.values())
