@@ -77,6 +77,4 @@ class ScanOptions:
         """The next cursor as it is sent, and the wanted elements of a page of `container` that are still there."""
         following, names = container.scan(cursor, self.count)
         matches = self.matches
-        return b"%d" % following, [
-            name for name in names if name in container and (matches is None or matches(name))
-        ]
+        return b"%d" % following, [name for name in names if name in container and (matches is None or matches(name))]

@@ -94,9 +94,7 @@ class CommandTable:
         """Make the command of a declaration, with its subcommands."""
         command = Command(declaration)
         if declaration.subcommands:
-            command.subcommands = {
-                name.lower().encode(): Command(one) for name, one in declaration.subcommands.items()
-            }
+            command.subcommands = {name.lower().encode(): Command(one) for name, one in declaration.subcommands.items()}
         self.commands[name.lower().encode()] = command
         # The two spellings that clients use are found at once; others by folding the case.
         self.by_spelling[name.lower().encode()] = self.by_spelling[name.upper().encode()] = command
@@ -133,4 +131,3 @@ class CommandTable:
         """All counters to zero."""
         for command in self.all():
             command.reset()
-

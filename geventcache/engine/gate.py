@@ -38,8 +38,7 @@ def refusal(state, client, command, args):
     if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
         return (
             b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
-            b"are allowed in this context"
-            % declaration.wire_name
+            b"are allowed in this context" % declaration.wire_name
         )
     if state.scripting.is_busy and "allow_busy" not in declaration.flags:
         return state.scripting.busy_error()

@@ -328,4 +328,3 @@ def tame_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-

@@ -67,9 +67,7 @@ class ServerState:
         self.notifications = Notifications(self.changes, config, self.pubsub)
         self.stats = Stats()
         self.slow_log = CommandLog(config, "slowlog-log-slower-than", "slowlog-max-len")
-        self.large_requests = CommandLog(
-            config, "commandlog-request-larger-than", "commandlog-large-request-max-len"
-        )
+        self.large_requests = CommandLog(config, "commandlog-request-larger-than", "commandlog-large-request-max-len")
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
@@ -128,10 +126,7 @@ class ServerState:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
         if self.engine is not None:
             self.engine.is_special = (
-                bool(self.monitors)
-                or self.pause_until_ms > 0
-                or self.scripting.is_busy
-                or self.memory_limit.is_pressed
+                bool(self.monitors) or self.pause_until_ms > 0 or self.scripting.is_busy or self.memory_limit.is_pressed
             )
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:

@@ -5,7 +5,6 @@ object of 48 bytes instead of an entry in a second dict (42) and an integer (32)
 a second look-up to see that a key has none.
 """
 
-
 import cython
 
 
