@@ -1,4 +1,9 @@
+cdef extern from "Python.h":
+    void PyObject_GC_UnTrack(object)
+
 cdef long long NEVER
+
+cpdef list[bytes] untracked(list[bytes] values)
 
 cdef class Container:
     cdef public long long revision

@@ -9,6 +9,16 @@ from geventcache.base.times import NEVER_MS
 NEVER = NEVER_MS
 
 
+def untracked(values: list[bytes]) -> list[bytes]:
+    """The same list, which the garbage collector passes over from now on: bytes make no cycles.
+
+    A collection that walked a sorted set of a million new members stalled for 30 ms. Uncompiled, it does.
+    """
+    if cython.compiled:
+        PyObject_GC_UnTrack(values)  # type: ignore[name-defined]  # noqa: F821
+    return values
+
+
 class Container:
     """A value that holds elements and changes in place.
 

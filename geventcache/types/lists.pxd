@@ -1,5 +1,5 @@
 cimport cython
-from geventcache.types.container cimport Container
+from geventcache.types.container cimport Container, untracked
 from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.listpack cimport entry_size
 from geventcache.types.ranges cimport clamp

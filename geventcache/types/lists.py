@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import cython
 
-from geventcache.types.container import Container
+from geventcache.types.container import Container, untracked
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.listpack import HEADER_BYTES, entry_size
@@ -55,7 +55,7 @@ class List(Container):
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.revision = 0
-        self.items: list[bytes] = []
+        self.items: list[bytes] = untracked([])
         self.head = 0
         self.size = HEADER_BYTES
         self.is_quicklist = False
@@ -199,7 +199,7 @@ class List(Container):
 
     def replace(self, values: Sequence[bytes]) -> None:
         """Make `values` the elements, in place of those before."""
-        self.items = list(values)
+        self.items = untracked(list(values))
         self.head = 0
         self.size = HEADER_BYTES + measure(self.items)
         self.is_quicklist = is_over(self.limits, self.size, len(self.items), 1)
@@ -265,7 +265,7 @@ class List(Container):
         if count < 0:
             kept.reverse()
         removed: int = len(source) - len(kept)
-        self.items = kept
+        self.items = untracked(kept)
         self.head = 0
         self.size -= removed * entry_size(value)
         self.revision += 1
@@ -307,7 +307,7 @@ class List(Container):
     def copy(self) -> "List":
         """A list of its own with the same elements and encoding."""
         other = List(self.limits)
-        other.items = self.to_list()
+        other.items = untracked(self.to_list())
         other.size = self.size
         other.is_quicklist = self.is_quicklist
         return other

@@ -1,5 +1,6 @@
 cimport cython
 from cpython.array cimport array, resize_smart
+from geventcache.types.container cimport untracked
 from libc.string cimport memcmp, memmove
 
 cdef extern from "Python.h":

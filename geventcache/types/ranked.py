@@ -16,6 +16,8 @@ from bisect import bisect_left, bisect_right
 
 import cython
 
+from geventcache.types.container import untracked
+
 LOAD = 256
 # A chunk that shrinks below this is merged with a neighbour, if both together stay under `MERGED_LOAD`.
 MIN_LOAD = 64
@@ -86,7 +88,7 @@ class Chunk:
 
     def __init__(self, scores: array, members: list[bytes]) -> None:  # type: ignore[type-arg]
         self.scores = scores
-        self.members = members
+        self.members = untracked(members)
 
     def position(self, score: cython.double, member: bytes) -> cython.Py_ssize_t:
         """Where the pair is or belongs."""
