@@ -732,6 +732,8 @@ class Keyspace:
         self.graveyard.extend(shard for shard in self.shards if shard)
         on_earlier = self.deadlines.on_earlier
         self.reset()
+        if self.uses is not None:
+            self.uses.clear()
         if self.account is not None:
             self.account.clear()
         self.deadlines.on_earlier = on_earlier

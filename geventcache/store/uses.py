@@ -67,6 +67,11 @@ class Uses:
         self.places += places
         return array("I", [self.first()]) * places
 
+    def clear(self):
+        """Forget all uses: the keys are gone."""
+        self.places = 0
+        self.tables = [self.new_table(0) for _ in range(SHARDS)]
+
     def memory_usage(self):
         """Bytes of the tables."""
         return PLACE_BYTES * self.places
