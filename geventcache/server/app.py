@@ -25,7 +25,7 @@ from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
 from geventcache.resp.reader import RequestReader
 from geventcache.server.bus import Bus
-from geventcache.server.connection import Connection, new_buffer
+from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.expiry import Expiry
 from geventcache.server.listening import Listening, listen_on, remove_path
@@ -85,6 +85,7 @@ class Server:
         self.postponed: list[Connection] = []
         self.deferred: list[Connection] = []
         self.defer_timer: Any = None
+        self.arrivals: Arrivals | None = None
         self.stopping = Event()
         self.is_stopping = False
         self.owns_process = False
@@ -115,6 +116,7 @@ class Server:
         bound = [] if sockets else listen_on(addresses, self.config, self.log)
         self.own_addresses = [address for _, address in bound]
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
+        self.arrivals = Arrivals()
         for sock, address in sockets or bound:
             self.accept_on(sock, address)
         if self.bus is not None:
@@ -183,6 +185,8 @@ class Server:
             self.defer_timer.stop()
             self.defer_timer.close()
             self.defer_timer = None
+        if self.arrivals is not None:
+            self.arrivals.close()
 
     # ------------------------------------------------------------------ clients
 

@@ -30,18 +30,28 @@ cdef Py_ssize_t BUFFER_SIZE, BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
 cdef long long TURN_BUDGET_US
 
 @cython.final
+cdef class Arrivals:
+    cdef readonly list connections
+    cdef readonly bint is_reversed
+    cdef readonly object watcher
+    cpdef serve(self)
+    cpdef close(self)
+
+@cython.final
 cdef class Connection:
     cdef readonly object server, sock, hub, greenlet, io, writable, timer, tls
     cdef readonly Client client
     cdef Engine engine
     cdef readonly RequestReader reader
     cdef bytearray buffer
+    cdef Arrivals arrivals
     cdef readonly list backlog
     cdef int fd
     cdef Py_ssize_t sent
     cdef long long measured_in
     cdef readonly bint is_idle, is_reading, is_broken
-    cpdef ready(self)
+    cpdef arrive(self)
+    cdef ready(self)
     cpdef resume(self)
     cpdef wake(self)
     cdef wait(self)

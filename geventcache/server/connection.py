@@ -8,6 +8,7 @@ The rules:
 - A turn reads once, runs what is complete and sends once. A turn that exceeds its budget leaves the rest in `backlog`
   and lets the loop poll: a long pipeline does not hold others up. (`gevent.sleep(0)` would not do: the loop runs
   callbacks before it polls.)
+- Connections are served in the order in which their input came (`Arrivals`).
 - While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is
   noticed.
 - All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write
@@ -42,6 +43,38 @@ else:
     switch = greenlet.greenlet.switch
 
 
+class Arrivals:
+    """The connections whose input one poll found, served in the order in which it came.
+
+    Programs rely on that order: they subscribe on one connection and publish on another without waiting for the first reply.
+    libev calls the watchers of one poll in reverse, so these only note their connections; a watcher of the lowest priority is
+    called after all of them and serves.
+    """
+
+    def __init__(self) -> None:
+        loop = get_hub().loop
+        self.connections: list[Connection] = []
+        self.is_reversed = "libuv" not in type(loop).__module__
+        self.watcher = loop.check(ref=False, priority=loop.MINPRI)
+        self.watcher.start(self.serve)
+
+    def serve(self):
+        """The watcher's callback, in the hub."""
+        connection: Connection
+        if self.connections:
+            connections = self.connections
+            self.connections = []
+            if self.is_reversed:
+                connections.reverse()
+            for connection in connections:
+                connection.ready()
+
+    def close(self):
+        """Serve nobody any more."""
+        self.watcher.stop()
+        self.watcher.close()
+
+
 class Connection:
     """A connected client.
 
@@ -64,6 +97,7 @@ class Connection:
         client.reader = self.reader
         client.transport = self
         self.buffer = server.buffer
+        self.arrivals = server.arrivals
         self.backlog: list[list[bytes]] = []
         self.hub = get_hub()
         self.greenlet = getcurrent()
@@ -97,8 +131,15 @@ class Connection:
         switch(self.hub)
         self.is_idle = False
 
-    def ready(self):
+    def arrive(self):
         """The watcher's callback, in the hub: there is input."""
+        arrivals: Arrivals = self.arrivals
+        arrivals.connections.append(self)
+
+    def ready(self):
+        """It is this connection's turn, in the hub: there is input, unless it stopped reading since."""
+        if not self.is_reading:
+            return
         if self.is_idle:
             switch(self.greenlet)
         else:
@@ -117,7 +158,7 @@ class Connection:
         """Watch for input."""
         if not self.is_reading:
             self.is_reading = True
-            self.io.start(self.ready)
+            self.io.start(self.arrive)
 
     def stop_reading(self):
         """Do not watch for input."""
@@ -246,6 +287,7 @@ class Connection:
         self.is_broken = True
         client: Client = self.client
         client.is_closing = True
+        self.is_reading = False
         for watcher in (self.io, self.writable, self.timer):
             if watcher is not None:
                 watcher.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 
 import pytest
 
@@ -113,3 +115,18 @@ def test_expired_is_published_without_a_command(connect: Connect, control: Clien
     finally:
         with contextlib.suppress(EOFError):
             control.do("CONFIG", "SET", "notify-keyspace-events", "")
+
+
+def test_connections_are_served_in_the_order_of_their_input(connect: Connect, control: Client) -> None:
+    """What several connections send one after the other runs in that order, also where one poll finds it all."""
+    clients = [connect() for _ in range(5)]
+    for client in clients:
+        client.do("PING")
+    pid = int(control.do("INFO", "server").value.split(b"process_id:")[1].split()[0])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for i, client in enumerate(clients):
+            client.send("RPUSH", "order", str(i))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert [client.receive().value for client in clients] == [1, 2, 3, 4, 5]
