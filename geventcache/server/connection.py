@@ -46,9 +46,9 @@ else:
 class Arrivals:
     """The connections whose input one poll found, served in the order in which it came.
 
-    Programs rely on that order: they subscribe on one connection and publish on another without waiting for the first reply.
-    libev calls the watchers of one poll in reverse, so these only note their connections; a watcher of the lowest priority is
-    called after all of them and serves.
+    Programs rely on that order: they subscribe on one connection and publish on another without waiting for the
+    first reply. libev calls the watchers of one poll in reverse, so these only note their connections; a watcher of the
+    lowest priority is called after all of them and serves.
     """
 
     def __init__(self) -> None:
