@@ -63,6 +63,7 @@ cdef class Keyspace:
     cdef drop_empty(self, bytes key, Container value, bint changed)
     cpdef put(self, bytes key, value, event)
     cdef overwrite(self, dict shard, bytes key, old, value)
+    cdef placed(self, bytes key, old, value)
     cdef welcome(self, bytes key, value)
     cdef supersede(self, bytes key, old, value)
     cdef refill(self, bytes key, Entry entry, value, long long deadline_ms)

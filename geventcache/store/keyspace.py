@@ -338,6 +338,10 @@ class Keyspace:
             self.expire(key, entry)
             old = None
         shard[key] = value
+        self.placed(key, old, value)
+
+    def placed(self, key, old, value):
+        """`value` has taken the place of `old`, None where there was nothing: see to all that depends on either."""
         if isinstance(value, Container):
             self.follow(key, value)
         if old is not None:
@@ -418,14 +422,7 @@ class Keyspace:
             self.boxed += 1
             self.volatile += 1
             self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-            if isinstance(value, Container):
-                self.follow(key, value)
-            if old is not None:
-                self.supersede(key, old, value)
-            else:
-                self.welcome(key, value)
-                if self.observed:
-                    self.changes.announce(self, key, NEW)
+            self.placed(key, old, value)
         self.announce(key, event)
 
     def replace(self, key, value, event):
@@ -582,11 +579,7 @@ class Keyspace:
             self.boxed += 1
             self.volatile += 1
             self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-        if isinstance(value, Container):
-            self.follow(key, value)
-        self.welcome(key, value)
-        if self.observed:
-            self.changes.announce(self, key, NEW)
+        self.placed(key, None, value)
 
     # ------------------------------------------------------------------ expiry
 
