@@ -62,7 +62,7 @@ class MemoryLimit:
         for name in SETTINGS:
             self.config.on_change(name, self.apply)
         for name in USES_SETTINGS:
-            self.config.on_change(name, lambda _: self.tune_uses())
+            self.config.on_change(name, self.tune_all)
         self.apply()
 
     # ------------------------------------------------------------------ settings
@@ -114,14 +114,18 @@ class MemoryLimit:
             keyspace.uses = None
         elif keyspace.uses is None or keyspace.uses.counts != (kind == LFU):
             keyspace.uses = Uses(keyspace.clock, kind == LFU, list(map(len, keyspace.shards)))
-        self.tune_uses()
+        self.tune(keyspace)
 
-    def tune_uses(self) -> None:
+    def tune(self, keyspace: Keyspace) -> None:
+        """Follow the settings of the counters in a database."""
+        if keyspace.uses is not None:
+            keyspace.uses.log_factor = self.config["lfu-log-factor"]
+            keyspace.uses.decay_minutes = self.config["lfu-decay-time"]
+
+    def tune_all(self, _: Any = None) -> None:
         """Follow the settings of the counters."""
         for keyspace in self.databases.existing():
-            if keyspace.uses is not None:
-                keyspace.uses.log_factor = self.config["lfu-log-factor"]
-                keyspace.uses.decay_minutes = self.config["lfu-decay-time"]
+            self.tune(keyspace)
 
     # ------------------------------------------------------------------ figures
 
