@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..parity.client import Client
+from ..parity.client import Address, Client
 from ..parity.servers import parse_address
 from ..stress.process import GRACE_S, command, environment, eventually
 
@@ -101,3 +105,43 @@ def is_running(pid: int) -> bool:
 def descriptors(pid: int) -> int:
     """Return the number of open files of a process."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+# Sockets are passed from descriptor 3 on. The number of the process is known to it alone, so it says it itself, as
+# systemd does between fork and exec.
+_UNDER_SYSTEMD = """
+import os, sys
+count, *options = sys.argv[1:]
+passed = [int(options.pop(0)) for _ in range(int(count))]
+for i, descriptor in enumerate(passed):
+    os.dup2(descriptor, 50 + i)
+for i in range(len(passed)):
+    os.dup2(50 + i, 3 + i)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.executable, [sys.executable, "-m", "geventcache", *options])
+"""
+
+
+@contextlib.contextmanager
+def under_systemd(
+    folder: Path, count: int, *options: str
+) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, list[Address]]]:
+    """Run a server as systemd would, with so many sockets; yield its process, who is notified, and their addresses."""
+    with contextlib.ExitStack() as stack:
+        bound = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        supervisor = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        supervisor.bind(str(folder / "notify"))
+        supervisor.settimeout(GRACE_S)
+        descriptors = [sock.fileno() for sock in bound]
+        popen = subprocess.Popen(
+            [sys.executable, "-c", _UNDER_SYSTEMD, str(count), *map(str, descriptors), *options],
+            cwd=folder,
+            env={**environment(), "LISTEN_FDS": str(count), "NOTIFY_SOCKET": str(folder / "notify")},
+            pass_fds=descriptors,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield popen, supervisor, [sock.getsockname() for sock in bound]
+        finally:
+            popen.kill()
+            popen.wait(GRACE_S)

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from geventcache.launcher.arbiter import DELAYS_S, LASTING_S, Child, how_it_ende
 
 from ..parity.client import Client
 from ..stress.process import GRACE_S, command, environment, eventually
-from .served import CONFIG, Served, is_running, setting
+from .served import CONFIG, Served, is_running, setting, under_systemd
 
 WORKERS = CONFIG + "workers = 2\n"
 
@@ -230,40 +229,18 @@ def test_user(tmp_path: Path) -> None:
 
 def test_systemd(tmp_path: Path) -> None:
     """Each worker serves one of the sockets that systemd has bound; the master alone speaks to systemd."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as first,
-        socket.create_server(("127.0.0.1", 0)) as second,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor,
-    ):
-        supervisor.bind(str(tmp_path / "notify"))
-        supervisor.settimeout(GRACE_S)
-        program = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 50); os.dup2(int(sys.argv[2]), 4); os.dup2(50, 3); "
-            "os.environ['LISTEN_PID'] = str(os.getpid()); "
-            "os.execv(sys.executable, [sys.executable, '-m', 'geventcache', '-w', '2'])"
-        )
-        popen = subprocess.Popen(
-            [sys.executable, "-c", program, str(first.fileno()), str(second.fileno())],
-            cwd=tmp_path,
-            env={**environment(), "LISTEN_FDS": "2", "NOTIFY_SOCKET": str(tmp_path / "notify")},
-            pass_fds=(first.fileno(), second.fileno()),
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            assert supervisor.recv(1000) == f"READY=1\nMAINPID={popen.pid}".encode()
-            for bound in (first, second):
-                client = Client(bound.getsockname(), 2)
-                assert client.do("ECHO", "x").value == b"x"
-                client.close()
-            popen.send_signal(signal.SIGTERM)
-            assert supervisor.recv(1000) == b"STOPPING=1"
-            assert popen.wait(GRACE_S) == 0
-            supervisor.setblocking(False)
-            with pytest.raises(BlockingIOError):
-                supervisor.recv(1000)
-        finally:
-            popen.kill()
-            popen.wait(GRACE_S)
+    with under_systemd(tmp_path, 2, "-w", "2") as (popen, supervisor, addresses):
+        assert supervisor.recv(1000) == f"READY=1\nMAINPID={popen.pid}".encode()
+        for bound in addresses:
+            client = Client(bound, 2)
+            assert client.do("ECHO", "x").value == b"x"
+            client.close()
+        popen.send_signal(signal.SIGTERM)
+        assert supervisor.recv(1000) == b"STOPPING=1"
+        assert popen.wait(GRACE_S) == 0
+        supervisor.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            supervisor.recv(1000)
 
 
 def test_delays(monkeypatch: pytest.MonkeyPatch) -> None:

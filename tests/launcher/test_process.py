@@ -16,7 +16,7 @@ from geventcache.launcher.background import PidFile, become
 
 from ..parity.client import Client
 from ..stress.process import GRACE_S, command, environment, eventually, running
-from .served import CONFIG, Served, setting
+from .served import CONFIG, Served, setting, under_systemd
 
 
 @pytest.fixture
@@ -164,32 +164,11 @@ def _identity(pid: int) -> tuple[str, str, str]:
 
 def test_systemd(tmp_path: Path) -> None:
     """A socket that systemd has bound is served, and systemd hears that the server is ready and that it stops."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as bound,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor,
-    ):
-        supervisor.bind(str(tmp_path / "notify"))
-        supervisor.settimeout(GRACE_S)
-        # The number of the process is known to it alone, so it says it itself, as systemd does between fork and exec.
-        program = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
-            "os.execv(sys.executable, [sys.executable, '-m', 'geventcache'])"
-        )
-        popen = subprocess.Popen(
-            [sys.executable, "-c", program, str(bound.fileno())],
-            cwd=tmp_path,
-            env={**environment(), "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(tmp_path / "notify")},
-            pass_fds=(bound.fileno(),),
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            assert supervisor.recv(1000) == f"READY=1\nMAINPID={popen.pid}".encode()
-            client = Client(bound.getsockname(), 2)
-            assert client.do("ECHO", "x").value == b"x"
-            client.close()
-            popen.send_signal(signal.SIGTERM)
-            assert supervisor.recv(1000) == b"STOPPING=1"
-            assert popen.wait(GRACE_S) == 0
-        finally:
-            popen.kill()
-            popen.wait(GRACE_S)
+    with under_systemd(tmp_path, 1) as (popen, supervisor, (bound,)):
+        assert supervisor.recv(1000) == f"READY=1\nMAINPID={popen.pid}".encode()
+        client = Client(bound, 2)
+        assert client.do("ECHO", "x").value == b"x"
+        client.close()
+        popen.send_signal(signal.SIGTERM)
+        assert supervisor.recv(1000) == b"STOPPING=1"
+        assert popen.wait(GRACE_S) == 0
