@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import importlib.util
 import json
+import operator
 import os
 import queue
 import signal
@@ -73,10 +74,11 @@ def running_subject(*options: str) -> Iterator[Address]:
 
 @contextlib.contextmanager
 def running_shards(count: int) -> Iterator[tuple[Address, ...]]:
-    """Run geventcache as so many shards."""
-    script = Path(__file__).parents[1] / "server" / "shards.py"
-    with _process([sys.executable, str(script), str(count)]) as lines:
-        yield tuple((host, port) for host, port in json.loads(_await_line(lines, b"[[")))
+    """Run geventcache as so many shards, and yield their addresses in the order of their slots."""
+    with _process([sys.executable, "-m", "geventcache", "-w", str(count), "--bind", "127.0.0.1:0"]) as lines:
+        events = [json.loads(_await_line(lines, b'"listening"')) for _ in range(count)]
+        events.sort(key=operator.itemgetter("worker"))
+        yield tuple(parse_address(event["address"]) for event in events)
 
 
 def reference_binary() -> Path | None:
