@@ -50,7 +50,6 @@ class Expiry:
         self.log = log
         self.loop = get_hub().loop
         self.timer: Any = None
-        self.armed_ms = NEVER_MS
         self.is_arming = False
         self.queue = Queue(self.config["expire-queue-size"])
         self.config.on_change("expire-queue-size", self.resize)

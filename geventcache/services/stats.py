@@ -26,12 +26,9 @@ class Stats:
     def reset(self) -> None:
         """CONFIG RESETSTAT."""
         self.errors.clear()
-        self.commands = 0
         self.bytes_in = 0
         self.bytes_out = 0
         self.error_replies = 0
-        self.expired_lazily = 0
-        self.published = 0
 
     def count_error(self, text: bytes) -> None:
         """An error reply went out."""
