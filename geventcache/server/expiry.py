@@ -7,7 +7,8 @@ The rules:
   counted.
 - One worker greenlet removes keys in batches of up to `expire-batch-size` keys or `expire-batch-timeout` milliseconds,
   whichever comes first. It gives the hub back after every `expire-time-budget` microseconds, by a timer and not by
-  ``sleep(0)``, which would not let input in. Under load the batches grow (`expire-adaptive`), the budget does not.
+  ``sleep(0)``, which would not let input in. Under load the batches grow (`expire-adaptive`), the budget does not: a
+  batch may take several slices.
 - There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets,
   in the same slices.
 """
@@ -28,6 +29,7 @@ BUSY_SECONDS = 0.01
 YIELD_SECONDS = 1e-6
 LONGEST_TIMER_MS = 3_600_000
 GROWTH_LIMIT = 16
+STRIDE = 64  # keys between two looks at the time
 LAG_WARNING_MS = 1000
 
 
@@ -222,7 +224,9 @@ class Expiry:
         visited = 0
         while visited < len(keys):
             limit = self.config["expire-batch-size"] * self.growth
-            stop = min(visited + limit - self.batch_visited, len(keys))
+            if not self.batch_visited:
+                self.batch_ms = self.clock.now_ms
+            stop = min(visited + min(STRIDE, limit - self.batch_visited), len(keys))
             self.batch_removed += deadlines.keyspace.visit(keys, visited, stop, time_ms, self.lags)
             self.batch_visited += stop - visited
             self.depth -= stop - visited
@@ -242,7 +246,6 @@ class Expiry:
                 self.on_batch(self.batch_removed)
         self.batch_visited = 0
         self.batch_removed = 0
-        self.batch_ms = self.clock.now_ms
 
     def warn_if_late(self, time_ms: int) -> None:
         """A line in the log when keys wait too long for their removal."""
