@@ -121,9 +121,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(program: Program, *options: str) -> Iterator[Server]:
-    """Start the program and yield the server once it has answered PING; raises RuntimeError when it does not."""
-    port = _free_port()
+def running(program: Program, *options: str, ports: int = 1) -> Iterator[Server]:
+    """Start the program and yield the server once it has answered PING; raises RuntimeError when it does not.
+
+    A program that listens on several ports takes those that follow the first one.
+    """
+    port = _free_ports(ports)
     command = [*program.command, "--bind", "127.0.0.1", "--port", str(port), *options]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, _process(command, program, folder) as process:
         started = time.perf_counter()
@@ -138,10 +141,16 @@ def all_running(programs: Sequence[Program], *options: str) -> Iterator[list[Ser
         yield [stack.enter_context(running(program, *options)) for program in programs]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> int:
+    """Return the first of `count` successive ports that nobody listens on."""
+    while True:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
+            first = 0
+            for offset in range(count):
+                probe = stack.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", first and first + offset))
+                first = first or int(probe.getsockname()[1])
+            return first
 
 
 @contextlib.contextmanager

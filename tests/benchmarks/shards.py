@@ -29,7 +29,7 @@ def main() -> None:
     counts = [int(count) for count in options.workers.split(",")]
     program = geventcache_program()
     with ExitStack() as stack:
-        servers = [stack.enter_context(running(program, "--workers", str(count))) for count in counts]
+        servers = [stack.enter_context(running(program, "--workers", str(count), ports=count)) for count in counts]
         for depth in map(int, options.depths.split(",")):
             _show(counts, servers, depth, options.requests, options.rounds)
 
