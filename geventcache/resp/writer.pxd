@@ -22,6 +22,7 @@ cdef class ReplyWriter:
     cdef grow(self, Py_ssize_t n)
     cpdef raw(self, bytes encoded)
     cpdef number(self, char mark, long long n)
+    cdef line(self, char mark, text)
     cpdef bulk(self, bytes value)
     cdef large(self, bytes value)
     cpdef status(self, bytes text)

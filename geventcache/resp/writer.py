@@ -115,6 +115,22 @@ class ReplyWriter:
         else:
             self.pieces.append(b"%c%d\r\n" % (mark, n))
 
+    def line(self, mark, text):
+        """Append a line: the byte `mark`, then `text`."""
+        if cython.compiled:
+            n: cython.Py_ssize_t = len(text)
+            q: cython.p_char
+            if self.size + n + 3 > self.room:
+                self.grow(n + 3)
+            q = self.ptr + self.size
+            q[0] = mark
+            memcpy(q + 1, PyBytes_AS_STRING(text), n)  # noqa: F821
+            q[n + 1] = 13
+            q[n + 2] = 10
+            self.size += n + 3
+        else:
+            self.pieces.append(b"%c%b\r\n" % (mark, text))
+
     def bulk(self, value):
         """Append a bulk string."""
         n: cython.Py_ssize_t = len(value)
@@ -156,11 +172,11 @@ class ReplyWriter:
 
     def status(self, text):
         """Append a simple string."""
-        self.raw(b"+%b\r\n" % text)
+        self.line(43, text)
 
     def error(self, text):
         """Append an error."""
-        self.raw(b"-%b\r\n" % text)
+        self.line(45, text)
 
     def null(self):
         """Append a null: RESP2 writes it as a bulk string."""
@@ -186,7 +202,7 @@ class ReplyWriter:
             self.number(42, len(v))
             self.items(v)
         elif t is Simple:
-            self.raw(b"+%b\r\n" % v)
+            self.line(43, v)
         elif t is float:
             self.floating(v)
         else:
