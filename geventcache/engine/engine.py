@@ -117,7 +117,7 @@ class Engine:
                 self.park(client, command, args, name, value)
             else:
                 out.value(value)
-        if db.edits:
+        if db.opened:
             db.settle()
         self.finish(client, command, args, name)
 
@@ -142,7 +142,6 @@ class Engine:
             begin = at
             handler = command.handler
             out, db, ready = self.out, client.db, self.ready
-            edits = db.edits
             append = out.pieces.append
             out.resp3 = client.resp3
             self.current = client
@@ -171,7 +170,7 @@ class Engine:
                     else:
                         args[0] = name
                         self.reply_at_length(client, command, args, value)
-                if edits:
+                if db.opened:
                     db.settle()
                 if ready:
                     self.serve_waiters()
@@ -367,7 +366,7 @@ class Engine:
             self.state.stats.count_error(error.text)
             raise
         finally:
-            if db.edits:
+            if db.opened:
                 db.settle()
             usec: cython.longlong = monotonic_us() - started_us
             command.note(usec)
@@ -472,7 +471,7 @@ class Engine:
         except Exception as error:
             value = CommandError(self.state.on_defect(error, command.name))
         db: Keyspace = client.db
-        if db.edits:
+        if db.opened:
             db.settle()
         self.current = caller
         return value

@@ -1,8 +1,6 @@
 cimport cython
 
 @cython.final
-@cython.no_gc
-@cython.freelist(256)
 cdef class Entry:
     cdef public object value
     cdef public long long deadline_ms

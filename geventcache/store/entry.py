@@ -1,7 +1,7 @@
 """The box of a value that carries more than itself.
 
 Most keys have no deadline and their value stands in the keyspace's dict as it is. A key that gets one is boxed: one
-object of 48 bytes instead of an entry in a second dict (42) and an integer (32), and one comparison of types instead of
+object of 64 bytes instead of an entry in a second dict (42) and an integer (32), and one comparison of types instead of
 a second look-up to see that a key has none.
 """
 

@@ -12,7 +12,6 @@ cdef long long NEVER
 cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT
 
 @cython.final
-@cython.freelist(16)
 cdef class Edit:
     cdef readonly bytes key
     cdef readonly Container value
@@ -28,7 +27,8 @@ cdef class Keyspace:
     cdef public Changes changes
     cdef public object graveyard
     cdef public list shards
-    cdef public list edits
+    cdef list edits
+    cdef readonly Py_ssize_t opened
     cdef public Deadlines deadlines
     cdef public long long boxed
     cdef public long long volatile

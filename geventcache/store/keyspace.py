@@ -48,7 +48,7 @@ NEW = b"new"
 
 
 class Edit:
-    """A container opened for change by `Keyspace.open`: what `Keyspace.settle` compares.
+    """A container opened for change by `Keyspace.open`: what `Keyspace.settle` compares. It is used again and again.
 
     Attributes:
         key, value, event: what was opened and what tells of its change.
@@ -92,6 +92,7 @@ class Keyspace:
         self.changes = changes
         self.graveyard = graveyard
         self.edits: list[Edit] = []
+        self.opened = 0
         self.dirty = 0
         self.hits = 0
         self.misses = 0
@@ -252,24 +253,27 @@ class Keyspace:
         return v
 
     def open(self, key, value, event, is_new):
-        """Note a container as opened for change; without a call of Edit's constructor, which costs 25 ns."""
-        edit: Edit = Edit.__new__(Edit)
+        """Note a container as opened for change."""
+        if self.opened == len(self.edits):
+            self.edits.append(Edit.__new__(Edit))
+        edit: Edit = self.edits[self.opened]
+        self.opened += 1
         edit.key = key
         edit.value = value
         edit.event = event
         edit.is_new = is_new
         edit.revision = value.revision
         edit.due_ms = value.next_deadline()
-        self.edits.append(edit)
         if self.uses is not None and not is_new:
             self.uses.touch(key)
 
     def settle(self):
         """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
-        edits: list = self.edits
-        edit: Edit
-        for edit in edits:
+        i: cython.Py_ssize_t = 0
+        while i < self.opened:
+            edit: Edit = self.edits[i]
             value: Container = edit.value
+            i += 1
             changed: cython.bint = value.revision != edit.revision
             if self.account is not None:
                 self.account.follow(edit.key, value)
@@ -283,7 +287,8 @@ class Keyspace:
                     self.follow(edit.key, value)
             if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
                 self.drop_empty(edit.key, edit.value, changed)
-        edits.clear()
+            edit.value = None  # type: ignore[assignment] # a container that is gone must not be kept
+        self.opened = 0
 
     def drop_empty(self, key, value, changed):
         """Remove the container `value`, now empty, from `key` if it is still there."""
