@@ -23,7 +23,7 @@ class Graveyard:
         self.freed = 0
 
     def append(self, value: Any) -> None:
-        """Bury a container or a dict of keys."""
+        """Bury a container, a dict of keys or of lists of them, or a list of keys."""
         self.values.append(value)
 
     def extend(self, values: Any) -> None:
@@ -38,21 +38,28 @@ class Graveyard:
         values = self.values
         if not values:
             return True
-        value = values[0]
-        if value.release(FREED_A_STEP) if isinstance(value, Container) else release_dict(value, self):
+        if self.release(values[0]):
             values.popleft()
             self.freed += 1
         return not values
 
-
-def release_dict(keys: dict[bytes, Any], graveyard: Graveyard) -> bool:
-    """Free some items of a dict of keys; large values among them are buried for themselves."""
-    for _ in range(min(FREED_A_STEP, len(keys))):
-        value = keys.popitem()[1]
-        value = getattr(value, "value", value)
+    def release(self, value: Any) -> bool:
+        """Free some elements of a value; return whether it is empty."""
         if isinstance(value, Container):
-            graveyard.append(value)
-    return not keys
+            return value.release(FREED_A_STEP)
+        if isinstance(value, list):
+            del value[-FREED_A_STEP:]
+        else:
+            self.release_items(value)
+        return not value
+
+    def release_items(self, held: dict[Any, Any]) -> None:
+        """Free some items of a dict; large values among them are buried for themselves."""
+        for _ in range(min(FREED_A_STEP, len(held))):
+            value = held.popitem()[1]
+            value = getattr(value, "value", value)
+            if isinstance(value, (Container, list)):
+                self.append(value)
 
 
 class Databases:

@@ -727,7 +727,7 @@ class Keyspace:
     def flush(self):
         """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
         size = len(self)
-        self.graveyard.extend(shard for shard in self.shards if shard)
+        self.graveyard.extend(held for held in (*self.shards, self.deadlines.buckets) if held)
         on_earlier = self.deadlines.on_earlier
         self.reset()
         if self.uses is not None:

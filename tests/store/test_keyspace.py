@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.store.databases import FREED_A_STEP
 from geventcache.store.keyspace import Text, as_string
 from geventcache.types.lists import List
 from geventcache.types.sets import Set
@@ -190,6 +193,21 @@ def test_large_values_are_freed_in_steps() -> None:
     while not databases.graveyard.step():
         steps += 1
     assert 5 <= steps <= 20
+
+
+def test_flushed_deadlines_are_freed_in_steps() -> None:
+    """A million keys that share a deadline are one long list, which is not let go at once."""
+    _, databases = make_databases(1)
+    keyspace = databases.get(0)
+    for number in range(5000):
+        keyspace.put_until(b"%d" % number, b"v", START_MS + 1000, b"set")
+    (bucket,) = keyspace.deadlines.buckets.values()
+    keyspace.flush()
+    sizes = [len(bucket)]
+    while not databases.graveyard.step():
+        sizes.append(len(bucket))
+    assert bucket == []
+    assert max(before - after for before, after in pairwise(sizes)) == FREED_A_STEP
 
 
 @pytest.mark.parametrize("value", [b"12", 12, bytearray(b"12"), Text(b"12")])
