@@ -461,6 +461,21 @@ def test_command_statistics_count_alike(resp2_pair: Pair) -> None:
     assert errors[1] == errors[0]
 
 
+def test_error_codes_of_scripts_are_bounded(resp2_pair: Pair) -> None:
+    """A script that makes up codes does not fill the memory of the server: INFO errorstats tells 128 of them apart."""
+    resp2_pair.do("CONFIG", "RESETSTAT")
+    for number in range(130):
+        resp2_pair.do("EVAL", "return redis.error_reply(ARGV[1])", "0", f"CODE{number} text")
+    resp2_pair.play("""
+        EVAL "return redis.error_reply('CODE5 text')" 0
+        SET a x
+        LPUSH a x
+    """)
+    errors = [info(client.do("INFO", "errorstats")) for client in resp2_pair.clients]
+    assert errors[1] == errors[0]
+    assert errors[1]["errorstat_ERRORSTATS_OVERFLOW"] == "count=2"
+
+
 def counts(statistics: dict[str, str]) -> dict[str, list[str]]:
     """Return the fields of each command's statistics that are no times."""
     return {name: [part for part in text.split(",") if "usec" not in part] for name, text in statistics.items()}
