@@ -102,12 +102,13 @@ def load_files(context: ssl.SSLContext, config: Config) -> None:
     """
     # A password is always given: without one OpenSSL would ask for it on the terminal.
     context.load_cert_chain(
-        path_of(config, "tls-cert-file") or "", path_of(config, "tls-key-file"), password=config["tls-key-file-pass"]
+        file_of(config, "tls-cert-file") or "", file_of(config, "tls-key-file"), password=config["tls-key-file-pass"]
     )
-    if config["tls-dh-params-file"]:
-        context.load_dh_params(os.fsdecode(config["tls-dh-params-file"]))
+    parameters = file_of(config, "tls-dh-params-file")
+    if parameters:
+        context.load_dh_params(parameters)
     context.verify_mode = VERIFY_MODES[config["tls-auth-clients"]]
-    file, folder = path_of(config, "tls-ca-cert-file"), path_of(config, "tls-ca-cert-dir")
+    file, folder = file_of(config, "tls-ca-cert-file"), path_of(config, "tls-ca-cert-dir")
     if file or folder:
         context.load_verify_locations(file, folder)
     elif context.verify_mode != ssl.CERT_NONE:
@@ -117,6 +118,19 @@ def load_files(context: ssl.SSLContext, config: Config) -> None:
 def path_of(config: Config, name: str) -> str | None:
     """The path in a setting, None if it is empty."""
     return os.fsdecode(config[name]) or None
+
+
+def file_of(config: Config, name: str) -> str | None:
+    """The path of a file in a setting, None if it is empty.
+
+    Raises:
+        OSError: it cannot be read; unlike OpenSSL's error this one has the path.
+    """
+    path = path_of(config, name)
+    if path is not None:
+        with open(path, "rb"):
+            pass
+    return path
 
 
 def named_file(error: OSError) -> str:

@@ -278,7 +278,7 @@ def test_tls_port_beside_port(start, connect) -> None:
     ("settings", "reason"),
     [
         ({"tls_cert_file": ""}, "no tls-cert-file"),
-        ({"tls_cert_file": "/no/such"}, "No such file"),
+        ({"tls_cert_file": "/no/such"}, "No such file or directory: /no/such"),
         ({"tls_ca_cert_file": "", "tls_auth_clients": True}, "needs tls-ca-cert-file"),
         ({"tls_protocols": "TLSv9"}, "no version tlsv9"),
         ({"tls_ciphers": "nonsense"}, "cipher"),
