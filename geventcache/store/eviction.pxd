@@ -27,4 +27,5 @@ cdef class Evictor:
     cdef long long score(self, bytes key) except *
     cdef bint may_go(self, v) except -1
     cdef list draw(self, Py_ssize_t count)
+    cdef list draw_tickets(self, Py_ssize_t count)
     cdef list search(self, Py_ssize_t count)

@@ -7,7 +7,8 @@ The rules:
   drawn lately are remembered; the best of those goes. A candidate that was used meanwhile is judged anew.
 - The higher the score the better the candidate: for lru how long it was not used, for lfu how seldom, for ttl how early
   it is due.
-- A draw is O(1). Only keys with a deadline, where they are few among many, are looked for dict by dict.
+- A draw is O(1). Keys with a deadline, where they are few among many, are drawn from the index of deadlines: by time
+  first, so that those of a crowded time are drawn less often.
 """
 
 import cython
@@ -148,7 +149,35 @@ class Evictor:
                     drawn.append(key)
                     if len(drawn) == count:
                         return drawn
+        if self.is_volatile:
+            drawn += self.draw_tickets(count - len(drawn))
+            if drawn:
+                return drawn
         return self.search(count)
+
+    def draw_tickets(self, count):
+        """Up to `count` keys that may go, from the index of deadlines: a random time, then a random key of it.
+
+        None only if no ticket of such a key is there: some of them the batch worker may hold.
+        """
+        keyspace: Keyspace = self.keyspace
+        drawn: list = []
+        buckets: list = list(keyspace.deadlines.buckets.values())
+        keys: list
+        if buckets:
+            for _ in range(count * TRIES):
+                keys = buckets[below(len(buckets))]
+                key = keys[below(len(keys))]
+                if self.may_go(keyspace.shard(key).get(key)):
+                    drawn.append(key)
+                    if len(drawn) == count:
+                        return drawn
+        if not drawn:  # mostly stale tickets, of which a sweep leaves few
+            for keys in buckets:
+                for key in keys:
+                    if self.may_go(keyspace.shard(key).get(key)):
+                        return [key]
+        return drawn
 
     def search(self, count):
         """`draw` in a database where such keys are rare: the first ones from a random dict on."""

@@ -118,6 +118,26 @@ def test_rare_candidates_are_found(policy: bytes) -> None:
     assert len(keyspace) == MANY
 
 
+def test_rare_candidates_are_drawn_by_their_tickets() -> None:
+    """Stale tickets are passed over, and what has no ticket just now (the worker holds it) is found all the same."""
+    clock, keyspace, _ = make_keyspace()
+    evictor = evictor_of(keyspace, b"volatile-random", samples=1)
+    fill(clock, keyspace, MANY)
+    for number in range(100):
+        keyspace.put_until(b"rare%d" % number, b"v", clock.now_ms + 1000 + number % 7, b"set")
+    for number in range(50):
+        keyspace.put(b"rare%d" % number, b"v", b"set")
+    gone = set()
+    for _ in range(40):
+        assert evictor.find()
+        gone.add(evictor.best)
+        evictor.evict()
+    while keyspace.deadlines.pop_due(clock.now_ms + 2000) is not None:
+        pass
+    gone.update(evicted(keyspace, evictor))
+    assert gone == {b"rare%d" % number for number in range(50, 100)}
+
+
 def test_due_key_expires_instead() -> None:
     """A candidate whose time has come is expired and not evicted."""
     clock, keyspace, recorder = make_keyspace()
