@@ -3,6 +3,8 @@
 The key is a copy of one that was filled before, so that every act finds the same. Deletions may be put off and done in
 slices; a copy, in the last column, is due before its answer. A stall that the server causes comes back in every round,
 one that the machine causes does not: so the round with the shortest one counts.
+
+The second table is about many small keys that go at once: by FLUSHALL, or since `maxmemory` is halved.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ _FIELDS_A_REQUEST = 500
 # A request that is on its way when an act begins was sent up to this long before.
 _BEFORE_S = 0.005
 _REST_S = 0.05
+_ROOMY = "16gb"
+_VALUE = b"v" * 64
+_MOST_LEFT = 0.6
 
 
 class Kind(NamedTuple):
@@ -81,6 +86,28 @@ DELETIONS = (
 COPY = Act("COPY", (encode("COPY", _SOURCE, _TARGET),))
 
 
+class Crowd(NamedTuple):
+    """Many keys that go at once: a name in the table, whether they have deadlines, and what makes them go.
+
+    That is a request, or the halving of maxmemory under a policy.
+    """
+
+    name: str
+    is_volatile: bool
+    request: bytes
+    policy: str = "noeviction"
+
+
+CROWDS = (
+    Crowd("FLUSHALL", False, encode("FLUSHALL")),
+    Crowd("FLUSHALL, with deadlines", True, encode("FLUSHALL")),
+    Crowd("FLUSHALL ASYNC, with deadlines", True, encode("FLUSHALL", "ASYNC")),
+    Crowd("half evicted, allkeys-lru", False, b"", "allkeys-lru"),
+    Crowd("half evicted, allkeys-lfu", False, b"", "allkeys-lfu"),
+    Crowd("half evicted, volatile-ttl", True, b"", "volatile-ttl"),
+)
+
+
 def main() -> None:
     """Measure every type on every server in turn."""
     made = parser(__doc__, limit_s=1800)
@@ -93,6 +120,11 @@ def main() -> None:
         f"A bystander's longest wait for GET, ms, while a key of {options.elements:,} elements goes or comes",
         ["type", "server", *acts],
         [_row(kind, program, options) for kind in KINDS for program in programs(options)],
+    )
+    show(
+        f"A bystander's longest wait for GET, ms, while {options.elements:,} keys go",
+        ["what", *(program.label for program in programs(options))],
+        [[crowd.name, *(_crowd_cell(crowd, program, options) for program in programs(options))] for crowd in CROWDS],
     )
 
 
@@ -129,6 +161,35 @@ def _timed(server: Server, client: Client, act: Act) -> tuple[float, float]:
         time.sleep(_REST_S)
     server.settle()
     return began, time.time()
+
+
+def _crowd_cell(crowd: Crowd, program: Program, options: argparse.Namespace) -> str:
+    limits = ("--maxmemory", _ROOMY, "--maxmemory-policy", crowd.policy)
+    waits = []
+    with running(program, *limits) as server, Client(server.port) as client:
+        for _ in range(options.rounds):
+            client.do("CONFIG", "SET", "maxmemory", _ROOMY)
+            client.do("FLUSHALL")
+            client.fill(_small_keys(crowd, options.elements))
+            server.settle()
+            request = crowd.request or encode("CONFIG", "SET", "maxmemory", _used_memory(client) // 2)
+            with bystander(server.port) as observer:
+                times = _timed(server, client, Act(crowd.name, (request,)))
+                waits.append(_longest(observer.finish(), *times))
+            if client.do("DBSIZE") > _MOST_LEFT * options.elements:
+                raise RuntimeError(f"{crowd.name}: the keys of {program.label} did not go")
+    return number(min(waits), 1)
+
+
+def _small_keys(crowd: Crowd, count: int) -> Iterator[bytes]:
+    for i in range(count):
+        deadline = ("EX", _FAR_MS // 1000 + i % 1000) if crowd.is_volatile else ()
+        yield encode("SET", f"key:{i:010d}", _VALUE, *deadline)
+
+
+def _used_memory(client: Client) -> int:
+    lines: list[bytes] = client.do("INFO", "memory").split(b"\r\n")
+    return next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"used_memory:"))
 
 
 def _longest(seen: Series, began_s: float, ended_s: float) -> float:
