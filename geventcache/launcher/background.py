@@ -105,8 +105,12 @@ def _exists(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
+        pass
+    try:
+        status = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
         return True
-    return True
+    return status.rpartition(b") ")[2][:1] != b"Z"  # in a container there may be nobody to reap what was killed
 
 
 def settle(config: Config, *files: Path) -> PidFile | None:

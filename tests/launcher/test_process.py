@@ -139,6 +139,18 @@ def test_pid_file(tmp_path: Path) -> None:
         PidFile(path)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells what has ended from what runs")
+def test_pid_file_of_a_process_that_nobody_reaped(tmp_path: Path) -> None:
+    """A server that was killed in a container whose first process reaps nobody can be started again."""
+    path = tmp_path / "pid"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    path.write_text(f"{ended.pid}\n")
+    PidFile(path).remove()
+    assert not path.exists()
+    ended.wait(GRACE_S)
+
+
 def test_unknown_user() -> None:
     """A user or group that does not exist is refused by its name."""
     with pytest.raises(OSError, match="there is no user nosuchuser"):
