@@ -20,4 +20,4 @@ cdef get_and_expire(Keyspace db, Hash target, bytes field, long long deadline_ms
 cdef may_set(Keyspace db, Hash target, tuple pairs, bint is_wanted)
 cdef set_all(Hash target, tuple pairs, bint keeps_deadline)
 cdef set_until(Keyspace db, bytes key, tuple pairs, long long deadline_ms, bint keeps_deadline)
-cdef set_in_vain(Keyspace db, bytes key, tuple pairs)
+cdef set_in_vain(Client ctx, bytes key, Hash target, tuple pairs)

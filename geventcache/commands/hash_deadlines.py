@@ -12,7 +12,7 @@ from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
 from geventcache.services.notify import HEXPIRED_AT_ONCE
-from geventcache.store.keyspace import Keyspace
+from geventcache.store.keyspace import DEL, NEW, Keyspace
 from geventcache.types.hashes import Hash
 
 # What is answered for a field.
@@ -375,7 +375,7 @@ def hsetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, f
     if options.fields_condition is not None and not may_set(db, target, pairs, options.fields_condition == b"FXX"):
         return 0
     if 0 < deadline_ms <= db.clock.now_ms:
-        set_in_vain(db, key, pairs)
+        set_in_vain(ctx, key, target, pairs)
     else:
         set_until(db, key, pairs, deadline_ms, options.deadline == b"KEEPTTL")
     return 1
@@ -411,13 +411,19 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
             target.set_deadline(pairs[i], deadline_ms)
 
 
-def set_in_vain(db: Keyspace, key: bytes, pairs: tuple):
-    """Set fields whose deadline is over: all that is seen of them are events."""
-    target: Hash = db.edit_or_create(key, Hash, HSET)
-    set_all(target, pairs, False)
-    db.settle()  # told before they are deleted
-    db.notify(key, HEXPIRE)
-    db.edit(key, Hash, HEXPIRED_AT_ONCE)
-    for field in dict.fromkeys(pairs[::2]):
-        target.delete(field)
-        db.expired_elements += 1
+def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
+    """Set fields whose deadline is over: all that is seen of them are events, and that those which were there go.
+
+    The events are published, and there is a change only if a field goes. `target` is None without a key.
+    """
+    db: Keyspace = ctx.db
+    fields = dict.fromkeys(pairs[::2])
+    db.expired_elements += len(fields)
+    goes: cython.bint = target is not None and not may_set(db, target, pairs, False)
+    events = (HSET, HEXPIRE) if goes else (HSET, HEXPIRE, HEXPIRED_AT_ONCE)
+    for event in events if target is not None else (NEW, *events, DEL):
+        ctx.server.notifications.changed(db, key, event)
+    if goes:
+        db.edit(key, Hash, HEXPIRED_AT_ONCE)
+        for field in fields:
+            target.delete(field)
