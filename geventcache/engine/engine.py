@@ -450,7 +450,11 @@ class Engine:
             self.release(client, CommandError(text))
             return
         started_us: cython.longlong = monotonic_us()
+        if client.no_touch:
+            self.state.databases.pause_uses(True)
         value = self.outcome(client, command, list(wait.args))
+        if client.no_touch:
+            self.state.databases.pause_uses(False)
         command.usec += monotonic_us() - started_us
         if type(value) is Wait:
             self.waiters.requeue(client)

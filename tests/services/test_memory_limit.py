@@ -346,6 +346,18 @@ def test_no_touch_leaves_no_traces() -> None:
     assert session.do("OBJECT", "FREQ", "k") == b":7\r\n"
 
 
+def test_no_touch_holds_for_a_parked_command() -> None:
+    """A blocked command of a client with NO-TOUCH uses the key unnoticed when it is served; another one's is noticed."""
+    server, session = limited("allkeys-lfu", limit=1 << 30, lfu_log_factor="0")
+    for switch, frequency in (("ON", b":5"), ("OFF", b":6")):
+        session.do("DEL", "l")
+        waiting = server.session()
+        waiting.do("CLIENT", "NO-TOUCH", switch)
+        assert waiting.do("BLPOP", "l", "0") == b""
+        session.do("RPUSH", "l", "a", "b")
+        assert session.do("OBJECT", "FREQ", "l") == frequency + b"\r\n"
+
+
 def test_usage_of_keys_adds_up() -> None:
     """MEMORY USAGE of all keys together is the account without what is not a key's own."""
     server, session = limited(limit=1 << 30)
