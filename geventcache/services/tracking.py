@@ -15,7 +15,7 @@ from geventcache.command.introspection import keys_read
 from geventcache.resp.values import Push
 from geventcache.services.config import Config
 from geventcache.store.changes import Listener
-from geventcache.store.keyspace import Keyspace
+from geventcache.store.keyspace import NEW, Keyspace
 
 RANK = 20
 INVALIDATE = b"invalidate"
@@ -159,7 +159,9 @@ class Tracking(Listener):
     # ------------------------------------------------------------------ changes
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
-        """A key was changed."""
+        """A key was changed; that it is new is told as well, but not the change itself, which follows."""
+        if event is NEW:
+            return
         by = self.state.engine.current
         if key in self.table:
             self.invalidate(key, by)

@@ -83,6 +83,10 @@ CONVERSATIONS = {
         o SELECT 0
         o SET w 1
         o RENAME w v
+        c GET w
+        c GET v
+        o RENAME v w
+        o RENAME w v
         c GET v
         o EXPIRE v 100
         c GET v
