@@ -164,6 +164,8 @@ SERVER = (
     "return redis.error_reply('x')",
     "return redis.error_reply('ERR x')",
     "return redis.error_reply('-X y')",
+    "return redis.error_reply('-x')",
+    "return redis.error_reply('-')",
     "return redis.error_reply('My error y')",
     "return redis.error_reply()",
     "return redis.error_reply(1)",
@@ -194,6 +196,8 @@ SERVER = (
     "return redis.setresp(3)",
     "return redis.setresp('3')",
     "return redis.setresp(2,3)",
+    "return redis.setresp(3.9)",
+    "return redis.setresp(1.9)",
     "return redis.set_repl(redis.REPL_ALL)",
     "return redis.set_repl()",
     "return redis.set_repl(99)",
@@ -353,6 +357,13 @@ HEADERS = (
     "#!LUA\nreturn 1",
     "#!lua flags=no-writes\nlocal x\nreturn redis.call('set','a','b')",
     "#!lua flags=allow-stale, no-writes\nreturn 1",
+    "#!lua flags=no-writes\r\nreturn 1",
+    "#!lua\tflags=no-writes\nreturn 1",
+    "#!lua  flags=no-writes  \nreturn 1",
+    "#! \nreturn 1",
+    "#!lua 'flags=no-writes'\nreturn 1",
+    '#!lua "flags=no-writes"\nreturn 1',
+    '#!lua "flags=no-writes\nreturn 1',
 )
 
 # Values in RESP2 and RESP3; they use a hash h, a set s, a sorted set z and a stream st.

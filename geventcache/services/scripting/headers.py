@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from geventcache.base.errors import CommandError, printable
+from geventcache.resp.reader import split_inline
 
 MARK = b"#!"
 ENGINE = b"lua"
@@ -65,7 +66,7 @@ def read_script(text: bytes) -> tuple[bytes, Rules]:
     header, newline, body = text.partition(b"\n")
     if not newline:
         raise CommandError(b"ERR Invalid script shebang")
-    engine, *options = header.split(b" ")
+    engine, *options = words_of(header, b"ERR Invalid engine in script shebang")
     flags: list[bytes] = []
     for option in options:
         if not option.startswith(b"flags="):
@@ -74,6 +75,18 @@ def read_script(text: bytes) -> tuple[bytes, Rules]:
     if engine[2:].lower() != ENGINE:
         raise CommandError(printable(b"ERR Could not find scripting engine '%b'" % engine[2:]))
     return newline + body, rules_of(flags)
+
+
+def words_of(header: bytes, unbalanced: bytes) -> list[bytes]:
+    """The words of a first line, which may stand in quotes as those of an inline command.
+
+    Raises:
+        CommandError: `unbalanced`, if a quote does not end.
+    """
+    words: list[bytes] | None = split_inline(header)
+    if words is None:
+        raise CommandError(unbalanced)
+    return words
 
 
 def read_flags(text: bytes) -> list[bytes]:
@@ -100,7 +113,7 @@ def read_library(text: bytes) -> tuple[bytes, bytes]:
     header, newline, body = text.partition(b"\n")
     if not newline:
         raise CommandError(b"ERR Invalid library metadata")
-    engine, *options = header.split()
+    engine, *options = words_of(header, b"ERR Invalid library metadata")
     name = None
     for option in options:
         if not option.lower().startswith(b"name="):

@@ -492,7 +492,7 @@ local function single_field(name)
       return { ok = text }
     end
     if byte(text, 1) == 45 then
-      return { err = text:sub(2) }
+      text = text:sub(2)
     end
     return { err = text:find(" ", 1, true) and text or "ERR " .. text }
   end
@@ -536,7 +536,7 @@ local function setresp(...)
   if select("#", ...) ~= 1 then
     raise("server.setresp() requires one argument.")
   end
-  local version = tonumber((...))
+  local version = math.floor(tonumber((...)) or 0)
   if version ~= 2 and version ~= 3 then
     raise("RESP version must be 2 or 3.")
   end
