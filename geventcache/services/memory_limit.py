@@ -197,8 +197,8 @@ class MemoryLimit:
             return False
         accounts = [account for account in (keyspace.account, self.total) if account is not None]
         is_short = bool(self.make_room(accounts, self.patience_us()))
-        if self.is_pressed and not is_short:
-            self.continue_soon()
+        if (self.is_pressed and not is_short) or any(one.deadlines.overdue() for one in self.evictors):
+            self.continue_soon()  # evicted keys leave stale tickets, which take memory that no eviction gives back
         return is_short
 
     def patience_us(self) -> int:

@@ -244,6 +244,33 @@ def test_eviction_is_told() -> None:
     assert any(b"invalidate" in message and b"$1\r\nk\r\n" in message for message in tracker.messages())
 
 
+def test_evicted_keys_leave_nothing_that_takes_their_place() -> None:
+    """Keys with deadlines far away come and go under a small limit, and as many as before find room."""
+    server, session = limited("allkeys-lru")
+    server.state.expiry = Sweeper(server)
+    counts = []
+    for number in range(20_000):
+        assert session.do("SET", str(number), "v" * 100, "EX", str(100_000 + number)) == OK
+        while server.state.chores:
+            server.state.chores.pop()()
+        if number % 5_000 == 4_999:
+            counts.append(int(session.do("DBSIZE")[1:]))
+    assert min(counts) > 0.8 * max(counts) > 500, counts
+
+
+class Sweeper:
+    """In the place of the batch worker: its housework, at once."""
+
+    def __init__(self, server: InProcessServer) -> None:
+        self.server = server
+
+    def nudge(self) -> None:
+        for keyspace in self.server.state.databases.existing():
+            if keyspace.deadlines.overdue():
+                for _ in keyspace.deadlines.sweep():
+                    pass
+
+
 def test_each_database_has_its_limit() -> None:
     """Database 0 evicts within its limit, database 1 refuses within its own, database 2 has none."""
     server = InProcessServer()
