@@ -231,7 +231,8 @@ CHANGES = {
     "list": """
         LPUSH k x | LPUSHX k x | RPOP k | LPOP k 0 | LINDEX k 0 | LREM k 0 nosuch | LREM k 0 a | LTRIM k 0 0
         LTRIM k 0 -1 | LTRIM k 9 10 | LINSERT k BEFORE nosuch x | LINSERT k AFTER a x
-        LMOVE k j LEFT RIGHT | LMOVE j k LEFT RIGHT | RPOPLPUSH k k | LSET k 9 x | LSET k 0 x | BLPOP k 1 | LPOS k a | LMPOP 1 k LEFT
+        LMOVE k j LEFT RIGHT | LMOVE j k LEFT RIGHT | RPOPLPUSH k k | LSET k 9 x | LSET k 0 x
+        BLPOP k 1 | LPOS k a | LMPOP 1 k LEFT
     """,
     "hash": """
         HSET k f 2 | HSETNX k f 2 | HSETNX k z 2 | HDEL k nosuch | HDEL k f g | HINCRBY k f 1 | HINCRBYFLOAT k f 1

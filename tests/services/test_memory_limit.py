@@ -265,6 +265,7 @@ class Sweeper:
         self.server = server
 
     def nudge(self) -> None:
+        """There is housework."""
         for keyspace in self.server.state.databases.existing():
             if keyspace.deadlines.overdue():
                 for _ in keyspace.deadlines.sweep():
@@ -374,7 +375,7 @@ def test_no_touch_leaves_no_traces() -> None:
 
 
 def test_no_touch_holds_for_a_parked_command() -> None:
-    """A blocked command of a client with NO-TOUCH uses the key unnoticed when it is served; another one's is noticed."""
+    """A blocked command of a client with NO-TOUCH uses the key unnoticed when it is served."""
     server, session = limited("allkeys-lfu", limit=1 << 30, lfu_log_factor="0")
     for switch, frequency in (("ON", b":5"), ("OFF", b":6")):
         session.do("DEL", "l")
