@@ -8,7 +8,12 @@ from __future__ import annotations
 
 
 class CommandError(Exception):
-    """A command refused: `text` is the whole error line, code included, without the leading ``-`` and the line end."""
+    """A command refused: `text` is the whole error line, code included, without the leading ``-`` and the line end.
+
+    `is_counted`: the statistics have it already, as the error of a command that a script or EXEC called.
+    """
+
+    is_counted = False
 
     def __init__(self, text: bytes) -> None:
         super().__init__(text)

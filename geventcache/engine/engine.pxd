@@ -40,7 +40,7 @@ cdef class Engine:
     cdef reject(self, Client client, list args, Command command)
     cdef overrun(self, Client client, Command command, list args)
     cdef refuse(self, Client client, Command command, bytes text)
-    cdef fail(self, Command command, bytes text)
+    cdef fail(self, Command command, error)
     cdef bint admit(self, Client client, Command command, list args) except -1
     cdef bint is_elsewhere(self, Client client, Command command, list args) except -1
     cdef follow_up(self, Client client)

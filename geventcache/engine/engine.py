@@ -105,9 +105,9 @@ class Engine:
         try:
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
-            self.fail(command, error.text)
+            self.fail(command, error)
         except Exception as error:  # a defect of ours must not take the server down for the others
-            self.fail(command, self.state.on_defect(error, command.name))
+            self.fail(command, CommandError(self.state.on_defect(error, command.name)))
         else:
             if type(value) is bytes:
                 out.bulk(value)
@@ -153,9 +153,9 @@ class Engine:
                 try:
                     value = handler(*args)
                 except CommandError as error:
-                    self.fail(command, error.text)
+                    self.fail(command, error)
                 except Exception as error:
-                    self.fail(command, self.state.on_defect(error, command.name))
+                    self.fail(command, CommandError(self.state.on_defect(error, command.name)))
                 else:
                     if type(value) is bytes and len(value) < SHORT:
                         append(BULK_HEADERS[len(value)])
@@ -292,11 +292,12 @@ class Engine:
         self.answer(client, CommandError(text))
         self.state.stats.count_error(text)
 
-    def fail(self, command, text):
-        """Answer a command that was called and raised."""
+    def fail(self, command, error):
+        """Answer a command that was called and raised a CommandError."""
         command.failed += 1
-        self.out.error(text)
-        self.state.stats.count_error(text)
+        self.out.error(error.text)
+        if not error.is_counted:
+            self.state.stats.count_error(error.text)
 
     def admit(self, client, command, args):
         """The gate, for special clients and servers: True if the command is to be called now."""
@@ -363,7 +364,9 @@ class Engine:
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
             command.failed += 1
-            self.state.stats.count_error(error.text)
+            if not error.is_counted:
+                self.state.stats.count_error(error.text)
+                error.is_counted = True
             raise
         finally:
             if db.opened:

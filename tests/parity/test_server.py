@@ -476,6 +476,31 @@ def test_error_codes_of_scripts_are_bounded(resp2_pair: Pair) -> None:
     assert errors[1]["errorstat_ERRORSTATS_OVERFLOW"] == "count=2"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return redis.call('lpush', 'str', 1)",
+        "return redis.pcall('lpush', 'str', 1)",
+        "redis.pcall('lpush', 'str', 1) return 1",
+        "redis.pcall('lpush', 'str', 1) return redis.error_reply('MY own')",
+        "local r = redis.pcall('lpush', 'str', 1) error(r)",
+        "return redis.call('nosuch')",
+        "return redis.call('get')",
+        "return redis.call('subscribe', 'c')",
+        "error('x')",
+    ],
+)
+def test_errors_that_leave_a_script_count_once(resp2_pair: Pair, body: str) -> None:
+    """The error of a command that a script called, and passed on, is one error; in EXEC too."""
+    resp2_pair.do("SET", "str", "x")
+    resp2_pair.do("CONFIG", "RESETSTAT")
+    for request in (("EVAL", body, "0"), ("MULTI",), ("EVAL", body, "0"), ("EXEC",)):
+        resp2_pair.do(*request)
+    for section in ("errorstats", "commandstats"):
+        seen = [counts(info(client.do("INFO", section))) for client in resp2_pair.clients]
+        assert seen[1] == seen[0]
+
+
 def counts(statistics: dict[str, str]) -> dict[str, list[str]]:
     """Return the fields of each command's statistics that are no times."""
     return {name: [part for part in text.split(",") if "usec" not in part] for name, text in statistics.items()}

@@ -6,7 +6,7 @@ from geventcache.services.slots cimport Slots
 @cython.final
 cdef class Run:
     cdef readonly bytes kind
-    cdef public bytes name, verdict
+    cdef public bytes name, verdict, counted
     cdef public list request
     cdef readonly long long started_us, limit_us
     cdef readonly bint is_read_only, allows_oom, is_out_of_memory
@@ -25,5 +25,6 @@ cdef class Scripting:
     cdef bint is_checked
     cdef readonly Slots slots
     cdef reply(self, list args)
+    cdef admit(self, command, list args)
     cdef given(self, value)
     cpdef fail(self, bytes text)

@@ -64,6 +64,7 @@ class Run:
         is_busy: others are answered BUSY.
         slot: the hash slot of its keys; keeps_slot: it may use no others.
         verdict: the error text with which it has to end.
+        counted: the last error of a command that it called, which the statistics have.
     """
 
     def __init__(self, kind: bytes, limit_ms: int, is_read_only: bool = False, allows_oom: bool = True) -> None:
@@ -81,10 +82,15 @@ class Run:
         self.slot = NO_SLOT
         self.keeps_slot = False
         self.verdict: bytes | None = None
+        self.counted: bytes | None = None
 
     def elapsed_us(self) -> int:
         """Since it began."""
         return int(monotonic_us()) - self.started_us
+
+    def has_counted(self, text: bytes) -> bool:
+        """Is the error with which it ends that of a command that it called?"""
+        return self.counted is not None and text.startswith(self.counted)
 
 
 class Scripting:
@@ -186,6 +192,9 @@ class Scripting:
         run.slot = slot_of_keys(list(keys)) if run.keeps_slot else NO_SLOT
         try:
             return self.runtime.run(script.function, keys, args)
+        except CommandError as error:
+            error.is_counted = run.has_counted(error.text)
+            raise
         finally:
             self.end(run)
 
@@ -207,6 +216,9 @@ class Scripting:
         run.slot = slot_of_keys(keys) if run.keeps_slot else NO_SLOT
         try:
             return self.runtime.call(function.callback, tuple(keys), tuple(request[3 + count :]))
+        except CommandError as error:
+            error.is_counted = run.has_counted(error.text)
+            raise
         finally:
             self.end(run)
 
@@ -321,6 +333,8 @@ class Scripting:
         try:
             return self.reply(list(args))
         except CommandError as error:
+            if error.is_counted:
+                self.running.counted = error.text
             return self.fail(error.text)
         except Exception as error:  # a defect of ours must not become an object in the script's hands
             return self.fail(self.state.on_defect(error, b"script"))
@@ -346,6 +360,21 @@ class Scripting:
         command = self.known.get(args[0])
         if command is None:
             command = self.find(args)
+        try:
+            self.admit(command, args)
+        except CommandError:
+            command.rejected += 1
+            raise
+        if command.is_write:
+            self.running.has_written = True
+        return self.given(self.state.engine.call(self.client, command, args))
+
+    def admit(self, command: Any, args: list[bytes]) -> None:
+        """See whether a command may run now, with these arguments.
+
+        Raises:
+            CommandError: it may not run.
+        """
         if len(args) < command.low or (len(args) > command.high and command.declaration.arity > 0):
             raise CommandError(WRONG_COUNT)
         if self.is_checked:
@@ -356,9 +385,6 @@ class Scripting:
             self.check_memory()
         if self.slots is not None:
             self.check_slot(command, args)
-        if command.is_write:
-            self.running.has_written = True
-        return self.given(self.state.engine.call(self.client, command, args))
 
     def given(self, value: Any) -> Any:
         """A command's value as Lua takes it.
@@ -396,10 +422,9 @@ class Scripting:
             raise CommandError(UNKNOWN_COMMAND)
         if command.handler is None:
             raise CommandError(errors.unknown_subcommand(args[1], command.name) if len(args) > 1 else WRONG_COUNT)
-        if len(args) < command.low:
-            raise CommandError(WRONG_COUNT)
         if "noscript" in command.declaration.flags:
-            raise CommandError(NOT_ALLOWED)
+            command.rejected += 1
+            raise CommandError(NOT_ALLOWED if len(args) >= command.low else WRONG_COUNT)
         if args[0] in self.state.table.by_spelling and command.subcommands is None and command.start == 0:
             self.known[args[0]] = command
         return command
