@@ -246,7 +246,7 @@ def xgroup_help(ctx: Client):
 def xack(ctx: Client, key: bytes, group: bytes, entry_id: bytes, *others: bytes):
     """Returns the number of messages that were successfully acknowledged by the consumer group member of a stream."""
     db: Keyspace = ctx.db
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = None if stream is None else stream.groups.get(group)
     if found is None:
         return 0
@@ -441,7 +441,7 @@ def xclaim(
     """
     db: Keyspace = ctx.db
     now_ms = db.clock.now_ms
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = stream_and_group(stream, key, group)
     min_idle_ms = min_idle(min_idle_time, b"XCLAIM")
     args = (entry_id, *others)
@@ -521,7 +521,7 @@ def xautoclaim(
     min_idle_ms = min_idle(min_idle_time, b"XAUTOCLAIM")
     first = range_start(start)
     count, is_justid = autoclaim_options(options)
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = stream_and_group(stream, key, group)
     member = active_consumer(ctx, key, stream, found, consumer)
     following, claimed, gone = stream.autoclaim(found, member, first, count, min_idle_ms, db.clock.now_ms, is_justid)
