@@ -36,7 +36,7 @@ class Command:
         self.first_key, self.last_key, self.key_step = key_range(declaration)
         self.is_counted = self.last_key == 0 and self.key_step > 0
         self.is_write = "write" in flags
-        self.may_write = self.is_write or "may_replicate" in declaration.traits or declaration.group == "scripting"
+        self.may_write = self.is_write or "may_replicate" in declaration.traits
         self.is_denied_oom = "denyoom" in flags
         self.is_admin = "admin" in flags
         self.is_immediate = "immediate" in declaration.traits

@@ -150,8 +150,9 @@ def range_of(args: tuple) -> tuple[int, int, bool]:
     if len(args) > 3:
         raise CommandError(errors.SYNTAX)
     start: cython.longlong = integer(args[0]) if args else 0
+    is_bit: cython.bint = len(args) == 3 and is_bit_unit(args[2])
     end: cython.longlong = integer(args[1]) if len(args) > 1 else -1
-    return start, end, len(args) == 3 and is_bit_unit(args[2])
+    return start, end, is_bit
 
 
 @command(
@@ -225,7 +226,7 @@ def bitop(ctx: Client, operation: bytes, destination: bytes, key: bytes, *keys: 
     values = [bits_of(db.lookup(source)) or b"" for source in (key, *keys)]
     result = invert(values[0]) if name == b"NOT" else combine(name, values)
     if result:
-        db.put(destination, result, SET)
+        db.put(destination, bytearray(result), SET)
     else:
         db.delete(destination, DEL)
     return len(result)

@@ -65,6 +65,7 @@ def described(library, with_code: bool) -> dict:
     "scripting",
     arity=-3,
     flags="noscript stale skip_monitor no_mandatory_keys",
+    traits="may_replicate",
     keys=[counted_at(2, "RW access update", notes=WORST_WRITE)],
     since="7.0.0",
     complexity="Depends on the function that is executed.",

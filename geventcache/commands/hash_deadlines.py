@@ -292,10 +292,9 @@ def hgetdel(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: bytes
     """Returns the values of one or more fields and deletes them from a hash."""
     db: Keyspace = ctx.db
     names: tuple = named_fields(word, (numfields, field, *fields), errors.NUMFIELDS)
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.edit(key, Hash, HDEL)
     if target is None:
         return [None] * len(names)
-    db.edit(key, Hash, HDEL)
     found: list = []
     for name in names:
         value = target.get_live(name, db.clock.now_ms)

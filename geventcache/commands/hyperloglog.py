@@ -82,6 +82,7 @@ def pfadd(ctx: Client, key: bytes, *elements: bytes):
     "hyperloglog",
     arity=-2,
     flags="readonly",
+    traits="may_replicate",
     keys=[
         at(
             1,

@@ -159,7 +159,7 @@ def intersection(operation: Operation):
     scores: dict
     for scores, weight in inputs[1:]:
         merged = {
-            member: combined(score, weight * cython.cast(float, scores[member]), aggregate)
+            member: combined(score, weight * cython.cast(cython.double, scores[member]), aggregate)
             for member, score in merged.items()
             if member in scores
         }

@@ -27,7 +27,7 @@ from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.stream_groups import Group
-from geventcache.types.stream_ids import EntryId, format_id, parse_strict_id
+from geventcache.types.stream_ids import MAX_ID, EntryId, format_id, parse_strict_id
 from geventcache.types.streams import Stream
 
 CREATE = b"xgroup-create"
@@ -37,6 +37,7 @@ DELETE_CONSUMER = b"xgroup-delconsumer"
 MAX_CLAIM_COUNT = (2**63 - 1) // 16
 DEFAULT_CLAIM_COUNT = 100
 MAX_TIME_MS = 2**63 - 1
+RANGE_ENDS = {b"-": 0, b"+": MAX_ID}
 
 
 # ---------------------------------------------------------------------- XGROUP
@@ -100,15 +101,17 @@ def group_options(options: tuple[bytes, ...], name: bytes, may_create: bool):
     return creates, entries_read
 
 
-def place_in(stream: "Stream | None", text: bytes) -> EntryId:
-    """The ID at which a group is to stand; ``$`` is the stream's last one.
+def place_in(stream: "Stream | None", text: bytes, is_strict: bool = True) -> EntryId:
+    """The ID at which a group is to stand; ``$`` is the stream's last one, and ``-`` and ``+`` are IDs if not strict.
 
     Raises:
         CommandError: it is none.
     """
-    if text != LAST_ID:
-        return stream_id(text)
-    return 0 if stream is None else stream.last_id
+    if text == LAST_ID:
+        return 0 if stream is None else stream.last_id
+    if text in RANGE_ENDS and not is_strict:
+        return RANGE_ENDS[text]
+    return stream_id(text)
 
 
 @command(
@@ -155,7 +158,7 @@ def xgroup_setid(ctx: Client, key: bytes, group: bytes, place: bytes, *options: 
     """Sets the last-delivered ID of a consumer group."""
     _, entries_read = group_options(options, b"SETID", False)
     stream, found = group_of(ctx, key, group)
-    stream.set_group_id(found, place_in(stream, place), entries_read)
+    stream.set_group_id(found, place_in(stream, place, is_strict=False), entries_read)
     tell(ctx, key, SETID)
     return OK
 
@@ -246,7 +249,7 @@ def xgroup_help(ctx: Client):
 def xack(ctx: Client, key: bytes, group: bytes, entry_id: bytes, *others: bytes):
     """Returns the number of messages that were successfully acknowledged by the consumer group member of a stream."""
     db: Keyspace = ctx.db
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = None if stream is None else stream.groups.get(group)
     if found is None:
         return 0
@@ -441,7 +444,7 @@ def xclaim(
     """
     db: Keyspace = ctx.db
     now_ms = db.clock.now_ms
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = stream_and_group(stream, key, group)
     min_idle_ms = min_idle(min_idle_time, b"XCLAIM")
     args = (entry_id, *others)
@@ -521,7 +524,7 @@ def xautoclaim(
     min_idle_ms = min_idle(min_idle_time, b"XAUTOCLAIM")
     first = range_start(start)
     count, is_justid = autoclaim_options(options)
-    stream: Stream = db.peek(key, Stream)
+    stream: Stream = db.read(key, Stream)
     found = stream_and_group(stream, key, group)
     member = active_consumer(ctx, key, stream, found, consumer)
     following, claimed, gone = stream.autoclaim(found, member, first, count, min_idle_ms, db.clock.now_ms, is_justid)

@@ -46,7 +46,7 @@ def full_count(options: tuple[bytes, ...]):
     if not options:
         return None
     words = [word.upper() for word in options[:2]]
-    if words not in ([b"FULL"], [b"FULL", b"COUNT"]) or len(options) == 2:
+    if words not in ([b"FULL"], [b"FULL", b"COUNT"]) or len(options) not in (1, 3):
         raise CommandError(errors.bad_subcommand(b"STREAM", b"XINFO"))
     count = integer(options[2]) if len(options) == 3 else DEFAULT_COUNT
     return DEFAULT_COUNT if count < 0 else count or -1

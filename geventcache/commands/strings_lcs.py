@@ -46,16 +46,16 @@ class LcsOptions:
             raise CommandError(errors.SYNTAX)
 
 
-def read_text(ctx: Client, key: bytes) -> bytes:
-    """A string, empty if there is none.
+def read_texts(ctx: Client, *keys: bytes) -> list[bytes]:
+    """The strings at the keys, empty where there is none.
 
     Raises:
-        CommandError: it has another type.
+        CommandError: one of them has another type; all keys have counted as read then.
     """
-    v = ctx.db.lookup(key)
-    if isinstance(v, Container):
+    values = [ctx.db.lookup(key) for key in keys]
+    if any(isinstance(v, Container) for v in values):
         raise CommandError(errors.LCS_NOT_STRINGS)
-    return b"" if v is None else as_string(v)
+    return [b"" if v is None else as_string(v) for v in values]
 
 
 @command(
@@ -70,7 +70,7 @@ def read_text(ctx: Client, key: bytes) -> bytes:
 )
 def lcs(ctx: Client, key1: bytes, key2: bytes, *words: bytes) -> Any:
     """Finds the longest common substring."""
-    first, second = read_text(ctx, key1), read_text(ctx, key2)
+    first, second = read_texts(ctx, key1, key2)
     options = LcsOptions(words)
     if table_bytes(first, second) > ctx.server.config["proto-max-bulk-len"]:
         raise CommandError(errors.LCS_MEMORY)

@@ -305,7 +305,7 @@ class Engine:
         if text is not None:
             self.refuse(client, command, text)
             return False
-        if self.state.is_paused_for(client, command):
+        if self.state.is_paused_for(client, command, args):
             client.postponed = True
             client.hold()
             return False

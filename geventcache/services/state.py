@@ -217,8 +217,8 @@ class ServerState:
         self.review()
         self.on_resume()
 
-    def is_paused_for(self, client: Client, command: Any) -> bool:
-        """Must this command wait for the end of the pause?"""
+    def is_paused_for(self, client: Client, command: Any, args: list[bytes]) -> bool:
+        """Must this call wait for the end of the pause?"""
         if not self.pause_until_ms or client.is_script or client.is_in_exec:
             return False
         if self.pause_until_ms <= self.clock.now_ms:
@@ -226,7 +226,13 @@ class ServerState:
             return False
         if self.pauses_all:
             return True
-        return command.may_write or (command.runs_queue and has_writes(client.queue))
+        if command.runs_queue:
+            return any(self.may_write(queued, request) for queued, request in client.queue or ())
+        return self.may_write(command, args)
+
+    def may_write(self, command: Any, args: list[bytes]) -> bool:
+        """May this call write or send messages? A script or a function may, unless it says that it only reads."""
+        return command.may_write and not self.scripting.only_reads(command.name, args[1:2])
 
     # ------------------------------------------------------------------ limits and reports
 
@@ -274,8 +280,3 @@ class ServerState:
         """A command raised what it must not: log it and return the error text for the client."""
         self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
         return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
-
-
-def has_writes(queue: list[Any] | None) -> bool:
-    """Is there a writing command among the queued ones?"""
-    return any(command.may_write for command, _ in queue or ())

@@ -59,6 +59,10 @@ SCRIPTS = {
         BITCOUNT k 0 1 FOO
         BITCOUNT k 0 1 BIT x
         BITCOUNT k x
+        BITCOUNT k x 1 FOO
+        BITCOUNT k 1 x FOO
+        BITCOUNT k 1 x BIT
+        BITPOS k 1 1 x FOO
         BITCOUNT none 0 x
         BITCOUNT none
         BITPOS k 0
@@ -100,6 +104,7 @@ SCRIPTS = {
         GET d
         BITOP NOT d a
         GET d
+        OBJECT ENCODING d
         BITOP NOT d a b
         BITOP FOO d a
         BITOP DIFF d a b

@@ -8,7 +8,7 @@ import pytest
 
 from .match import exact, ignore, mapping, shape
 from .pair import END, Pair, Twin
-from .wire import Reply
+from .wire import Reply, split_line
 
 SCRIPTS = {
     "ping and echo": """
@@ -413,6 +413,53 @@ def test_pause_holds_writes_back(pair: Pair) -> None:
     assert writer.is_silent()
     pair.do("CLIENT", "UNPAUSE")
     assert writer.receive() == Reply("+", b"OK")
+
+
+HELD_BACK = {
+    "EVAL 'return 1' 0": True,
+    "EVAL '#!lua flags=no-writes\nreturn 1' 0": False,
+    "EVAL '#!lua flags=allow-oom\nreturn 1' 0": True,
+    "EVAL '#!lua nonsense\nreturn 1' 0": True,
+    "EVAL_RO 'return 1' 0": False,
+    "EVALSHA 77f21361171213377cb083e2ffc2ae24ffdff8fb 0": False,
+    "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0": True,
+    "EVALSHA nosuch 0": True,
+    "FCALL reads 0": False,
+    "FCALL WRITES 0": True,
+    "FCALL nosuch 0": True,
+    "FCALL_RO reads 0": False,
+    "SCRIPT LOAD 'return 2'": False,
+    "FUNCTION LIST LIBRARYNAME nosuch": False,
+    "FUNCTION DELETE nosuch": True,
+    "PFCOUNT k": True,
+}
+LIBRARY = """#!lua name=l
+server.register_function{function_name='reads', callback=function() return 1 end, flags={'no-writes'}}
+server.register_function('writes', function() return 1 end)"""
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+@pytest.mark.parametrize("line", HELD_BACK)
+def test_pause_of_writes_knows_scripts(pair: Pair, line: str, is_queued: bool) -> None:
+    """Scripts and functions are held back with writes unless they say that they only read."""
+    caller = pair.client("caller")
+    pair.do("FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    pair.do("SCRIPT", "LOAD", "return 1")
+    pair.do("SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 1")
+    if is_queued:
+        caller.do("MULTI")
+        caller.do(*split_line(line))
+    pair.do("CLIENT", "PAUSE", 100_000, "WRITE")
+    try:
+        caller.send(*(("EXEC",) if is_queued else split_line(line)))
+        for _ in range(3):
+            pair.do("CLIENT", "GETNAME")
+        is_held = [not client.has_input() for client in caller.clients]
+    finally:
+        pair.do("CLIENT", "UNPAUSE")
+    assert is_held == [HELD_BACK[line]] * 2
+    caller.receive()
+    pair.do("FUNCTION", "FLUSH")
 
 
 def test_pause_holds_all_back(pair: Pair) -> None:

@@ -443,6 +443,28 @@ def test_statistics_count_alike(resp2_pair: Pair) -> None:
     assert {name: counted[1].get(name) for name in COUNTED} == {name: counted[0].get(name) for name in COUNTED}
 
 
+@pytest.mark.parametrize("creation", ["SET k v", "SADD k a", "HSET k f v", "XADD k 1-1 f v"])
+def test_hits_and_misses_of_writers_count_alike(resp2_pair: Pair, creation: str) -> None:
+    """Of the commands that write, the same look a key up for reading as with the reference."""
+    for command in (
+        "HGETDEL k FIELDS 1 f",
+        "HGETDEL missing FIELDS 1 f",
+        "HGETEX missing FIELDS 1 f",
+        "XACK k g 1-1",
+        "XACK missing g 1-1",
+        "XCLAIM k g c 0 1-1",
+        "XCLAIM missing g c 0 1-1",
+        "XAUTOCLAIM k g c 0 0",
+        "XAUTOCLAIM missing g c 0 0",
+        "LCS k missing",
+        "LCS missing k",
+    ):
+        resp2_pair.play(f"FLUSHALL\n{creation}\nCONFIG RESETSTAT\n{command}")
+        counted = [info(client.do("INFO", "stats")) for client in resp2_pair.clients]
+        for name in ("keyspace_hits", "keyspace_misses"):
+            assert counted[1][name] == counted[0][name], command
+
+
 def test_command_statistics_count_alike(resp2_pair: Pair) -> None:
     """INFO commandstats and errorstats count the calls, the rejected and the failed calls of each command."""
     resp2_pair.do("CONFIG", "RESETSTAT")

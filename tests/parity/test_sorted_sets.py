@@ -421,6 +421,13 @@ SCRIPTS = {
         ZINTER 2 a missing
         ZINTER 1 a WITHSCORES
         ZINTER 2 a a WITHSCORES
+        ZADD fractions 0.1 x 1e300 y 1e-310 z
+        ZINTER 2 fractions fractions WITHSCORES
+        ZINTER 3 fractions fractions fractions WEIGHTS 1 0.3 7 WITHSCORES
+        ZINTER 2 fractions fractions AGGREGATE MIN WITHSCORES
+        ZUNION 2 fractions fractions WEIGHTS 1 0.3 WITHSCORES
+        ZDIFF 2 fractions a WITHSCORES
+        DEL fractions
         ZINTERSTORE d 2 a b AGGREGATE MIN
         ZRANGE d 0 -1 WITHSCORES
         ZINTERSTORE d 2 a missing

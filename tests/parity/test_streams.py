@@ -183,6 +183,12 @@ SCRIPTS = {
         XGROUP SETID s none 0
         XGROUP SETID none g 0
         XGROUP SETID s none x
+        XGROUP SETID s g -
+        XGROUP SETID s g (1
+        XGROUP CREATE s ends -
+        XGROUP CREATE s ends +
+        XGROUP SETID s g +
+        approx_ms: XINFO GROUPS s
         XGROUP SETID s g $ ENTRIESREAD 5
         XGROUP CREATECONSUMER s none c
         XGROUP CREATECONSUMER none g c
@@ -205,6 +211,8 @@ SCRIPTS = {
         XINFO STREAM str
         XINFO STREAM none FULL FOO 1
         XINFO STREAM s FOO
+        XINFO STREAM s FULL COUNT 1 2
+        XINFO STREAM s FULL COUNT 1 2 3
         XINFO STREAM s FULL COUNT
         XINFO STREAM s FULL COUNT x
         XINFO STREAM s FULL COUNT -1

@@ -160,6 +160,18 @@ class Scripting:
         """
         return self.cache.of_text(text) or self.compile(text, False)
 
+    def only_reads(self, command: bytes, called: list[bytes]) -> bool:
+        """Does the command, given its first argument, call a script or a function with the flag ``no-writes``?"""
+        if command == b"eval":
+            return rules_of_text(called[0]).is_read_only
+        if command == b"evalsha":
+            script = self.cache.of_sha(called[0])
+            return script is not None and script.rules.is_read_only
+        if command == b"fcall":
+            function = self.libraries.functions.get(called[0].lower())
+            return function is not None and function.rules.is_read_only
+        return False
+
     def load_script(self, text: bytes) -> bytes:
         """Keep a script until SCRIPT FLUSH; return its SHA1.
 
@@ -496,6 +508,14 @@ class Scripting:
         log = self.state.log
         write = (log.debug, log.info, log.info, log.warning)[level]
         write("script_log", message=message.decode("utf-8", "backslashreplace"))
+
+
+def rules_of_text(text: bytes) -> Rules:
+    """The rules of a script; those of one without a header if its header is wrong."""
+    try:
+        return read_script(text)[1]
+    except CommandError:
+        return Rules()
 
 
 def versions() -> dict[bytes, Any]:
