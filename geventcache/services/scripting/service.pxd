@@ -25,6 +25,5 @@ cdef class Scripting:
     cdef bint is_checked
     cdef readonly Slots slots
     cdef reply(self, list args)
-    cdef admit(self, command, list args)
     cdef given(self, value)
     cpdef fail(self, bytes text)

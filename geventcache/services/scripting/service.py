@@ -373,30 +373,22 @@ class Scripting:
         if command is None:
             command = self.find(args)
         try:
-            self.admit(command, args)
+            if len(args) < command.low or (len(args) > command.high and command.declaration.arity > 0):
+                raise CommandError(WRONG_COUNT)
+            if self.is_checked:
+                self.check(command, args)
+            if command.may_write:
+                self.check_write(command)
+            if command.is_denied_oom:
+                self.check_memory()
+            if self.slots is not None:
+                self.check_slot(command, args)
         except CommandError:
             command.rejected += 1
             raise
         if command.is_write:
             self.running.has_written = True
         return self.given(self.state.engine.call(self.client, command, args))
-
-    def admit(self, command: Any, args: list[bytes]) -> None:
-        """See whether a command may run now, with these arguments.
-
-        Raises:
-            CommandError: it may not run.
-        """
-        if len(args) < command.low or (len(args) > command.high and command.declaration.arity > 0):
-            raise CommandError(WRONG_COUNT)
-        if self.is_checked:
-            self.check(command, args)
-        if command.may_write:
-            self.check_write(command)
-        if command.is_denied_oom:
-            self.check_memory()
-        if self.slots is not None:
-            self.check_slot(command, args)
 
     def given(self, value: Any) -> Any:
         """A command's value as Lua takes it.
