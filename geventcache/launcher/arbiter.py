@@ -36,7 +36,7 @@ LASTING_S = 60.0
 # What a worker may take to end beyond the time that its clients have.
 PATIENCE_S = 2.0
 
-_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "TTIN", "TTOU", "CHLD")
+_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "TTIN", "TTOU", "CHLD")
 
 
 def _load_modules() -> None:

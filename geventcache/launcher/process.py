@@ -80,6 +80,10 @@ class Process:
         """For gunicorn, one worker less."""
         self.log.warning("signal_ignored", signal="TTOU")
 
+    def usr2(self) -> None:
+        """For gunicorn, a new program beside the old one; here the data would stay behind."""
+        self.log.warning("signal_ignored", signal="USR2")
+
 
 class ServerProcess(Process):
     """The process of one server.
@@ -123,7 +127,7 @@ class ServerProcess(Process):
 
     def obey_signals(self) -> None:
         """Handle signals, and hear of expired keys, from now on."""
-        for name in ("TERM", "INT", "QUIT", "HUP", "USR1", "TTIN", "TTOU"):
+        for name in ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "TTIN", "TTOU"):
             gevent.signal_handler(signal.Signals[f"SIG{name}"], getattr(self, name.lower()))
         self.after_reload()
 

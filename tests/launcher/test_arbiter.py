@@ -176,7 +176,7 @@ def test_reopened_log(served: Served) -> None:
 def test_signals_in_a_loop(served: Served) -> None:
     """Hundreds of signals in a row leave all running."""
     pids = [served.worker_pid(worker) for worker in (0, 1)]
-    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD) * 60:
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD) * 60:
         served.popen.send_signal(number)
         assert served.client.do("PING").value == b"PONG"
     assert served.end() == 0

@@ -81,7 +81,7 @@ def test_reopened_log(served: Served) -> None:
 def test_signals_in_a_loop(served: Served) -> None:
     """Hundreds of signals in a row leave the server serving."""
     served.client.do("SET", "k", "v")
-    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU) * 100:
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU) * 100:
         served.popen.send_signal(number)
         assert served.client.do("GET", "k").value == b"v"
     served.popen.send_signal(signal.SIGQUIT)
