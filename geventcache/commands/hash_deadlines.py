@@ -418,7 +418,7 @@ def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
     db: Keyspace = ctx.db
     fields = dict.fromkeys(pairs[::2])
     db.expired_elements += len(fields)
-    goes: cython.bint = target is not None and not may_set(db, target, pairs, False)
+    goes: cython.bint = target is not None and not target.fields.keys().isdisjoint(fields)
     events = (HSET, HEXPIRE) if goes else (HSET, HEXPIRE, HEXPIRED_AT_ONCE)
     for event in events if target is not None else (NEW, *events, DEL):
         ctx.server.notifications.changed(db, key, event)
