@@ -264,10 +264,15 @@ class Expiry:
         self.arm()
 
     def chores(self) -> Iterator[object]:
-        """Make room, free large values and sweep out stale tickets, some hundreds at each step."""
+        """Sweep out stale tickets, make room, free large values, some hundreds at each step.
+
+        Stale tickets come first: they take memory, for which more keys than needed would be evicted.
+        """
         graveyard = self.databases.graveyard
-        while not self.state.memory_limit.step() or len(graveyard):
+        is_done = False
+        while not is_done:
+            for keyspace in self.databases.existing():
+                if keyspace.deadlines.overdue():
+                    yield from keyspace.deadlines.sweep()
+            is_done = self.state.memory_limit.step() and not len(graveyard)
             yield graveyard.step()
-        for keyspace in self.databases.existing():
-            if keyspace.deadlines.overdue():
-                yield from keyspace.deadlines.sweep()

@@ -1,5 +1,8 @@
 cimport cython
 
+cdef extern from "Python.h":
+    void PyObject_GC_UnTrack(object)
+
 @cython.final
 cdef class Entry:
     cdef public object value

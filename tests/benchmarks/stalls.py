@@ -113,14 +113,26 @@ def main() -> None:
     made = parser(__doc__, limit_s=1800)
     made.add_argument("-e", "--elements", type=int, default=1_000_000, help="elements of a key (default %(default)s)")
     made.add_argument("-r", "--rounds", type=int, default=3, help="rounds (default %(default)s)")
+    made.add_argument("--tables", default="keys,crowds", help="tables to make (default %(default)s)")
     options = parse(made)
     show_command()
+    tables = options.tables.split(",")
+    if "keys" in tables:
+        _show_keys(options)
+    if "crowds" in tables:
+        _show_crowds(options)
+
+
+def _show_keys(options: argparse.Namespace) -> None:
     acts = [act.name for act in (*DELETIONS, COPY)]
     show(
         f"A bystander's longest wait for GET, ms, while a key of {options.elements:,} elements goes or comes",
         ["type", "server", *acts],
         [_row(kind, program, options) for kind in KINDS for program in programs(options)],
     )
+
+
+def _show_crowds(options: argparse.Namespace) -> None:
     show(
         f"A bystander's longest wait for GET, ms, while {options.elements:,} keys go",
         ["what", *(program.label for program in programs(options))],
