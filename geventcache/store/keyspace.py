@@ -270,25 +270,27 @@ class Keyspace:
     def settle(self):
         """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
         i: cython.Py_ssize_t = 0
-        while i < self.opened:
-            edit: Edit = self.edits[i]
-            value: Container = edit.value
-            i += 1
-            changed: cython.bint = value.revision != edit.revision
-            if self.account is not None:
-                self.account.follow(edit.key, value)
-            if changed:
-                self.dirty += 1
-                if self.observed:
-                    if edit.is_new:
-                        self.changes.announce(self, edit.key, NEW)
-                    self.changes.announce(self, edit.key, edit.event)
-                if value.next_deadline() != edit.due_ms:
-                    self.follow(edit.key, value)
-            if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
-                self.drop_empty(edit.key, edit.value, changed)
-            edit.value = None  # type: ignore[assignment] # a container that is gone must not be kept
-        self.opened = 0
+        try:
+            while i < self.opened:
+                edit: Edit = self.edits[i]
+                value: Container = edit.value
+                i += 1
+                changed: cython.bint = value.revision != edit.revision
+                if self.account is not None:
+                    self.account.follow(edit.key, value)
+                if changed:
+                    self.dirty += 1
+                    if self.observed:
+                        if edit.is_new:
+                            self.changes.announce(self, edit.key, NEW)
+                        self.changes.announce(self, edit.key, edit.event)
+                    if value.next_deadline() != edit.due_ms:
+                        self.follow(edit.key, value)
+                if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
+                    self.drop_empty(edit.key, edit.value, changed)
+                edit.value = None  # type: ignore[assignment] # a container that is gone must not be kept
+        finally:  # whatever a listener raises: an edit is settled once
+            self.opened = 0
 
     def drop_empty(self, key, value, changed):
         """Remove the container `value`, now empty, from `key` if it is still there."""
