@@ -14,7 +14,7 @@ cdef class Tickets:
     cpdef bint release(self, Py_ssize_t count) except -1
 
 cdef class Table:
-    cdef readonly Py_ssize_t count, volatile, objects, memory
+    cdef readonly Py_ssize_t count, volatile, objects, memory, structure
     cpdef int seek(self, bytes key) except -1
     cpdef int redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1
     cpdef bytes key(self)

@@ -4,14 +4,14 @@ The compiled build has this class from ``table.pyx``, in C memory; this is its t
 One test-suite runs on both. The rules, for users of either:
 
 - **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work
-  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has called out
-  (to a listener, a handler) seeks again.
+  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: who has called
+  out (to a listener, a handler) seeks again.
 - **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
   From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
 - **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
-- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the twin
-  the key. It counts while the key's `filed` is the time of the ticket's bucket.
+- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the
+  twin the key. It counts while the key's `filed` is the time of the ticket's bucket.
 - **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
   positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
   snapshot and a random draw are all positions. They are below 2**53, so that a client may hold one in a double.
@@ -40,7 +40,7 @@ _HASH_MASK = 0xFFFFFFFFFFFFFFFF
 _HASH_SHIFT = 64 - POSITION_BITS
 _SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the average
 _BYTES_OVERHEAD = 33
-_BOX_BYTES = 72
+_BOX_BYTES = 176  # with two integers
 _NUMBER_BYTES = 32
 
 
@@ -110,6 +110,7 @@ class Table:
         volatile: how many of them have a deadline.
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
+        structure: how many of them are of no single key.
     """
 
     packs = False
@@ -120,7 +121,7 @@ class Table:
         self.count = 0
         self.volatile = 0
         self.objects = 0
-        self.memory = 64
+        self.memory = self.structure = 64
         self._changes = 0
         self._window: tuple[int, int, list[int], list[bytes]] = (0, -1, [], [])
         self._key = b""
@@ -300,10 +301,10 @@ class Table:
         raise AssertionError("the count is that of the shards")
 
     def sift(self, tickets: Tickets, start: int, stop: int, time_ms: int, kept: Tickets) -> None:
-        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count."""
-        for at in range(start, stop):
-            if self.redeem(tickets, at, time_ms) != ABSENT:
-                kept.add(tickets.keys[at])
+        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count, each once."""
+        for key in dict.fromkeys(tickets.keys[start:stop]):
+            if self.seek(key) != ABSENT and self.filed() == time_ms:
+                kept.add(key)
 
     def release(self, count: int, bury: Callable[[Any], None]) -> bool:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""
@@ -357,7 +358,8 @@ class Table:
             self.shards[hash(key) >> self._shift & self._mask][key] = value
         self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
         self._changes += 1
-        self.memory += 64 * len(self.shards)
+        self.structure = 64 * len(self.shards)
+        self.memory += self.structure
 
     def _sorted_shard(self, number: int) -> tuple[list[int], list[bytes]]:
         """The positions of a shard's keys, and the keys, in their order; kept while no key comes or goes."""

@@ -15,7 +15,6 @@ from geventcache.commands.keys_object import encoding
 from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
 from geventcache.services import digest
 from geventcache.services.clients import Client
-from geventcache.store.account import key_usage
 from geventcache.store.keyspace import Keyspace
 
 UNLIMITED = 1 << 31
@@ -121,10 +120,9 @@ def show_object(ctx, key):
     value = db.find(key)
     if value is None:
         raise CommandError(errors.NO_SUCH_KEY)
-    size = key_usage(key, value, False)
     return Simple(
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:0 lru_seconds_idle:0"
-        % (id(value), encoding(key, value), size)
+        % (id(value), encoding(key, value), db.usage(key))
     )
 
 

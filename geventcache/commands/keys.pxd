@@ -1,6 +1,5 @@
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
-from geventcache.store.scan cimport scan_keys
 from geventcache.types.container cimport Container
 
 cdef delete_all(Keyspace db, bytes first, tuple others)

@@ -14,7 +14,6 @@ from geventcache.command.keyspecs import at
 from geventcache.resp.values import OK, Simple
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
-from geventcache.store.scan import scan_keys
 from geventcache.types.container import Container
 
 RENAME_FROM = b"rename_from"
@@ -383,7 +382,7 @@ def scan(ctx: Client, cursor: bytes, *words: bytes) -> Any:
         raise CommandError(errors.INVALID_CURSOR)
     options = ScanOptions(words)
     db: Keyspace = ctx.db
-    next_cursor, found = scan_keys(db, position, options.count)
+    next_cursor, found = db.scan(position, options.count)
     if options.pattern is not None:
         found = list(filter(compile_glob(options.pattern), found))
     if options.type_name is not None:

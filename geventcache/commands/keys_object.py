@@ -93,7 +93,8 @@ def object_freq(ctx: Client, key: bytes) -> Any:
         return None
     if not counts_uses(ctx):
         raise CommandError(errors.NO_LFU_POLICY)
-    return ctx.db.uses.frequency(key)
+    ctx.db.seek(key)
+    return ctx.db.uses.frequency(ctx.db.table)
 
 
 @command(
@@ -127,7 +128,10 @@ def object_idletime(ctx: Client, key: bytes) -> Any:
     if counts_uses(ctx):
         raise CommandError(errors.LFU_POLICY)
     uses = ctx.db.uses
-    return 0 if uses is None else uses.idle_ms(key) // 1000
+    if uses is None:
+        return 0
+    ctx.db.seek(key)
+    return uses.idle_ms(ctx.db.table) // 1000
 
 
 @command(

@@ -15,7 +15,6 @@ from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
 from geventcache.services.clients import Client
 from geventcache.services.info import report
-from geventcache.store.account import key_usage
 from geventcache.store.keyspace import Keyspace
 
 SHUTDOWN_OPTIONS = (b"nosave", b"save", b"now", b"force", b"safe", b"failover")
@@ -294,10 +293,7 @@ def memory_usage(ctx: Client, key: bytes, *options: bytes):
     if options:
         read_samples(options)
     db: Keyspace = ctx.db
-    value = db.find(key)
-    if value is None:
-        return None
-    return key_usage(key, value, db.is_boxed(key))
+    return db.usage(key) or None
 
 
 def read_samples(options):

@@ -7,6 +7,7 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.long_double import LongDouble, parse_long_double
+from geventcache.base.table import Text
 from geventcache.command.declaration import command
 from geventcache.command.expiration import deadline_of, parse_expiration
 from geventcache.command.integers import at_least, integer
@@ -14,7 +15,7 @@ from geventcache.command.keyspecs import at, counted_at
 from geventcache.command.string_options import StringOptions
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import EXPIRE, Keyspace, Text, as_string
+from geventcache.store.keyspace import EXPIRE, Keyspace, as_string
 from geventcache.types.container import Container
 
 INT64_MAX = 9223372036854775807

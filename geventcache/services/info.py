@@ -7,7 +7,6 @@ them, with the value that says so (no replicas, no snapshots).
 from __future__ import annotations
 
 import os
-import random
 import resource
 import struct
 import sys
@@ -17,10 +16,8 @@ from typing import Any, NamedTuple
 from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
-from geventcache.base.times import NEVER_MS
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
-from geventcache.store.entry import Entry
 
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
@@ -388,19 +385,8 @@ def keyspace(state: Any) -> Fields:
 
 def mean_ttl_ms(one: Any) -> int:
     """The mean time to live of a database's keys that have one, estimated from a few that are chosen at random."""
-    buckets = list(one.deadlines.buckets.values())
-    if not buckets:
-        return 0
-    chosen = random.choices(buckets, weights=[len(bucket) for bucket in buckets], k=TTL_SAMPLES)
-    entries = [entry_of(one, random.choice(bucket)) for bucket in chosen if bucket]
-    left_ms = [entry.deadline_ms - one.clock.now_ms for entry in entries if entry is not None]
+    left_ms = [deadline_ms - one.clock.now_ms for deadline_ms in one.deadlines.sample(TTL_SAMPLES)]
     return max(0, sum(left_ms) // len(left_ms)) if left_ms else 0
-
-
-def entry_of(one: Any, key: bytes) -> Entry | None:
-    """The box of a key; None when the key is gone, or has no deadline any more."""
-    value = one.shard(key).get(key)
-    return value if isinstance(value, Entry) and value.deadline_ms != NEVER_MS else None
 
 
 def expiry(state: Any) -> Fields:

@@ -21,7 +21,7 @@ from typing import Any
 
 from geventcache.base.clock import monotonic_us
 from geventcache.services.client_memory import memory_of
-from geventcache.store.account import UNLIMITED, Account
+from geventcache.store.account import COVERED, UNLIMITED, Account
 from geventcache.store.eviction import LFU, LRU, Evictor, rule_of
 from geventcache.store.keyspace import Keyspace
 from geventcache.store.uses import Uses
@@ -113,7 +113,7 @@ class MemoryLimit:
         if kind not in (LRU, LFU):
             keyspace.uses = None
         elif keyspace.uses is None or keyspace.uses.counts != (kind == LFU):
-            keyspace.uses = Uses(keyspace.clock, kind == LFU, list(map(len, keyspace.shards)))
+            keyspace.uses = Uses(keyspace.clock, kind == LFU)
         self.tune(keyspace)
 
     def tune(self, keyspace: Keyspace) -> None:
@@ -135,7 +135,7 @@ class MemoryLimit:
             return 0
         for keyspace in self.databases.existing():
             if keyspace.account is not None:
-                keyspace.account.glance()
+                keyspace.account.sync()
         clients = self.clients()
         self.total.add(clients - self.clients_bytes)
         self.clients_bytes = clients
@@ -144,7 +144,7 @@ class MemoryLimit:
 
     def overhead(self) -> int:
         """Bytes of the databases that are not keys and values, as of the last look; 0 without an account."""
-        return sum(one.account.overhead for one in self.databases.existing() if one.account is not None)
+        return sum(one.account.overhead() for one in self.databases.existing() if one.account is not None)
 
     def clients(self) -> int:
         """Bytes of all clients."""
@@ -182,7 +182,7 @@ class MemoryLimit:
     @staticmethod
     def is_counting(account: Account) -> bool:
         """Have keys of a database still to be counted?"""
-        return account.keyspace is not None and account.covered < len(account.keyspace.shards)
+        return account.keyspace is not None and account.covered < COVERED
 
     def continue_soon(self) -> None:
         """Let the batch worker go on, when the turn is over."""

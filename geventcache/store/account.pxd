@@ -1,32 +1,31 @@
 cimport cython
-from geventcache.store.entry cimport Entry
+from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
 
-cdef Py_ssize_t SHARDS, SMALL, WEIGHED_EVERY, ROUGHLY, SOONEST_GLANCE, LATEST_GLANCE, GLANCED_SHARE
-cdef long long SLOT_BYTES, BOX_BYTES, TICKET_BYTES, STALE_KEY_BYTES, BUCKET_BYTES
+cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP
+cdef long long COVERED
+cdef int OBJECT
 
 @cython.final
 cdef class Account:
     cdef readonly object keyspace
     cdef readonly Account total
     cdef object on_exceeded
-    cdef public long long used, overhead, limit
-    cdef public Py_ssize_t covered, until_glance
+    cdef public long long used, charged, limit, covered
     cdef public bint is_exceeded
     cdef public dict buffers
     cpdef add(self, long long size)
-    cpdef arrive(self, bytes key, value)
-    cpdef leave(self, bytes key, value)
-    cpdef exchange(self, bytes key, old, value)
+    cpdef sync(self)
+    cdef bint covers(self, bytes key) except -1
+    cpdef hold(self, bytes key, value)
+    cpdef release(self, bytes key, value)
     cpdef follow(self, bytes key, value)
     cdef long long weigh(self, bytes key, value) except *
     cdef long long forget(self, bytes key, value) except *
-    cdef count(self)
-    cpdef glance(self)
     cpdef bint cover(self) except -1
     cpdef clear(self)
     cpdef swap(self, Account other)
 
 cdef long long reweigh(Container container) except *
-cpdef long long string_size(value) except *
+cpdef long long object_size(value) except *

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from geventcache.base.clock import Clock
+from geventcache.base.table import Table
 from geventcache.store.changes import Changes
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.container import Container
@@ -23,7 +24,7 @@ class Graveyard:
         self.freed = 0
 
     def append(self, value: Any) -> None:
-        """Bury a container, a dict of keys or of lists of them, or a list of keys."""
+        """Bury a container, a table, or tickets: whatever is released in steps."""
         self.values.append(value)
 
     def extend(self, values: Any) -> None:
@@ -44,22 +45,16 @@ class Graveyard:
         return not values
 
     def release(self, value: Any) -> bool:
-        """Free some elements of a value; return whether it is empty."""
-        if isinstance(value, Container):
-            return value.release(FREED_A_STEP)
-        if isinstance(value, list):
-            del value[-FREED_A_STEP:]
-        else:
-            self.release_items(value)
-        return not value
+        """Free some elements of a value, a table's containers apart; return whether it is empty."""
+        if isinstance(value, Table):
+            return value.release(FREED_A_STEP, self.bury)
+        is_empty: bool = value.release(FREED_A_STEP)
+        return is_empty
 
-    def release_items(self, held: dict[Any, Any]) -> None:
-        """Free some items of a dict; large values among them are buried for themselves."""
-        for _ in range(min(FREED_A_STEP, len(held))):
-            value = held.popitem()[1]
-            value = getattr(value, "value", value)
-            if isinstance(value, (Container, list)):
-                self.append(value)
+    def bury(self, value: Any) -> None:
+        """An object of a table that is freed."""
+        if isinstance(value, Container):
+            self.append(value)
 
 
 class Databases:

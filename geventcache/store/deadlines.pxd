@@ -1,8 +1,9 @@
 cimport cython
-from geventcache.store.entry cimport Entry
+from geventcache.base.table cimport Table, Tickets
 
 cdef long long NEAR_MS, MIDDLE_MS, FAR_AWAY
 cdef int MIDDLE_SHIFT, FAR_SHIFT
+cdef Py_ssize_t TICKET_BYTES, BUCKET_BYTES
 
 @cython.final
 cdef class Deadlines:
@@ -11,9 +12,12 @@ cdef class Deadlines:
     cdef public list heap
     cdef public long long next_ms
     cdef long long last_ms
-    cdef list last_bucket
+    cdef Tickets last_bucket
     cdef public Py_ssize_t tickets
     cdef public Py_ssize_t stale
     cdef public object on_earlier
-    cpdef file(self, bytes key, Entry entry, long long due_ms, long long now_ms)
+    cpdef long long file(self, Table table, long long due_ms, long long now_ms) except -1
+    cdef Tickets bucket(self, long long time_ms)
     cpdef pop_due(self, long long now_ms)
+    cpdef Py_ssize_t memory_usage(self)
+    cpdef bint overdue(self)

@@ -5,9 +5,8 @@ The rules:
 
 - As in the reference, a few keys are drawn (maxmemory-samples) and the best candidates among all that were drawn lately
   are remembered; the best of those goes. A candidate that was used meanwhile is judged anew.
-- In a full cache every write evicts, and what costs is to wait for memory. So a draw takes a dict at random, but
-  neighbours in it, and goes on with them the next time: those that went leave holes mostly at the front, which a random
-  place would walk through time and again. Policies by chance draw at random.
+- In a full cache every write evicts, and what costs is to wait for memory. So a draw takes neighbours from a random
+  position of the table. Policies by chance draw one key, each as likely as any other.
 - The higher the score the better the candidate: for lru how long it was not used, for lfu how seldom, for ttl how early
   it is due.
 - A draw is O(1). Keys with a deadline, where they are few among many, are drawn from the index of deadlines: by time
@@ -16,13 +15,12 @@ The rules:
 
 import cython
 
+from geventcache.base.table import ABSENT, END, Table
 from geventcache.base.times import NEVER_MS
-from geventcache.store.entry import Entry
 from geventcache.store.keyspace import Keyspace
-from geventcache.types.random_pick import below, random_key
+from geventcache.types.random_pick import below
 
 NEVER = NEVER_MS
-SHARDS = 256
 RANDOM = b"random"
 LRU = b"lru"
 LFU = b"lfu"
@@ -31,11 +29,9 @@ SCORES = {RANDOM: 0, LRU: 1, LFU: 2, TTL: 3}
 BY_CHANCE, BY_IDLE_TIME, BY_FREQUENCY, BY_DEADLINE = SCORES.values()
 MOST_FREQUENT = 255
 POOL_SIZE = 16
-# How many draws may be in vain, for each that is wanted, before the search goes dict by dict.
+# How many draws may be in vain, for each that is wanted, before the search goes through the table.
 TRIES = 8
-# A dict has at most so many places for each of its keys, unless most of them were deleted lately.
-PLACES_A_KEY = 4
-HOLES_ALLOWED = 64
+SEARCHED_A_PAGE = 256
 
 
 def rule_of(policy):
@@ -54,8 +50,6 @@ class Evictor:
         samples: how many keys are drawn for each that goes.
         candidates, scores: the remembered candidates, the best one last, and their scores.
         best, best_score: what `find` found.
-        cursors: of each dict of the database, the place where the next draw goes on.
-        holes: of each dict, how many keys went from it since it was made anew.
     """
 
     def __init__(self, keyspace, kind, is_volatile, samples) -> None:
@@ -68,8 +62,6 @@ class Evictor:
         self.scores: list[int] = []
         self.best = b""
         self.best_score = 0
-        self.cursors = [0] * SHARDS
-        self.holes = [0] * SHARDS
 
     def find(self):
         """Find the best candidate; False if no key may go."""
@@ -94,15 +86,6 @@ class Evictor:
         key = self.best
         self.forget_best()
         self.keyspace.evict(key)
-        self.close_holes(hash(key) & 255)
-
-    def close_holes(self, index):
-        """A key has gone from a dict, which gives no memory back by itself: make it anew when it is mostly holes."""
-        self.holes[index] += 1
-        keyspace: Keyspace = self.keyspace
-        if self.holes[index] > HOLES_ALLOWED + len(keyspace.shards[index]) * 3 // 4:
-            self.holes[index] = 0
-            keyspace.shards[index] = dict(keyspace.shards[index])
 
     # ------------------------------------------------------------------ candidates
 
@@ -112,7 +95,7 @@ class Evictor:
         if at == POOL_SIZE and score <= self.scores[0]:
             return
         for known in self.candidates:
-            if known is key:
+            if known == key:
                 return
         while at > 0 and self.scores[at - 1] > score:
             at -= 1
@@ -129,25 +112,23 @@ class Evictor:
 
     def score(self, key):
         """How good a candidate a key is; -1 if it must not go, or is gone."""
-        v = cython.cast(dict, self.keyspace.shards[hash(key) & 255]).get(key)
-        return self.rate(key, v) if self.may_go(v) else -1
+        if self.keyspace.table.seek(key) == ABSENT:
+            return -1
+        return self.rate()
 
-    def rate(self, key, v):
-        """`score` of a key that may go; `v` is its value, or box, and counts only where deadlines do."""
+    def rate(self):
+        """`score`, of the key at the table's place."""
         keyspace: Keyspace = self.keyspace
+        deadline_ms: cython.longlong = keyspace.table.deadline()
+        if self.is_volatile and deadline_ms == NEVER:
+            return -1
         if self.rule == BY_DEADLINE:
-            return NEVER - cython.cast(Entry, v).deadline_ms
+            return NEVER - deadline_ms
         if self.rule == BY_CHANCE or keyspace.uses is None:
             return 0
         if self.rule == BY_IDLE_TIME:
-            return keyspace.uses.idle_ms(key)
-        return MOST_FREQUENT - keyspace.uses.frequency(key)
-
-    def may_go(self, v):
-        """May the key of this value, or box, be evicted?"""
-        if not self.is_volatile:
-            return v is not None
-        return type(v) is Entry and cython.cast(Entry, v).deadline_ms != NEVER
+            return keyspace.uses.idle_ms(keyspace.table)
+        return MOST_FREQUENT - keyspace.uses.frequency(keyspace.table)
 
     # ------------------------------------------------------------------ drawing
 
@@ -155,52 +136,37 @@ class Evictor:
         """Consider `count` keys that may go, at random, some of them perhaps twice; none only if there is none."""
         keyspace: Keyspace = self.keyspace
         drawn: cython.Py_ssize_t = 0
-        index: cython.Py_ssize_t
-        if self.is_volatile and not keyspace.volatile:
+        if self.is_volatile and not keyspace.table.volatile:
             return
-        for _ in range(count * TRIES):
-            index = below(SHARDS)
-            if keyspace.shards[index]:
-                drawn += self.draw_from(index, count - drawn)
-                if drawn == count:
-                    return
-        if self.is_volatile:
+        for _ in range(TRIES):
+            if drawn < count:
+                drawn += self.consider_all(self.drawn(count - drawn))
+        if self.is_volatile and drawn < count:
             drawn += self.draw_tickets(count - drawn)
-        if not self.is_volatile or not drawn:
+        if not drawn:
             self.search(count)
 
-    def draw_from(self, index, count):
-        """Consider the next `count` keys of a dict, which is not empty; return how many of them may go."""
-        shard: dict = self.keyspace.shards[index]
-        if not cython.compiled or self.rule == BY_CHANCE:
-            drawn = random_key(shard, PLACES_A_KEY * len(shard))
-            return self.consider_item(drawn, shard[drawn])
+    def drawn(self, count):
+        """Some keys of the table."""
+        if self.rule != BY_CHANCE:
+            return self.keyspace.table.draw(count)
+        key = self.keyspace.table.random_key()
+        return [] if key is None else [key]
+
+    def consider_all(self, keys):
+        """Remember those of some keys that may go; return how many that are."""
         found: cython.Py_ssize_t = 0
-        place: cython.Py_ssize_t = self.cursors[index]
-        key: cython.pointer(PyObject)  # type: ignore[valid-type] # noqa: F821
-        value: cython.pointer(PyObject)  # type: ignore[valid-type] # noqa: F821
-        for _ in range(count):
-            if not PyDict_Next(shard, cython.address(place), cython.address(key), cython.address(value)):  # type: ignore[name-defined] # noqa: F821
-                place = 0
-                break
-            if not self.is_volatile:  # its value need not be touched
-                self.remember(cython.cast(object, key), self.rate(cython.cast(object, key), None))  # noqa: F821
-                found += 1
-            elif self.consider_item(cython.cast(object, key), cython.cast(object, value)):  # noqa: F821
-                found += 1
-        self.cursors[index] = place
+        for key in keys:
+            found += self.consider(key)
         return found
 
-    def consider_item(self, key, v):
-        """Remember a key if it may go; `v` is its value, or box. Returns whether it may."""
-        if not self.may_go(v):
-            return False
-        self.remember(key, self.rate(key, v))
-        return True
-
     def consider(self, key):
-        """`consider_item`, of a key that may be gone."""
-        return self.consider_item(key, self.keyspace.shard(key).get(key))
+        """Remember a key if it may go; return whether it may."""
+        score: cython.longlong = self.score(key)
+        if score < 0:
+            return False
+        self.remember(key, score)
+        return True
 
     def draw_tickets(self, count):
         """Consider up to `count` keys, from the index of deadlines: a random time, then a random key of it.
@@ -208,33 +174,44 @@ class Evictor:
         None only if no ticket of such a key is there: some of them the batch worker may hold. Returns how many.
         """
         drawn: cython.Py_ssize_t = 0
-        buckets: list = list(self.keyspace.deadlines.buckets.values())
-        keys: list
+        buckets: list = list(self.keyspace.deadlines.buckets.items())
         if buckets:
             for _ in range(count * TRIES):
-                keys = buckets[below(len(buckets))]
-                if self.consider(keys[below(len(keys))]):
+                time_ms, tickets = buckets[below(len(buckets))]
+                if self.redeem(tickets, below(len(tickets)), time_ms):
                     drawn += 1
                     if drawn == count:
                         return drawn
         if not drawn:  # mostly stale tickets, of which a sweep leaves few
-            for keys in buckets:
-                for key in keys:
-                    if self.consider(key):
+            for time_ms, tickets in buckets:
+                for at in range(len(tickets)):
+                    if self.redeem(tickets, at, time_ms):
                         return 1
         return drawn
 
+    def redeem(self, tickets, at, time_ms):
+        """Remember the key of a ticket if it is there and may go; return whether it may."""
+        table: Table = self.keyspace.table
+        if table.redeem(tickets, at, time_ms) == ABSENT:
+            return False
+        score: cython.longlong = self.rate()
+        if score < 0:
+            return False
+        self.remember(table.key(), score)
+        return True
+
     def search(self, count):
-        """`draw` in a database where such keys are rare: the first ones from a random dict on."""
-        keyspace: Keyspace = self.keyspace
+        """`draw` in a database where such keys are rare: the first ones from a random position on."""
+        start: cython.longlong = below(END)
+        if not self.search_between(start, END, count):
+            self.search_between(0, start, count)
+
+    def search_between(self, position, end, count):
+        """Consider the first `count` keys that may go of those from one position up to another; return how many."""
+        table: Table = self.keyspace.table
         found: cython.Py_ssize_t = 0
-        start: cython.Py_ssize_t = below(SHARDS)
-        i: cython.Py_ssize_t
-        shard: dict
-        for i in range(start, start + SHARDS):
-            shard = keyspace.shards[i & 255]
-            for key, v in shard.items():
-                if self.consider_item(key, v):
-                    found += 1
-                    if found == count:
-                        return
+        keys: list
+        while position < end and found < count:
+            position, keys = table.page(position, SEARCHED_A_PAGE)
+            found += self.consider_all(keys)
+        return found

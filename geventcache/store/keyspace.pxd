@@ -1,14 +1,16 @@
 cimport cython
 from geventcache.base.clock cimport Clock
 from geventcache.base.histogram cimport Histogram
+from geventcache.base.table cimport Table, Tickets
 from geventcache.store.account cimport Account
 from geventcache.store.changes cimport Changes
 from geventcache.store.deadlines cimport Deadlines
-from geventcache.store.entry cimport Entry
 from geventcache.store.uses cimport Uses
 from geventcache.types.container cimport Container
 
-cdef long long NEVER
+cdef long long NEVER, KEPT
+cdef unsigned long long END
+cdef int ABSENT, OBJECT, PACKED
 cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT
 
 @cython.final
@@ -26,68 +28,73 @@ cdef class Keyspace:
     cdef public object limits
     cdef public Changes changes
     cdef public object graveyard
-    cdef public list shards
+    cdef public Table table
     cdef list edits
     cdef readonly Py_ssize_t opened
     cdef public Deadlines deadlines
-    cdef public long long boxed
-    cdef public long long volatile
     cdef public long long volatile_containers
     cdef public long long dirty
     cdef public long long hits
     cdef public long long misses
     cdef public long long expired
     cdef public long long expired_elements
-    cdef public bint has_containers
     cdef public long long evicted
     cdef public Account account
     cdef public Uses uses
     cdef public bint observed
-    cdef public object scanner
     cpdef reset(self)
+    cpdef int seek(self, bytes key) except -1
     cpdef find(self, bytes key)
+    cdef opened_at(self, bytes key)
+    cdef unpacked(self, int kind)
     cpdef lookup(self, bytes key)
     cpdef glance(self, bytes key)
     cdef miss(self, bytes key)
     cpdef bint use(self, bytes key) except -1
+    cdef touch(self, bytes key)
     cpdef string(self, bytes key)
     cpdef find_string(self, bytes key)
     cpdef read(self, bytes key, kind)
     cpdef peek(self, bytes key, kind)
     cpdef long long deadline(self, bytes key) except *
-    cpdef bint is_boxed(self, bytes key) except -1
+    cpdef long long usage(self, bytes key) except *
     cpdef edit(self, bytes key, kind, event)
     cpdef edit_or_create(self, bytes key, kind, event)
     cdef open(self, bytes key, Container value, event, bint is_new)
     cpdef settle(self)
-    cdef drop_empty(self, bytes key, Container value, bint changed)
+    cdef settle_one(self, Edit edit, Container value)
+    cdef keep(self, Edit edit, Container value)
+    cdef drop_empty(self, bytes key, Container value)
     cpdef put(self, bytes key, value, event)
-    cdef overwrite(self, dict shard, bytes key, old, value)
-    cdef placed(self, bytes key, old, value)
-    cdef welcome(self, bytes key, value)
-    cdef supersede(self, bytes key, old, value)
-    cdef refill(self, bytes key, Entry entry, value, long long deadline_ms)
-    cdef follow(self, bytes key, Container value)
-    cdef mark(self, Entry entry, bint has_volatile_elements)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cpdef replace(self, bytes key, value, event)
+    cdef place(self, bytes key, value, long long deadline_ms)
+    cdef store(self, value, long long deadline_ms, long long filed_ms)
+    cdef placed(self, bytes key, int kind, old)
+    cdef void(self, bytes key)
+    cdef long long file(self, long long due_ms) except -1
+    cdef follow(self, Container value)
+    cdef mark(self, Container value, bint is_volatile)
     cpdef changed(self, bytes key, event)
     cpdef announce(self, bytes key, event)
     cpdef notify(self, bytes key, event)
     cpdef bint delete(self, bytes key, event=*) except -1
-    cpdef remove(self, bytes key)
+    cdef take_out(self, bytes key)
+    cdef let_go(self, old)
     cpdef bint evict(self, bytes key) except -1
-    cdef unbox(self, Entry entry)
     cpdef bint set_deadline(self, bytes key, long long deadline_ms, event=*) except -1
     cpdef bint persist(self, bytes key, event=*) except -1
+    cdef retime(self, long long deadline_ms, long long filed_ms)
     cpdef bint transfer(self, bytes key, Keyspace target, bytes new_key, left, arrived) except -1
+    cpdef remove(self, bytes key)
+    cdef detach(self, bytes key)
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
-    cpdef expire(self, bytes key, Entry entry)
+    cpdef expire(self, bytes key)
     cpdef note_expired(self, bytes key, Container value, Py_ssize_t count)
-    cdef Py_ssize_t expire_elements(self, bytes key, Entry entry, Py_ssize_t most, Histogram lags) except -1
-    cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
-    cpdef list filed_at(self, list keys, long long time_ms)
-    cdef dispose(self, value)
+    cdef Py_ssize_t expire_elements(self, bytes key, Container value, Py_ssize_t most, Histogram lags) except -1
+    cdef revisit(self, long long due_ms)
+    cpdef Py_ssize_t visit(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
+    cpdef scan(self, cursor, count)
 
 cpdef as_string(v)

@@ -10,34 +10,35 @@ access happens here and nowhere else:
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
   opened by `edit` is compared with its `revision` of before when the command settles: announced if it changed, deleted
   if it is empty.
-- **Deadlines of elements**: a container whose elements have deadlines is boxed, and its key's one ticket also comes up
-  at the first of them. The worker then removes what is due; until it has been there, the container hides it.
+- **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
+  first of them. The worker then removes what is due; until it has been there, the container hides it.
+- **Packed containers**: a small container stands in the table as a run of bytes. Who opens it gets a transient object
+  over the run; for one opened by `edit`, `settle` stores what it has become. Within a command, all who open a key that
+  is opened for change get the same object.
+- **Places**: the table remembers one place (base/table.py). Methods that say "at the place" need it at their key;
+  whoever has announced something looks the key up again.
 
-Keys live in 256 dicts chosen by their hash: one dict of ten million keys stalls the loop for 0.9 s when it grows, these
-for milliseconds; and a dict at a time is a natural slice for SCAN and FLUSHALL.
-
-A string is kept as ``bytes``, as ``int`` (a counter: no parsing, 28 bytes), as ``bytearray`` (changed in place) or as
-`Text`.
+A string is kept as ``bytes``, as ``int`` (a counter: no parsing), as ``bytearray`` (changed in place) or as `Text`.
 """
 
-from itertools import islice
-from random import randrange
 from typing import Any
 
 import cython
 
 from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
-from geventcache.store.account import Account
+from geventcache.store.account import Account, object_size
 from geventcache.store.deadlines import Deadlines
-from geventcache.store.entry import Entry
 from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 
-SHARDS = 256
 NEVER = NEVER_MS
+CONTAINERS: dict[int, Any] = {}
+KEPT = 0  # in the place of a deadline: the one that the key has
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
+MOST_A_PAGE = 1 << 31
 
 DEL = b"del"
 EVICTED = b"evicted"
@@ -51,7 +52,7 @@ class Edit:
     """A container opened for change by `Keyspace.open`: what `Keyspace.settle` compares. It is used again and again.
 
     Attributes:
-        key, value, event: what was opened and what tells of its change.
+        key, value, event: what was opened and what tells of its change; no value when another has taken its place.
         is_new: it was made for this command.
         revision, due_ms: the container's, and its next deadline, when it was opened.
     """
@@ -60,7 +61,7 @@ class Edit:
         __slots__ = ("due_ms", "event", "is_new", "key", "revision", "value")
 
         key: bytes
-        value: Container
+        value: Container | None
         event: bytes | None
         is_new: bool
         revision: int
@@ -72,16 +73,15 @@ class Keyspace:
 
     Attributes:
         index: its number.
-        shards: 256 dicts of key -> value or Entry.
-        boxed: how many values are entries.
-        volatile, volatile_containers: how many keys have a deadline, and how many have elements that have one.
+        table: its keys.
+        volatile: how many of them have a deadline.
+        volatile_containers: how many keys have elements that have one.
         dirty: changes so far.
         hits, misses: how many reads found a key or none.
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
         evicted: keys removed because memory was full.
         account: the Account of its memory, None while no limit asks for it.
         uses: the Uses of its keys, None while no policy goes by them.
-        scanner: what SCAN keeps between two pages.
         observed: somebody listens to changes.
     """
 
@@ -106,37 +106,54 @@ class Keyspace:
 
     def reset(self):
         """Begin empty."""
-        self.shards: list[dict[bytes, Any]] = [{} for _ in range(SHARDS)]
+        self.table = Table()
         self.deadlines = Deadlines(self)
-        self.boxed = 0
-        self.volatile = 0
         self.volatile_containers = 0
-        self.has_containers = False
-        self.scanner = None
+
+    @property
+    def volatile(self) -> int:
+        """How many keys have a deadline."""
+        return self.table.volatile
 
     # ------------------------------------------------------------------ look-up
 
-    def shard(self, key):
-        """The dict that holds `key`, if the key exists."""
-        return self.shards[hash(key) & 255]
+    def seek(self, key):
+        """Go to the place of `key`; return the kind of its value, ABSENT if there is none. What is due is removed."""
+        kind: cython.int = self.table.seek(key)
+        if kind != ABSENT and self.table.deadline() <= self.clock.now_ms:
+            self.expire(key)
+            kind = self.table.seek(key)
+        return kind
 
     def find(self, key):
         """The value at `key`, whatever its type, or None. Counts nothing: for who writes, or only asks about keys."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if type(v) is Entry:
-            entry: Entry = v
-            if entry.deadline_ms <= self.clock.now_ms:
-                self.expire(key, entry)
-                return None
-            return entry.value
-        return v
+        if self.opened:
+            opened = self.opened_at(key)
+            if opened is not None:
+                return opened
+        kind: cython.int = self.seek(key)
+        if kind == ABSENT:
+            return None
+        return self.table.value() if kind < PACKED else self.unpacked(kind)
+
+    def opened_at(self, key):
+        """The container that the running command opened for change at `key`, None if it did not."""
+        i: cython.Py_ssize_t
+        for i in range(self.opened):
+            edit: Edit = self.edits[i]
+            if edit.value is not None and edit.key == key:
+                return edit.value
+        return None
+
+    def unpacked(self, kind):
+        """A container over the run of bytes at the place."""
+        return CONTAINERS[kind].unpack(self.table.value(), kind, self.limits)
 
     def lookup(self, key):
         """`find`, counted as a hit or a miss, and as a use of the key: for commands that read."""
         v = self.glance(key)
         if v is not None and self.uses is not None:
-            self.uses.touch(key)
+            self.touch(key)
         return v
 
     def glance(self, key):
@@ -155,11 +172,16 @@ class Keyspace:
             self.changes.missed(self, key)
 
     def use(self, key):
-        """Note a use of a key, were it by a client that is not to leave traces; return whether there is such a key."""
+        """Note a use of a key even by a client that leaves no traces; return whether there is such a key."""
         v = self.glance(key)
-        if v is not None and self.uses is not None:
-            self.uses.note(key)
+        if v is not None and self.uses is not None and self.table.seek(key) != ABSENT:
+            self.uses.note(self.table)
         return v is not None
+
+    def touch(self, key):
+        """Note a use of a key, if it is there."""
+        if self.table.seek(key) != ABSENT and self.uses is not None:
+            self.uses.touch(self.table)
 
     def string(self, key):
         """Read a string as bytes, None if there is none.
@@ -167,20 +189,13 @@ class Keyspace:
         Raises:
             CommandError: WRONGTYPE.
         """
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if type(v) is bytes and self.uses is None:  # most are, and need no more calls
-            self.hits += 1
-            return v
         v = self.lookup(key)
-        return None if v is None else as_string(v)
+        return v if v is None or type(v) is bytes else as_string(v)
 
     def find_string(self, key):
         """`string`, uncounted."""
         v = self.find(key)
-        if v is None or type(v) is bytes:
-            return v
-        return as_string(v)
+        return v if v is None or type(v) is bytes else as_string(v)
 
     def read(self, key, kind):
         """Read the container at `key`, None if there is none.
@@ -202,19 +217,14 @@ class Keyspace:
 
     def deadline(self, key):
         """The deadline of `key` in milliseconds: NEVER when it has none, 0 when there is no such key."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if type(v) is Entry:
-            entry: Entry = v
-            if entry.deadline_ms <= self.clock.now_ms:
-                self.expire(key, entry)
-                return 0
-            return entry.deadline_ms
-        return 0 if v is None else NEVER
+        return 0 if self.seek(key) == ABSENT else self.table.deadline()
 
-    def is_boxed(self, key):
-        """Does an Entry hold the value at `key`?"""
-        return type(cython.cast(dict, self.shards[hash(key) & 255]).get(key)) is Entry
+    def usage(self, key):
+        """Bytes that a key takes with its value; 0 if there is no such key."""
+        if self.seek(key) == ABSENT:
+            return 0
+        value = self.table.object()
+        return self.table.size() + (0 if value is None else object_size(value))
 
     # ------------------------------------------------------------------ change
 
@@ -233,7 +243,7 @@ class Keyspace:
         return v
 
     def edit_or_create(self, key, kind, event):
-        """Open the container at `key` for change, or a new one (which stays only if the command fills it).
+        """Open the container at `key` for change, or a new one (which is stored only if the command fills it).
 
         Raises:
             CommandError: WRONGTYPE.
@@ -241,10 +251,6 @@ class Keyspace:
         v = self.find(key)
         if v is None:
             v = kind(self.limits)
-            shard: dict = self.shards[hash(key) & 255]
-            shard[key] = v
-            self.has_containers = True
-            self.welcome(key, v)
             self.open(key, v, event, True)
             return v
         if type(v) is not kind:
@@ -265,193 +271,173 @@ class Keyspace:
         edit.revision = value.revision
         edit.due_ms = value.next_deadline()
         if self.uses is not None and not is_new:
-            self.uses.touch(key)
+            self.touch(key)
 
     def settle(self):
-        """Announce what the finished command changed in the containers it had opened; delete the empty ones."""
+        """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
         i: cython.Py_ssize_t = 0
         try:
             while i < self.opened:
                 edit: Edit = self.edits[i]
-                value: Container = edit.value
+                value = edit.value
                 i += 1
-                changed: cython.bint = value.revision != edit.revision
-                if self.account is not None:
-                    self.account.follow(edit.key, value)
-                if changed:
-                    self.dirty += 1
-                    if self.observed:
-                        if edit.is_new:
-                            self.changes.announce(self, edit.key, NEW)
-                        self.changes.announce(self, edit.key, edit.event)
-                    if value.next_deadline() != edit.due_ms:
-                        self.follow(edit.key, value)
-                if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
-                    self.drop_empty(edit.key, edit.value, changed)
-                edit.value = None  # type: ignore[assignment] # a container that is gone must not be kept
+                edit.value = None  # a container that is gone must not be kept, nor be found
+                if value is not None:
+                    self.settle_one(edit, value)
         finally:  # whatever a listener raises: an edit is settled once
             self.opened = 0
 
-    def drop_empty(self, key, value, changed):
-        """Remove the container `value`, now empty, from `key` if it is still there."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if v is None:
+    def settle_one(self, edit, value):
+        """`settle`, of one container."""
+        key: bytes = edit.key
+        if value.revision == edit.revision:
+            if self.account is not None:
+                self.account.follow(key, value)
+                self.account.sync()
             return
-        if type(v) is Entry:
-            entry: Entry = v
-            if entry.value is not value:
-                return
-            self.unbox(entry)
-        elif v is not value:
+        is_kept: cython.bint = len(value) > 0 or value.keeps_empty
+        if is_kept:
+            self.keep(edit, value)
+        self.dirty += 1
+        if self.observed:
+            if edit.is_new:
+                self.changes.announce(self, key, NEW)
+            self.changes.announce(self, key, edit.event)
+        if not is_kept:
+            self.drop_empty(key, value)
+
+    def keep(self, edit, value):
+        """Store what the command made of a container, unless it is in the table as an object."""
+        kind: cython.int = self.table.seek(edit.key)
+        if kind == ABSENT or kind >= PACKED:
+            self.store(value, self.table.deadline(), self.table.filed())
+            self.placed(edit.key, kind, None)
             return
-        del shard[key]
+        if value.next_deadline() != edit.due_ms:
+            self.follow(value)
         if self.account is not None:
-            self.account.leave(key, value)
-        if changed:
+            self.account.follow(edit.key, value)
+            self.account.sync()
+
+    def drop_empty(self, key, value):
+        """Remove the container `value`, now empty, from `key` if it is still there."""
+        kind: cython.int = self.table.seek(key)
+        if kind >= PACKED or (kind == OBJECT and self.table.object() is value):
+            self.take_out(key)
             self.announce(key, DEL)
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
-        shard: dict = self.shards[hash(key) & 255]
-        old = None
-        if (
-            not self.observed
-            and self.account is None
-            and self.uses is None
-            and (type(value) is bytes or type(value) is int)
-        ):
-            if self.boxed or self.has_containers:
-                old = shard.get(key)
-            if old is None or type(old) is bytes or type(old) is int:
-                shard[key] = value
-                self.dirty += 1
-                return
+        if self.opened or self.observed or self.account is not None or self.uses is not None:
+            self.place(key, value, NEVER)
         else:
-            old = shard.get(key)
-        self.overwrite(shard, key, old, value)
+            kind: cython.int = self.table.seek(key)
+            if kind < OBJECT and self.table.deadline() == NEVER and not isinstance(value, Container):
+                self.table.put(value)
+            else:
+                self.place(key, value, NEVER)
         self.announce(key, event)
-
-    def overwrite(self, shard, key, old, value):
-        """Put `value` in place of `old`, None if there is nothing at `key`.
-
-        The ticket of `old` stays usable, its elements are freed in slices.
-        """
-        if type(old) is Entry:
-            entry: Entry = old
-            if entry.deadline_ms > self.clock.now_ms:
-                self.refill(key, entry, value, NEVER)
-                return
-            self.expire(key, entry)
-            old = None
-        shard[key] = value
-        self.placed(key, old, value)
-
-    def placed(self, key, old, value):
-        """`value` has taken the place of `old`, None where there was nothing: see to all that depends on either."""
-        if isinstance(value, Container):
-            self.follow(key, value)
-        if old is not None:
-            self.supersede(key, old, value)
-        else:
-            self.welcome(key, value)
-            if self.observed:
-                self.changes.announce(self, key, NEW)
-
-    def welcome(self, key, value):
-        """A new key has come: account for it, and note its first use."""
-        if self.account is not None:
-            self.account.arrive(key, value)
-        if self.uses is not None:
-            self.uses.begin(key, len(cython.cast(dict, self.shards[hash(key) & 255])))
-
-    def supersede(self, key, old, value):
-        """Another value has taken the place of `old`: account for it, note the use, and let the old one go."""
-        if self.account is not None:
-            self.account.exchange(key, old, value)
-        if self.uses is not None:
-            self.uses.touch(key)
-        self.dispose(old)
-
-    def refill(self, key, entry, value, deadline_ms):
-        """Put another value and deadline into an entry."""
-        self.supersede(key, entry.value, value)
-        if entry.has_volatile_elements:
-            self.mark(entry, False)
-        entry.value = value
-        self.volatile += (deadline_ms != NEVER) - (entry.deadline_ms != NEVER)
-        entry.deadline_ms = deadline_ms
-        if deadline_ms != NEVER and (entry.filed_ms == 0 or deadline_ms < entry.filed_ms):
-            self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-        if isinstance(value, Container):
-            self.follow(key, value)
-
-    def follow(self, key, value):
-        """A container is new at `key`, or has another next deadline: its ticket shall come up in time."""
-        self.has_containers = True
-        due_ms: cython.longlong = value.next_deadline()
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        entry: Entry
-        if type(v) is Entry:
-            entry = v
-            if entry.value is not value:
-                return
-        elif v is not value or due_ms == NEVER:
-            return
-        else:
-            entry = Entry(value, NEVER)
-            shard[key] = entry
-            self.boxed += 1
-        self.mark(entry, due_ms != NEVER)
-        if due_ms != NEVER and (entry.filed_ms == 0 or due_ms < entry.filed_ms):
-            self.deadlines.file(key, entry, due_ms, self.clock.now_ms)
-
-    def mark(self, entry, has_volatile_elements):
-        """Note whether elements of an entry's value have deadlines."""
-        if entry.has_volatile_elements != has_volatile_elements:
-            entry.has_volatile_elements = has_volatile_elements
-            self.volatile_containers += 1 if has_volatile_elements else -1
 
     def put_until(self, key, value, deadline_ms, event):
         """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it."""
-        shard: dict = self.shards[hash(key) & 255]
-        old = shard.get(key)
-        entry: Entry | None = old if type(old) is Entry else None
-        if entry is not None and entry.deadline_ms > self.clock.now_ms:
-            self.refill(key, entry, value, deadline_ms)
-        else:
-            if entry is not None:
-                self.expire(key, entry)
-                old = None
-            entry = Entry(value, deadline_ms)
-            shard[key] = entry
-            self.boxed += 1
-            self.volatile += 1
-            self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-            self.placed(key, old, value)
+        self.place(key, value, deadline_ms)
         self.announce(key, event)
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""
-        if self.boxed == 0:
-            self.put(key, value, event)
-            return
-        shard: dict = self.shards[hash(key) & 255]
-        old = shard.get(key)
-        entry: Entry | None = old if type(old) is Entry else None
-        if entry is not None and entry.deadline_ms > self.clock.now_ms:
-            self.refill(key, entry, value, entry.deadline_ms)
+        if self.table.volatile:
+            self.place(key, value, KEPT)
             self.announce(key, event)
         else:
             self.put(key, value, event)
+
+    def place(self, key, value, deadline_ms):
+        """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
+        if self.opened:
+            self.void(key)
+        kind: cython.int = self.seek(key)
+        old = self.table.object() if kind == OBJECT else None
+        filed_ms: cython.longlong = self.table.filed()
+        if deadline_ms == KEPT:
+            deadline_ms = self.table.deadline()
+        if deadline_ms != NEVER and (filed_ms == 0 or deadline_ms < filed_ms):
+            filed_ms = self.file(deadline_ms)
+        self.store(value, deadline_ms, filed_ms)
+        self.placed(key, kind, old)
+
+    def store(self, value, deadline_ms, filed_ms):
+        """Put a value and times into the table, at the place; a container packed if it can be."""
+        if self.table.packs and isinstance(value, Container):
+            run = value.pack()
+            if run is not None:
+                self.table.put_packed(value.packed_kind, run)
+                self.table.set_times(deadline_ms, filed_ms)
+                return
+        if deadline_ms == NEVER and filed_ms == 0:
+            self.table.put(value)
+        else:
+            self.table.put_until(value, deadline_ms, filed_ms)
+
+    def placed(self, key, kind, old):
+        """At the place another value has taken the place of one of that kind: see to all that depends on either.
+
+        Args:
+            old: the value that was there, if it was an object.
+        """
+        value = self.table.object()
+        if isinstance(value, Container):
+            self.follow(value)
+        if self.account is not None:
+            if old is not None:
+                self.account.release(key, old)
+            if value is not None:
+                self.account.hold(key, value)
+            self.account.sync()
+        if self.uses is not None:
+            if kind == ABSENT:
+                self.uses.begin(self.table)
+            else:
+                self.uses.touch(self.table)
+        if old is not None:
+            self.let_go(old)
+        if kind == ABSENT and self.observed:
+            self.changes.announce(self, key, NEW)
+
+    def void(self, key):
+        """Another value takes the place of a container that the running command has opened."""
+        i: cython.Py_ssize_t
+        for i in range(self.opened):
+            edit: Edit = self.edits[i]
+            if edit.key == key:
+                edit.value = None
+
+    def file(self, due_ms):
+        """Issue a ticket for the key at the place; return the time of its bucket, which is to be noted in the table."""
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        return self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+
+    def follow(self, value):
+        """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
+        due_ms: cython.longlong = value.next_deadline()
+        self.mark(value, due_ms != NEVER)
+        filed_ms: cython.longlong = self.table.filed()
+        if due_ms != NEVER and (filed_ms == 0 or due_ms < filed_ms):
+            self.table.set_times(self.table.deadline(), self.file(due_ms))
+
+    def mark(self, value, is_volatile):
+        """Note whether elements of a container have deadlines."""
+        if value.is_volatile != is_volatile:
+            value.is_volatile = is_volatile
+            self.volatile_containers += 1 if is_volatile else -1
 
     def changed(self, key, event):
         """Tell of a change made to a value in place (a bytearray has no revision)."""
         if self.account is not None:
             self.account.follow(key, self.find(key))
+            self.account.sync()
         if self.uses is not None:
-            self.uses.touch(key)
+            self.touch(key)
         self.announce(key, event)
 
     def announce(self, key, event):
@@ -467,30 +453,33 @@ class Keyspace:
 
     def delete(self, key, event=DEL):
         """Delete a key; return whether it was there."""
-        v = self.remove(key)
-        if v is None:
+        if self.opened:
+            self.void(key)
+        if self.seek(key) == ABSENT:
             return False
-        self.dispose(v)
+        self.take_out(key)
         self.announce(key, event)
         return True
 
-    def remove(self, key):
-        """Take a key out, silently; return its value, None if there was none. The caller announces."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if v is None:
-            return None
-        if type(v) is Entry:
-            entry: Entry = v
-            if entry.deadline_ms <= self.clock.now_ms:
-                self.expire(key, entry)
-                return None
-            self.unbox(entry)
-            v = entry.value
-        del shard[key]
+    def take_out(self, key):
+        """Remove the key at the place, silently; its value is let go."""
+        old = self.table.object()
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        self.table.remove()
         if self.account is not None:
-            self.account.leave(key, v)
-        return v
+            if old is not None:
+                self.account.release(key, old)
+            self.account.sync()
+        if old is not None:
+            self.let_go(old)
+
+    def let_go(self, old):
+        """An object has left the table; a large container waits to be freed in slices."""
+        if isinstance(old, Container):
+            self.mark(old, False)
+            if len(old) > LARGE_VALUE:
+                self.graveyard.append(old)
 
     def evict(self, key):
         """Delete a key because memory is full; return whether it was there."""
@@ -499,61 +488,32 @@ class Keyspace:
         self.evicted += 1
         return True
 
-    def unbox(self, entry):
-        """Account for an entry that leaves."""
-        self.boxed -= 1
-        if entry.deadline_ms != NEVER:
-            self.volatile -= 1
-        if entry.has_volatile_elements:
-            self.mark(entry, False)
-        if entry.filed_ms != 0:
-            self.deadlines.stale += 1
-
     def set_deadline(self, key, deadline_ms, event=EXPIRE):
         """Give an existing key a deadline (ms since the epoch, in the future); return False if there is no such key."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        entry: Entry
-        if v is None:
+        if self.seek(key) == ABSENT:
             return False
-        if type(v) is Entry:
-            entry = v
-            if entry.deadline_ms <= self.clock.now_ms:
-                self.expire(key, entry)
-                return False
-            if entry.deadline_ms == NEVER:
-                self.volatile += 1
-            entry.deadline_ms = deadline_ms
-        else:
-            entry = Entry(v, deadline_ms)
-            shard[key] = entry
-            self.boxed += 1
-            self.volatile += 1
-        if entry.filed_ms == 0 or deadline_ms < entry.filed_ms:
-            self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-        if self.uses is not None:
-            self.uses.touch(key)
+        filed_ms: cython.longlong = self.table.filed()
+        if filed_ms == 0 or deadline_ms < filed_ms:
+            filed_ms = self.file(deadline_ms)
+        self.retime(deadline_ms, filed_ms)
         self.announce(key, event)
         return True
 
     def persist(self, key, event=PERSIST):
-        """Take a key's deadline away; return whether it had one. The box stays until its ticket comes up."""
-        shard: dict = self.shards[hash(key) & 255]
-        v = shard.get(key)
-        if type(v) is not Entry:
+        """Take a key's deadline away; return whether it had one. Its ticket stays, and comes up in vain."""
+        if self.seek(key) == ABSENT or self.table.deadline() == NEVER:
             return False
-        entry: Entry = v
-        if entry.deadline_ms <= self.clock.now_ms:
-            self.expire(key, entry)
-            return False
-        if entry.deadline_ms == NEVER:
-            return False
-        entry.deadline_ms = NEVER
-        self.volatile -= 1
-        if self.uses is not None:
-            self.uses.touch(key)
+        self.retime(NEVER, self.table.filed())
         self.announce(key, event)
         return True
+
+    def retime(self, deadline_ms, filed_ms):
+        """Give the key at the place other times: a use of it."""
+        self.table.set_times(deadline_ms, filed_ms)
+        if self.account is not None:
+            self.account.sync()
+        if self.uses is not None:
+            self.uses.touch(self.table)
 
     def transfer(self, key, target, new_key, left, arrived):
         """Move a value with its deadline to `new_key` of the keyspace `target`, whatever was there.
@@ -572,43 +532,46 @@ class Keyspace:
         target.announce(new_key, arrived)
         return True
 
+    def remove(self, key):
+        """Take a key out, silently; return its value, None if there was none. The caller announces."""
+        value = self.find(key)
+        if value is not None:
+            self.table.seek(key)
+            self.detach(key)
+        return value
+
+    def detach(self, key):
+        """`take_out`, of a value that goes elsewhere."""
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        held = self.table.object()
+        self.table.remove()
+        if isinstance(held, Container):
+            self.mark(held, False)
+        if self.account is not None:
+            if held is not None:
+                self.account.release(key, held)
+            self.account.sync()
+
     def implant(self, key, value, deadline_ms):
         """Let a new key take the place of what may be at `key`; the caller announces."""
-        old = self.remove(key)
-        if old is not None:
-            self.dispose(old)
-        shard: dict = self.shards[hash(key) & 255]
-        if deadline_ms == NEVER:
-            shard[key] = value
-        else:
-            entry: Entry = Entry(value, deadline_ms)
-            shard[key] = entry
-            self.boxed += 1
-            self.volatile += 1
-            self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
-        self.placed(key, None, value)
+        if self.seek(key) != ABSENT:
+            self.take_out(key)
+        self.place(key, value, deadline_ms)
 
     # ------------------------------------------------------------------ expiry
 
     def expire_at_once(self, key):
         """Remove a key that is given a deadline in the past; return whether it was there."""
-        v = self.remove(key)
-        if v is None:
+        if self.seek(key) == ABSENT:
             return False
-        self.expired += 1
-        self.dispose(v)
-        self.announce(key, EXPIRED)
+        self.expire(key)
         return True
 
-    def expire(self, key, entry):
-        """Remove a key whose time has come: the one place where keys expire."""
-        self.unbox(entry)
-        shard: dict = self.shards[hash(key) & 255]
-        del shard[key]
+    def expire(self, key):
+        """Remove the key at the place, whose time has come: the one way in which keys expire."""
+        self.take_out(key)
         self.expired += 1
-        if self.account is not None:
-            self.account.leave(key, entry.value)
-        self.dispose(entry.value)
         self.announce(key, EXPIRED)
 
     def note_expired(self, key, value, count):
@@ -616,34 +579,40 @@ class Keyspace:
         self.expired_elements += count
         self.announce(key, value.expired_event)
 
-    def expire_elements(self, key, entry, most, lags):
-        """Remove up to `most` elements that are due, and see to the next visit; return how many were removed."""
+    def expire_elements(self, key, value, most, lags):
+        """At the place, whose ticket came up: remove up to `most` elements that are due; return how many.
+
+        The next visit is seen to.
+        """
         now_ms: cython.longlong = self.clock.now_ms
-        value: Container = entry.value
         due_ms: cython.longlong = value.next_deadline()
         count: cython.Py_ssize_t = len(value.expire_elements(now_ms, most))
         if count:
             if self.account is not None:
                 self.account.follow(key, value)
             lags.record(now_ms - due_ms)
-            self.note_expired(key, value, count)
-            if not len(entry.value):
-                self.drop_empty(key, value, True)
+            if not len(value):
+                self.note_expired(key, value, count)
+                self.drop_empty(key, value)
                 return count
         due_ms = value.next_deadline()
-        self.mark(entry, due_ms != NEVER)
-        due_ms = min(due_ms, entry.deadline_ms)
-        if due_ms == NEVER:
-            self.boxed -= 1
-            self.shards[hash(key) & 255][key] = value
-        else:
-            self.deadlines.file(key, entry, due_ms, now_ms)
+        self.mark(value, due_ms != NEVER)
+        self.revisit(min(due_ms, self.table.deadline()))
+        if count:
+            self.note_expired(key, value, count)
         return count
 
-    def visit(self, keys, start, stop, time_ms, lags):
-        """Redeem the tickets keys[start:stop] of the bucket `time_ms`, None in their place; return how many expired.
+    def revisit(self, due_ms):
+        """At the place, whose ticket came up: issue another for `due_ms`, none for NEVER."""
+        filed_ms: cython.longlong = 0
+        if due_ms != NEVER:
+            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+        self.table.set_times(self.table.deadline(), filed_ms)
 
-        Elements of containers count as well. A key with many of them that are due is filed again for the rest.
+    def visit(self, tickets, start, stop, time_ms, lags):
+        """Redeem tickets[start:stop] of the bucket `time_ms`; return how many keys, and elements, expired.
+
+        A container with many elements that are due is filed again for the rest.
 
         Args:
             lags: a Histogram that takes the milliseconds between deadline and removal.
@@ -653,87 +622,69 @@ class Keyspace:
         count: cython.Py_ssize_t
         spare: cython.Py_ssize_t = ELEMENTS_A_VISIT
         now_ms: cython.longlong = self.clock.now_ms
-        shard: dict
-        entry: Entry | None
+        deadline_ms: cython.longlong
+        table: Table = self.table
         for i in range(start, stop):
-            key: bytes = keys[i]
-            keys[i] = None  # a million keys are let go one by one and not with their list
-            shard = self.shards[hash(key) & 255]
-            v = shard.get(key)
-            entry = v if type(v) is Entry else None
-            if entry is None or entry.filed_ms != time_ms:
+            if table.redeem(tickets, i, time_ms) == ABSENT:
                 if self.deadlines.stale > 0:
                     self.deadlines.stale -= 1
                 continue
-            entry.filed_ms = 0
-            if entry.deadline_ms <= now_ms:
-                lags.record(now_ms - entry.deadline_ms)
-                self.expire(key, entry)
+            deadline_ms = table.deadline()
+            if deadline_ms <= now_ms:
+                lags.record(now_ms - deadline_ms)
+                self.deadlines.stale -= 1  # the ticket in hand will not come up again
+                self.expire(table.key())
                 removed += 1
-            elif entry.has_volatile_elements:
-                count = self.expire_elements(key, entry, 1 + spare, lags)
+                continue
+            value = table.object()
+            if isinstance(value, Container) and value.is_volatile:
+                table.set_times(deadline_ms, 0)
+                count = self.expire_elements(table.key(), value, 1 + spare, lags)
                 removed += count
                 spare -= max(0, count - 1)
-            elif entry.deadline_ms == NEVER:
-                shard[key] = entry.value
-                self.boxed -= 1
             else:
-                self.deadlines.file(key, entry, entry.deadline_ms, now_ms)
+                self.revisit(deadline_ms)
         return removed
-
-    def filed_at(self, keys, time_ms):
-        """Those of `keys` whose ticket at `time_ms` still counts, each once."""
-        kept: dict = {}
-        shard: dict
-        for key in keys:
-            shard = self.shards[hash(key) & 255]
-            entry = shard.get(key)
-            if type(entry) is Entry and entry.filed_ms == time_ms:
-                kept[key] = None
-        return list(kept)
 
     # ------------------------------------------------------------------ all keys
 
     def __len__(self):
         """Keys, those that are due but not yet removed included."""
-        return sum(map(len, self.shards))
+        return self.table.count
 
     def keys(self):
         """All live keys, as a list."""
-        now_ms: cython.longlong = self.clock.now_ms
-        found: list = []
-        shard: dict
-        for shard in self.shards:
-            for key, v in shard.items():
-                entry: Entry | None = v if type(v) is Entry else None
-                if entry is None or entry.deadline_ms > now_ms:
-                    found.append(key)
-        return found
+        return self.table.keys(self.clock.now_ms)
+
+    def scan(self, cursor, count):
+        """A page of a scan over all keys: the next cursor, 0 at the end, and about `count` live keys.
+
+        A cursor is a position of the table: a key that stays for the whole scan is given out exactly once.
+
+        Args:
+            cursor: 0 to begin, or what the last page returned.
+            count: at least 1.
+        """
+        if cursor >= END:
+            return 0, []
+        keys: list
+        position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
+        return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
 
     def random_key(self):
         """A live key, each as likely as any other; None when there is none."""
         while True:
-            size: cython.Py_ssize_t = len(self)
-            if not size:
-                return None
-            at: cython.Py_ssize_t = randrange(size)
-            shard: dict
-            for shard in self.shards:
-                if at < len(shard):
-                    key = next(islice(shard, at, None))
-                    if self.find(key) is not None:
-                        return key
-                    break
-                at -= len(shard)
+            key = self.table.random_key()
+            if key is None or self.seek(key) != ABSENT:
+                return key
 
     def flush(self):
         """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
         size = len(self)
-        self.graveyard.extend(held for held in (*self.shards, self.deadlines.buckets) if held)
+        self.graveyard.append(self.table)
+        self.graveyard.extend(self.deadlines.buckets.values())
         on_earlier = self.deadlines.on_earlier
         self.reset()
-        if self.uses is not None:
-            self.uses.clear()
         if self.account is not None:
             self.account.clear()
         self.deadlines.on_earlier = on_earlier
@@ -744,7 +695,7 @@ class Keyspace:
 
     def swap(self, other):
         """Exchange all keys with another database."""
-        for name in ("shards", "deadlines", "boxed", "volatile", "volatile_containers", "has_containers"):
+        for name in ("table", "deadlines", "volatile_containers"):
             mine = getattr(self, name)
             setattr(self, name, getattr(other, name))
             setattr(other, name, mine)
@@ -752,22 +703,9 @@ class Keyspace:
         other.deadlines.keyspace = other
         if self.account is not None:
             self.account.swap(other.account)
-        if self.uses is not None and other.uses is not None and self.uses.counts == other.uses.counts:
-            self.uses, other.uses = other.uses, self.uses
         self.dirty += 1
         if self.observed:
             self.changes.swapped(self, other)
-
-    def dispose(self, value):
-        """Let go of a value; a large container waits to be freed in slices."""
-        if isinstance(value, Container) and len(value) > LARGE_VALUE:
-            self.graveyard.append(value)
-
-
-class Text(bytes):
-    """A string that is kept as text though it reads as an integer, as INCRBYFLOAT leaves it; OBJECT ENCODING tells."""
-
-    __slots__ = ()
 
 
 def as_string(v):

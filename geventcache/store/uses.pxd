@@ -1,13 +1,10 @@
 cimport cython
-from cpython.array cimport array
 from geventcache.base.clock cimport Clock
+from geventcache.base.table cimport Table
 from geventcache.types.random_pick cimport below
 
-cdef Py_ssize_t PLACES_A_KEY, FEWEST_PLACES, PLACE_BYTES
 cdef long long TICK_MS, TICKS, MINUTE_MS, MINUTES
-cdef unsigned int FIRST_COUNT, MOST
-
-cdef unsigned int *words(array table) noexcept
+cdef unsigned int FIRST_COUNT, MOST, COUNTED
 
 @cython.final
 cdef class Uses:
@@ -16,17 +13,15 @@ cdef class Uses:
     cdef public bint is_paused
     cdef public long long log_factor
     cdef public unsigned int decay_minutes
-    cdef readonly Py_ssize_t places
-    cdef readonly list tables
-    cdef array new_table(self, Py_ssize_t size)
-    cpdef touch(self, bytes key)
-    cpdef note(self, bytes key)
-    cpdef begin(self, bytes key, Py_ssize_t size)
+    cdef unsigned int beginning
+    cpdef touch(self, Table table)
+    cpdef note(self, Table table)
+    cpdef begin(self, Table table)
     cdef unsigned int ticks(self) noexcept
     cdef unsigned int minutes(self) noexcept
     cdef unsigned int first(self) noexcept
-    cdef unsigned int counted(self, unsigned int place) except *
-    cdef unsigned int decayed(self, unsigned int place) noexcept
-    cdef unsigned int place(self, bytes key) noexcept
-    cpdef unsigned int frequency(self, bytes key) except *
-    cpdef long long idle_ms(self, bytes key) except *
+    cdef unsigned int counted(self, unsigned int use) except *
+    cdef unsigned int decayed(self, unsigned int use) noexcept
+    cdef unsigned int noted(self, Table table) except *
+    cpdef unsigned int frequency(self, Table table) except *
+    cpdef long long idle_ms(self, Table table) except *

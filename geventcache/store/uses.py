@@ -1,48 +1,32 @@
-# cython: boundscheck=False, wraparound=False, cdivision=True
+# cython: boundscheck=False, cdivision=True
 """When the keys of a database were used last, or how often: what the policies lru and lfu go by.
 
 The rules:
 
-- There is nothing a key: a key's use is noted in a table, at the place that its hash names. Tables have two to four
-  places a key, of four bytes each; a box with a field for it would be 48. Two keys that share a place are taken for one
-  another: the one that is used less seems to be used as the other, and stays longer than it should.
-- Each dict of the database has a table of its own, which doubles when the dict has grown: what was noted stays.
-- A place knows nothing of keys coming and going: a key that comes back is known by its past.
-- For lru a place holds a time, in ticks of 20 ms. For lfu it holds a time in minutes and, in its low byte, a counter
-  that grows the more slowly the higher it is, and decays.
+- A key's use is 32 bits in its record of the table. For lru it is a time, in ticks of 20 ms. For lfu it is a time in
+  minutes and, in its low byte, a counter that grows the more slowly the higher it is, and decays. The highest bit tells
+  which of both it is.
+- A key of which nothing was noted yet, or by a policy of the other kind, seems to have been used when this one began.
 
 The counter is the reference's, as its configuration file describes it: it begins at 5, and is increased with a
 probability of 1 / ((counter - 5) * lfu-log-factor + 1).
 """
 
-from array import array
-
 import cython
 
 from geventcache.types.random_pick import below
 
-SHARDS = 256
-PLACES_A_KEY = 2
-FEWEST_PLACES = 64
-PLACE_BYTES = 4
 TICK_MS = 20
-TICKS = 0xFFFFFFFF
+TICKS = 0x7FFFFFFF
+COUNTED = 0x80000000
 MINUTE_MS = 60_000
-MINUTES = 0xFFFF
+MINUTES = 0x7FFF
 FIRST_COUNT = 5
 MOST = 255
 
 
-def words(table: array) -> cython.p_uint:
-    """The places of a table, as what is quickest to index."""
-    if cython.compiled:
-        return table.data.as_uints  # type: ignore[attr-defined]
-    else:  # noqa: RET505
-        return table
-
-
 class Uses:
-    """The uses of one database's keys.
+    """The uses of one database's keys; the methods are about the key at the place of a table.
 
     Attributes:
         counts: how often is noted, and not when.
@@ -50,64 +34,32 @@ class Uses:
         log_factor, decay_minutes: of the counters.
     """
 
-    def __init__(self, clock, counts, sizes) -> None:
+    def __init__(self, clock, counts) -> None:
         self.clock = clock
         self.counts = counts
         self.is_paused = False
         self.log_factor = 10
         self.decay_minutes = 1
-        self.places = 0
-        self.tables = [self.new_table(size) for size in sizes]
-
-    def new_table(self, size):
-        """A table for `size` keys, which seem to be used now for the first time."""
-        places = FEWEST_PLACES
-        while places < size * PLACES_A_KEY:
-            places *= 2
-        self.places += places
-        return array("I", [self.first()]) * places
-
-    def clear(self):
-        """Forget all uses: the keys are gone."""
-        self.places = 0
-        self.tables = [self.new_table(0) for _ in range(SHARDS)]
-
-    def memory_usage(self):
-        """Bytes of the tables."""
-        return PLACE_BYTES * self.places
+        self.beginning = self.first()
 
     # ------------------------------------------------------------------ noting
 
-    def touch(self, key):
-        """A key was used; nothing is noted of it while uses are paused."""
+    def touch(self, table):
+        """The key was used; nothing is noted of it while uses are paused."""
         if not self.is_paused:
-            self.note(key)
+            self.note(table)
 
-    def note(self, key):
-        """Note a use of a key."""
-        h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]
-        at: cython.Py_ssize_t = (h >> 8) & (len(table) - 1)
-        places = words(table)
-        places[at] = self.counted(places[at]) if self.counts else self.ticks()
+    def note(self, table):
+        """Note a use of the key."""
+        table.note_use(self.counted(self.noted(table)) if self.counts else self.ticks())
 
-    def begin(self, key, size):
-        """A key has come to a dict that now has `size` of them."""
-        h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]
-        if len(table) < size * PLACES_A_KEY:
-            self.places += len(table)
-            table = self.tables[h & 255] = table + table
-        at: cython.Py_ssize_t = (h >> 8) & (len(table) - 1)
-        places = words(table)
-        if not self.counts:
-            places[at] = self.ticks()
-        elif self.decayed(places[at]) < FIRST_COUNT:
-            places[at] = self.first()
+    def begin(self, table):
+        """The key is new."""
+        table.note_use(self.first())
 
     def ticks(self):
-        """The time, for lru."""
-        return (self.clock.now_ms // TICK_MS) & TICKS
+        """The time, for lru; never 0, which says that nothing was noted."""
+        return (self.clock.now_ms // TICK_MS) & TICKS or 1
 
     def minutes(self):
         """The time, for lfu."""
@@ -115,36 +67,35 @@ class Uses:
 
     def first(self):
         """What is noted of a key that is new."""
-        return self.minutes() << 16 | FIRST_COUNT if self.counts else self.ticks()
+        return COUNTED | self.minutes() << 16 | FIRST_COUNT if self.counts else self.ticks()
 
-    def counted(self, place):
+    def counted(self, use):
         """What is noted of a key that is used once more."""
-        count: cython.uint = self.decayed(place)
+        count: cython.uint = self.decayed(use)
         base: cython.longlong = max(count, FIRST_COUNT) - FIRST_COUNT
         if count < MOST and below(base * self.log_factor + 1) == 0:
             count += 1
-        return self.minutes() << 16 | count
+        return COUNTED | self.minutes() << 16 | count
 
-    def decayed(self, place):
+    def decayed(self, use):
         """The counter as it is now."""
-        count: cython.uint = place & MOST
+        count: cython.uint = use & MOST
         if not self.decay_minutes:
             return count
-        periods: cython.uint = ((self.minutes() - (place >> 16)) & MINUTES) // self.decay_minutes
+        periods: cython.uint = ((self.minutes() - (use >> 16)) & MINUTES) // self.decay_minutes
         return count - min(periods, count)
 
     # ------------------------------------------------------------------ asking
 
-    def place(self, key):
-        """What is noted of a key."""
-        h: cython.Py_ssize_t = hash(key)
-        table: array = self.tables[h & 255]
-        return words(table)[(h >> 8) & (len(table) - 1)]
+    def noted(self, table):
+        """What was noted of the key."""
+        use: cython.uint = table.use()
+        return use if use and (use & COUNTED != 0) == self.counts else self.beginning
 
-    def frequency(self, key):
-        """The counter of a key, 0 to 255."""
-        return self.decayed(self.place(key))
+    def frequency(self, table):
+        """The counter of the key, 0 to 255."""
+        return self.decayed(self.noted(table))
 
-    def idle_ms(self, key):
-        """For how long a key was not used, in milliseconds, in steps of a tick."""
-        return ((self.ticks() - self.place(key)) & TICKS) * TICK_MS
+    def idle_ms(self, table):
+        """For how long the key was not used, in milliseconds, in steps of a tick."""
+        return ((self.ticks() - self.noted(table)) & TICKS) * TICK_MS

@@ -26,11 +26,14 @@ class Container:
         revision: grows with every change and with nothing else; the keyspace compares it before and after a command.
         charge, charged_length: the bytes that the keyspace's account has it down for, 0 when it is not there, and how
             many elements it had then.
+        is_volatile: the keyspace counts it among those whose elements have deadlines.
         expired_event: tells that elements were removed because their time had come.
+        packed_kind: the table's kind of a packed container of this type; 0 where there are none.
         keeps_empty: an empty container of this kind stays a key (only streams do).
     """
 
     keeps_empty = False
+    packed_kind = 0
     type_name = b""
     expired_event = b""
 
@@ -41,6 +44,9 @@ class Container:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
+    def pack(self):  # type: ignore[no-untyped-def]
+        """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
+
     def expire_elements(self, now_ms, most):  # type: ignore[no-untyped-def]
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
         return []
@@ -49,6 +55,7 @@ class Container:
     if not cython.compiled:
         charge = 0
         charged_length = 0
+        is_volatile = False
 
         def __len__(self) -> int:
             """How many elements there are."""

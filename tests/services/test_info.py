@@ -15,7 +15,8 @@ from geventcache.services.config import Config
 from geventcache.services.info import SECTIONS, mean_ttl_ms, report
 from geventcache.services.memory import human
 from geventcache.services.state import ServerState
-from geventcache.store.account import key_usage
+
+from .inprocess import InProcessServer
 
 
 @pytest.fixture
@@ -141,6 +142,10 @@ def test_human_sizes(size: int, text: str) -> None:
 
 def test_usage_grows_with_the_value() -> None:
     """The estimate of a key counts key, value and deadline."""
-    small = key_usage(b"k", b"v", False)
-    assert key_usage(b"k", b"v" * 1000, False) >= small + 999
-    assert key_usage(b"k", b"v", True) > small
+    keyspace = InProcessServer().state.databases.get(0)
+    keyspace.put(b"k", b"v", b"set")
+    small = keyspace.usage(b"k")
+    keyspace.set_deadline(b"k", keyspace.clock.now_ms + 1000)
+    assert keyspace.usage(b"k") > small
+    keyspace.put(b"k", b"v" * 1000, b"set")
+    assert keyspace.usage(b"k") >= small + 999

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from geventcache.store.account import Account
+from geventcache.store.account import COVERED, Account
 
 from .inprocess import InProcessServer, Session
 
@@ -139,7 +139,7 @@ def test_limit_set_later_counts_what_is_there() -> None:
     session.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "500000")
     while not server.state.memory_limit.step():
         pass
-    assert server.state.databases.get(0).account.covered == len(server.state.databases.get(0).shards)
+    assert server.state.databases.get(0).account.covered == COVERED
     assert 0 < int(info(session, "used_memory")) <= 510_000
     assert 0 < size(session) < MANY
     session.do("CONFIG", "SET", "maxmemory", "0")
@@ -396,7 +396,7 @@ def test_usage_of_keys_adds_up() -> None:
     keys = [*(f"k{i}" for i in range(300)), "list", "number"]
     usages = [int(session.do("MEMORY", "USAGE", key)[1:]) for key in keys]
     account = server.state.databases.get(0).account
-    assert sum(usages) == account.used - account.overhead
+    assert sum(usages) == account.used - account.overhead()
 
 
 class Line:

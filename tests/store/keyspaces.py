@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from geventcache.base.clock import ManualClock
 from geventcache.base.histogram import Histogram
 from geventcache.store.changes import Listener
@@ -59,11 +57,15 @@ def sweep(keyspace: Keyspace) -> None:
             pass
 
 
-def filed_entries(keyspace: Keyspace) -> int:
+def times_of(keyspace: Keyspace) -> dict[bytes, tuple[int, int]]:
+    """The deadline of each key, and the time of its ticket."""
+    times = {}
+    for key in keyspace.table.keys(0):
+        keyspace.table.seek(key)
+        times[key] = keyspace.table.deadline(), keyspace.table.filed()
+    return times
+
+
+def filed_keys(keyspace: Keyspace) -> int:
     """How many keys have a ticket that counts."""
-    return sum(getattr(v, "filed_ms", 0) != 0 for shard in keyspace.shards for v in shard.values())
-
-
-def entries(keyspace: Keyspace) -> list[Any]:
-    """The boxes of a database."""
-    return [v for shard in keyspace.shards for v in shard.values() if hasattr(v, "deadline_ms")]
+    return sum(filed_ms != 0 for _, filed_ms in times_of(keyspace).values())

@@ -12,15 +12,13 @@ from geventcache.store.uses import Uses
 from .keyspaces import START_MS, make_keyspace
 
 MANY = 200
-# Tables so large that no two keys of a test share a place.
-ROOMY = [4096] * 256
 
 
 def evictor_of(keyspace: Keyspace, policy: bytes, samples: int = 64) -> Evictor:
     """What evicts by a policy; uses are noted if it goes by them, and every one counts."""
     kind, is_volatile = rule_of(policy)
     if kind in (b"lru", b"lfu"):
-        keyspace.uses = Uses(keyspace.clock, kind == b"lfu", ROOMY)
+        keyspace.uses = Uses(keyspace.clock, kind == b"lfu")
         keyspace.uses.log_factor = 0
     return Evictor(keyspace, kind, is_volatile, samples)
 
@@ -163,15 +161,15 @@ def test_candidates_that_are_gone_are_passed_over() -> None:
     assert evicted(keyspace, evictor) == [keys[19]]
 
 
-def test_dicts_give_their_memory_back() -> None:
-    """Dicts from which most keys were evicted are made anew, smaller."""
+def test_table_gives_its_memory_back() -> None:
+    """What most keys were evicted from is smaller then."""
     _, keyspace, _ = make_keyspace()
     evictor = evictor_of(keyspace, b"allkeys-random", samples=1)
-    for i in range(60_000):
+    for i in range(20_000):
         keyspace.put(b"%d" % i, b"v", b"set")
-    before = sum(shard.__sizeof__() for shard in keyspace.shards)
-    for _ in range(40_000):
+    before = keyspace.table.memory
+    for _ in range(15_000):
         assert evictor.find()
         evictor.evict()
-    assert len(keyspace) == 20_000
-    assert sum(shard.__sizeof__() for shard in keyspace.shards) < before * 0.6
+    assert len(keyspace) == 5_000
+    assert keyspace.table.memory < before * 0.4

@@ -12,11 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from geventcache.base.histogram import Histogram
 from geventcache.base.times import NEVER_MS
-from geventcache.store.entry import Entry
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 
-from .keyspaces import START_MS, make_databases, make_keyspace, visit_due
+from .keyspaces import START_MS, make_databases, make_keyspace, times_of, visit_due
 
 KEY = b"h"
 
@@ -36,9 +35,9 @@ def fields(keyspace: Keyspace, key: bytes) -> list[bytes]:
     return sorted(keyspace.find(key) or ())
 
 
-def is_boxed(keyspace: Keyspace, key: bytes) -> bool:
-    """The value at a key is in an entry."""
-    return isinstance(keyspace.shard(key)[key], Entry)
+def has_ticket(keyspace: Keyspace, key: bytes) -> bool:
+    """A ticket of the key counts."""
+    return times_of(keyspace)[key][1] != 0
 
 
 def test_field_goes_when_its_time_has_come() -> None:
@@ -53,7 +52,7 @@ def test_field_goes_when_its_time_has_come() -> None:
     assert recorder.take() == [(0, KEY, b"hexpired")]
     assert fields(keyspace, KEY) == [b"b"]
     assert (keyspace.expired_elements, keyspace.expired, keyspace.volatile_containers) == (1, 0, 0)
-    assert not is_boxed(keyspace, KEY)
+    assert not has_ticket(keyspace, KEY)
 
 
 def test_last_field_takes_the_key_with_it() -> None:
@@ -64,7 +63,7 @@ def test_last_field_takes_the_key_with_it() -> None:
     clock.advance(10)
     assert visit_due(keyspace) == 2
     assert recorder.take() == [(0, KEY, b"hexpired"), (0, KEY, b"del")]
-    assert (len(keyspace), keyspace.boxed, keyspace.volatile_containers) == (0, 0, 0)
+    assert (len(keyspace), keyspace.volatile_containers) == (0, 0)
 
 
 def test_each_deadline_is_met_in_turn() -> None:
@@ -118,7 +117,7 @@ def test_key_and_fields_have_deadlines(key_delay: int) -> None:
         assert keyspace.deadline(KEY) == START_MS + key_delay
         clock.advance(40)
         assert visit_due(keyspace) == 1
-    assert len(keyspace) == keyspace.boxed == keyspace.volatile == keyspace.volatile_containers == 0
+    assert len(keyspace) == keyspace.volatile == keyspace.volatile_containers == 0
 
 
 def test_key_without_deadline_keeps_its_fields_deadlines() -> None:
@@ -198,7 +197,7 @@ def test_fields_expire_wherever_the_hash_has_gone(way: Callable[[Keyspace, Keysp
 
 @pytest.mark.parametrize("value", [b"string", 7])
 def test_overwritten_hash_leaves_a_plain_key(value: Any) -> None:
-    """A string in the place of the hash has nothing of it; its box goes when the ticket comes up."""
+    """A string in the place of the hash has nothing of it; the ticket comes up in vain."""
     clock, keyspace, _ = make_keyspace()
     fill(keyspace, KEY, {b"a": START_MS + 10})
     keyspace.put(KEY, value, b"set")
@@ -206,7 +205,7 @@ def test_overwritten_hash_leaves_a_plain_key(value: Any) -> None:
     clock.advance(10)
     assert visit_due(keyspace) == 0
     assert keyspace.find(KEY) == value
-    assert not is_boxed(keyspace, KEY)
+    assert not has_ticket(keyspace, KEY)
 
 
 def test_many_fields_due_at_once_go_in_slices() -> None:
@@ -348,14 +347,12 @@ class FieldsMachine(RuleBasedStateMachine):
     @invariant()
     def same_accounts(self) -> None:
         """The counters agree with what is there, and whatever has a deadline has a ticket in time."""
-        found = [shard[key] for shard in self.keyspace.shards for key in shard]
-        entries = [entry for entry in found if isinstance(entry, Entry)]
-        assert self.keyspace.boxed == len(entries)
-        assert self.keyspace.volatile_containers == sum(entry.has_volatile_elements for entry in entries)
         assert self.keyspace.volatile_containers == sum(any(times.values()) for times in self.model.values())
-        for entry in entries:
-            if entry.has_volatile_elements:
-                assert 0 < entry.filed_ms <= entry.value.next_deadline() < NEVER_MS
+        for key, (_, filed_ms) in times_of(self.keyspace).items():
+            held = self.keyspace.find(key)
+            assert held.is_volatile == any(self.model[key].values())
+            if held.is_volatile:
+                assert 0 < filed_ms <= held.next_deadline() < NEVER_MS
 
 
 TestFieldsMachine = FieldsMachine.TestCase
