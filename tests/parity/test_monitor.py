@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .pair import Pair, Twin
-from .wire import Reply, split_line
 
 SHOWN = r"""
     SET x "a b\n\x00\xff\"q\\"
