@@ -1,0 +1,354 @@
+"""Byte-string keys to values: what a database, and every large container, is made of.
+
+The compiled build has this class from ``table.pyx``, in C memory; this is its twin on dicts, which serves uncompiled. One
+test-suite runs on both. The rules, for users of either:
+
+- **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work there.
+  A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has called out
+  (to a listener, a handler) seeks again.
+- **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
+  taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
+  From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
+- **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
+- **A ticket** finds a key again without holding it (store/deadlines.py): the compiled table's are hashes, the twin's keys.
+  It counts while the key's `filed` is the time of the ticket's bucket.
+- **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
+  positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
+  snapshot and a random draw are all positions. They are below 2**53, so that a client may hold one in a double.
+- **Memory** is counted as the allocator gives it, but for objects: who puts these weighs them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import islice
+from random import randrange
+from typing import Any
+
+from geventcache.base.times import NEVER_MS
+
+ABSENT, BYTES, INTEGER, DOUBLE, TEXT, OBJECT = range(6)
+PACKED = 8
+POSITION_BITS = 53
+END = 1 << POSITION_BITS
+
+# One dict of ten million keys stalls for a second when it grows: a table of many keys has 256.
+_SHARD_BITS = 8
+_SPLIT_ABOVE = 4096
+_HASH_MASK = 0xFFFFFFFFFFFFFFFF
+_HASH_SHIFT = 64 - POSITION_BITS
+_SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the average
+_BYTES_OVERHEAD = 33
+_BOX_BYTES = 72
+_NUMBER_BYTES = 32
+
+
+class Text(bytes):
+    """A string that is kept as text though it reads as an integer, as INCRBYFLOAT leaves it; OBJECT ENCODING tells."""
+
+    __slots__ = ()
+
+
+_KINDS: dict[type, int] = {bytes: BYTES, int: INTEGER, float: DOUBLE, Text: TEXT}
+
+
+class Tickets:
+    """The tickets of one time, in the order in which they were issued."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.keys)
+
+    def add(self, ticket: bytes) -> None:
+        """Take one more."""
+        self.keys.append(ticket)
+
+    def memory_usage(self) -> int:
+        """Bytes of the tickets."""
+        return 56 + 8 * len(self.keys)
+
+
+class _Box:
+    """A value of which more is known than the value."""
+
+    __slots__ = ("deadline_ms", "filed_ms", "use", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.deadline_ms = NEVER_MS
+        self.filed_ms = 0
+        self.use = 0
+
+    def is_needed(self) -> bool:
+        """Does it hold anything but the value?"""
+        return self.deadline_ms != NEVER_MS or bool(self.filed_ms or self.use)
+
+
+class Table:
+    """Keys and their values.
+
+    Attributes:
+        packs: it holds packed containers. The twin does not: its containers are objects.
+        count: keys.
+        volatile: how many of them have a deadline.
+        objects: how many of their values are objects.
+        memory: bytes that all of it takes, objects aside.
+    """
+
+    packs = False
+
+    def __init__(self) -> None:
+        self.shards: list[dict[bytes, Any]] = [{}]
+        self._shift = self._mask = 0
+        self.count = 0
+        self.volatile = 0
+        self.objects = 0
+        self.memory = 64
+        self._changes = 0
+        self._window: tuple[int, int, list[int], list[bytes]] = (0, -1, [], [])
+        self._key = b""
+        self._shard = self.shards[0]
+        self._held: Any = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    # ------------------------------------------------------------------ a place
+
+    def seek(self, key: bytes) -> int:
+        """Go to the place of `key`; return the kind of its value, ABSENT if there is none."""
+        self._key = key
+        self._shard = shard = self.shards[hash(key) >> self._shift & self._mask]
+        self._held = held = shard.get(key)
+        if held is None:
+            return ABSENT
+        if type(held) is _Box:
+            held = held.value
+        return _KINDS.get(type(held), OBJECT)
+
+    def redeem(self, tickets: Tickets, at: int, time_ms: int) -> int:
+        """Go to the key of a ticket in the bucket of `time_ms`; return the kind of its value, ABSENT if it is stale."""
+        kind = self.seek(tickets.keys[at])
+        return kind if kind != ABSENT and self.filed() == time_ms else ABSENT
+
+    # ------------------------------------------------------------------ at the place
+
+    def key(self) -> bytes:
+        """The key."""
+        return self._key
+
+    def value(self) -> Any:
+        """The value: bytes, an int, a Text, or the object; of a packed container its bytes. The key must be there."""
+        held = self._held
+        return held.value if type(held) is _Box else held
+
+    def put(self, value: Any) -> None:
+        """Store a value: bytes, an int of 64 bits, a float, a Text or another object. A deadline that was there stays."""
+        held = self._held
+        kind = _KINDS.get(type(value), OBJECT)
+        if kind == OBJECT:
+            self.objects += 1
+        else:
+            self.memory += _value_bytes(value)
+        if held is None:
+            self.count += 1
+            self._changes += 1
+            self.memory += _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
+        else:
+            self._forget(held.value if type(held) is _Box else held)
+            if type(held) is _Box:
+                held.value = value
+                return
+        self._shard[self._key] = self._held = value
+        if len(self._shard) > _SPLIT_ABOVE and not self._mask:
+            self._split()
+
+    def put_packed(self, kind: int, value: bytes) -> None:
+        """Store a packed container."""
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        """Take the key out."""
+        held = self._held
+        self._changes += 1
+        if type(held) is _Box:
+            self._leave(held)
+            held = held.value
+        self._forget(held)
+        self.count -= 1
+        self.memory -= _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
+        del self._shard[self._key]
+        self._held = None
+
+    def deadline(self) -> int:
+        """The deadline in milliseconds since the epoch, NEVER_MS if the key has none."""
+        held = self._held
+        return held.deadline_ms if type(held) is _Box else NEVER_MS
+
+    def filed(self) -> int:
+        """The time of the bucket in which the key's ticket is, 0 if it has none."""
+        held = self._held
+        return held.filed_ms if type(held) is _Box else 0
+
+    def set_times(self, deadline_ms: int, filed_ms: int) -> None:
+        """Give the key a deadline and note where its ticket is; NEVER_MS and 0 take both away."""
+        box = self._boxed()
+        self.volatile += (deadline_ms != NEVER_MS) - (box.deadline_ms != NEVER_MS)
+        box.deadline_ms = deadline_ms
+        box.filed_ms = filed_ms
+        self._unbox(box)
+
+    def use(self) -> int:
+        """What was noted of the key's use, 0 at first: 32 bits."""
+        held = self._held
+        return held.use if type(held) is _Box else 0
+
+    def note_use(self, use: int) -> None:
+        """Note the key's use."""
+        box = self._boxed()
+        box.use = use
+        self._unbox(box)
+
+    def ticket(self) -> bytes:
+        """A ticket of the key."""
+        return self._key
+
+    def size(self) -> int:
+        """Bytes that the key takes with its value, an object aside."""
+        held = self._held
+        size = _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
+        if type(held) is _Box:
+            size += _BOX_BYTES
+            held = held.value
+        return size if _KINDS.get(type(held), OBJECT) == OBJECT else size + _value_bytes(held)
+
+    # ------------------------------------------------------------------ all keys
+
+    def position(self, key: bytes) -> int:
+        """The position of a key."""
+        return (hash(key) & _HASH_MASK) >> _HASH_SHIFT
+
+    def page(self, position: int, count: int) -> tuple[int, list[bytes]]:
+        """About `count` keys from a position on, and the position that comes after them, END after the last.
+
+        Keys of equal position come together.
+        """
+        shift = POSITION_BITS - (_SHARD_BITS if self._mask else 0)
+        found: list[bytes] = []
+        while position < END and len(found) < count:
+            number = position >> shift
+            positions, keys = self._sorted_shard(number)
+            at = bisect_left(positions, position)
+            stop = at + count - len(found)
+            if stop < len(positions):
+                stop = bisect_left(positions, positions[stop - 1] + 1)
+            found += keys[at:stop]
+            position = positions[stop] if stop < len(positions) else number + 1 << shift
+        return position, found
+
+    def walk(self) -> Iterator[bytes]:
+        """All keys, each once if it stays; the table may change meanwhile."""
+        position = 0
+        while position < END:
+            position, keys = self.page(position, 512)
+            yield from keys
+
+    def draw(self, count: int) -> list[bytes]:
+        """Up to `count` keys, neighbours from a random position on; none only if there are none."""
+        if not self.count:
+            return []
+        return self.page(randrange(END), count)[1] or self.page(0, count)[1]
+
+    def random_key(self) -> bytes | None:
+        """A key, each as likely as any other; None if there is none."""
+        if not self.count:
+            return None
+        at = randrange(self.count)
+        for shard in self.shards:
+            if at < len(shard):
+                return next(islice(shard, at, None))
+            at -= len(shard)
+        raise AssertionError("the count is that of the shards")
+
+    def sift(self, tickets: Tickets, start: int, stop: int, time_ms: int, kept: Tickets) -> None:
+        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count."""
+        for at in range(start, stop):
+            if self.redeem(tickets, at, time_ms) != ABSENT:
+                kept.add(tickets.keys[at])
+
+    def release(self, count: int, bury: Callable[[Any], None]) -> bool:
+        """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""
+        for shard in self.shards:
+            while shard and count:
+                held = shard.popitem()[1]
+                value = held.value if type(held) is _Box else held
+                if _KINDS.get(type(value), OBJECT) == OBJECT:
+                    bury(value)
+                self.count -= 1
+                count -= 1
+        return not self.count
+
+    # ------------------------------------------------------------------ inside
+
+    def _boxed(self) -> _Box:
+        """The box of the key at the place, made if it has none."""
+        held = self._held
+        if type(held) is _Box:
+            return held
+        box = _Box(held)
+        self.memory += _BOX_BYTES
+        self._shard[self._key] = self._held = box
+        return box
+
+    def _unbox(self, box: _Box) -> None:
+        """Let a box go that holds nothing but the value."""
+        if not box.is_needed():
+            self.memory -= _BOX_BYTES
+            self._shard[self._key] = self._held = box.value
+
+    def _leave(self, box: _Box) -> None:
+        """A box goes with its key."""
+        self.memory -= _BOX_BYTES
+        if box.deadline_ms != NEVER_MS:
+            self.volatile -= 1
+
+    def _forget(self, value: Any) -> None:
+        """A value is no longer here."""
+        if _KINDS.get(type(value), OBJECT) == OBJECT:
+            self.objects -= 1
+        else:
+            self.memory -= _value_bytes(value)
+
+    def _split(self) -> None:
+        """Part the one dict into many."""
+        held = self.shards[0]
+        self._shift, self._mask = 64 - _SHARD_BITS, (1 << _SHARD_BITS) - 1
+        self.shards = [{} for _ in range(1 << _SHARD_BITS)]
+        for key, value in held.items():
+            self.shards[hash(key) >> self._shift & self._mask][key] = value
+        self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
+        self._changes += 1
+        self.memory += 64 * len(self.shards)
+
+    def _sorted_shard(self, number: int) -> tuple[list[int], list[bytes]]:
+        """The positions of a shard's keys, and the keys, in their order; kept while no key comes or goes."""
+        made, of, positions, keys = self._window
+        if made != self._changes or of != number:
+            pairs = sorted((self.position(key), key) for key in self.shards[number])
+            positions = [pair[0] for pair in pairs]
+            keys = [pair[1] for pair in pairs]
+            self._window = (self._changes, number, positions, keys)
+        return positions, keys
+
+
+def _value_bytes(value: Any) -> int:
+    """Bytes of a value that is no object."""
+    return _NUMBER_BYTES if type(value) is int or type(value) is float else _BYTES_OVERHEAD + len(value)
