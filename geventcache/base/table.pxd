@@ -9,6 +9,9 @@ cdef enum:
 
 cdef class Tickets:
     cpdef add(self, long long ticket)
+    cpdef extend(self, Tickets other, Py_ssize_t start)
+    cpdef Py_ssize_t memory_usage(self)
+    cpdef bint release(self, Py_ssize_t count) except -1
 
 cdef class Table:
     cdef readonly Py_ssize_t count, volatile, objects, memory
@@ -17,6 +20,8 @@ cdef class Table:
     cpdef bytes key(self)
     cpdef value(self)
     cpdef put(self, value)
+    cpdef put_until(self, value, long long deadline_ms, long long filed_ms)
+    cpdef object(self)
     cpdef put_packed(self, int kind, bytes value)
     cpdef remove(self)
     cpdef long long deadline(self)
@@ -28,6 +33,7 @@ cdef class Table:
     cpdef Py_ssize_t size(self)
     cpdef unsigned long long position(self, bytes key)
     cpdef tuple page(self, unsigned long long position, Py_ssize_t count)
+    cpdef list keys(self, long long now_ms)
     cpdef list draw(self, Py_ssize_t count)
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)

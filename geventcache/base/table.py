@@ -1,17 +1,17 @@
 """Byte-string keys to values: what a database, and every large container, is made of.
 
-The compiled build has this class from ``table.pyx``, in C memory; this is its twin on dicts, which serves uncompiled. One
-test-suite runs on both. The rules, for users of either:
+The compiled build has this class from ``table.pyx``, in C memory; this is its twin on dicts, which serves uncompiled.
+One test-suite runs on both. The rules, for users of either:
 
-- **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work there.
-  A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has called out
+- **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work
+  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has called out
   (to a listener, a handler) seeks again.
 - **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
   From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
 - **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
-- **A ticket** finds a key again without holding it (store/deadlines.py): the compiled table's are hashes, the twin's keys.
-  It counts while the key's `filed` is the time of the ticket's bucket.
+- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the twin
+  the key. It counts while the key's `filed` is the time of the ticket's bucket.
 - **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
   positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
   snapshot and a random draw are all positions. They are below 2**53, so that a client may hold one in a double.
@@ -71,9 +71,18 @@ class Tickets:
         """Take one more."""
         self.keys.append(ticket)
 
+    def extend(self, other: Tickets, start: int) -> None:
+        """Take those of `other` from `start` on."""
+        self.keys += other.keys[start:]
+
     def memory_usage(self) -> int:
         """Bytes of the tickets."""
         return 56 + 8 * len(self.keys)
+
+    def release(self, count: int) -> bool:
+        """Free up to `count` of them; True if none is left."""
+        del self.keys[-count:]
+        return not self.keys
 
 
 class _Box:
@@ -151,7 +160,7 @@ class Table:
         return held.value if type(held) is _Box else held
 
     def put(self, value: Any) -> None:
-        """Store a value: bytes, an int of 64 bits, a float, a Text or another object. A deadline that was there stays."""
+        """Store a value: bytes, an int of 64 bits, a float, a Text or another object. The key's times stay."""
         held = self._held
         kind = _KINDS.get(type(value), OBJECT)
         if kind == OBJECT:
@@ -170,6 +179,16 @@ class Table:
         self._shard[self._key] = self._held = value
         if len(self._shard) > _SPLIT_ABOVE and not self._mask:
             self._split()
+
+    def put_until(self, value: Any, deadline_ms: int, filed_ms: int) -> None:
+        """`put` and `set_times` in one."""
+        self.put(value)
+        self.set_times(deadline_ms, filed_ms)
+
+    def object(self) -> Any:
+        """The value if there is one and it is an object, else None."""
+        value = self.value()
+        return None if value is None or type(value) in _KINDS else value
 
     def put_packed(self, kind: int, value: bytes) -> None:
         """Store a packed container."""
@@ -254,12 +273,14 @@ class Table:
             position = positions[stop] if stop < len(positions) else number + 1 << shift
         return position, found
 
-    def walk(self) -> Iterator[bytes]:
-        """All keys, each once if it stays; the table may change meanwhile."""
-        position = 0
-        while position < END:
-            position, keys = self.page(position, 512)
-            yield from keys
+    def keys(self, now_ms: int) -> list[bytes]:
+        """All keys whose deadline is later."""
+        return [
+            key
+            for shard in self.shards
+            for key, held in shard.items()
+            if type(held) is not _Box or held.deadline_ms > now_ms
+        ]
 
     def draw(self, count: int) -> list[bytes]:
         """Up to `count` keys, neighbours from a random position on; none only if there are none."""
