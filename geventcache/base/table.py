@@ -4,14 +4,14 @@ The compiled build has this class from ``table.pyx``, in C memory; this is its t
 One test-suite runs on both. The rules, for users of either:
 
 - **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work
-  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has called out
-  (to a listener, a handler) seeks again.
+  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has
+  called out (to a listener, a handler) seeks again.
 - **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
   From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
 - **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
-- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the twin
-  the key. It counts while the key's `filed` is the time of the ticket's bucket.
+- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the
+  twin the key. It counts while the key's `filed` is the time of the ticket's bucket.
 - **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
   positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
   snapshot and a random draw are all positions. They are below 2**53, so that a client may hold one in a double.
@@ -147,6 +147,9 @@ class Table:
         """Go to the key of a ticket in the bucket of `time_ms`; return the kind of its value, ABSENT if it is stale."""
         kind = self.seek(tickets.keys[at])
         return kind if kind != ABSENT and self.filed() == time_ms else ABSENT
+
+    def ahead(self, keys: list[bytes]) -> None:
+        """Fetch what is known of some keys that are about to be sought from memory into the caches."""
 
     # ------------------------------------------------------------------ at the place
 
