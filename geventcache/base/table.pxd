@@ -71,7 +71,7 @@ cdef class Tickets:
 
 @cython.final
 cdef class Table:
-    cdef readonly Py_ssize_t count, volatile, objects, memory
+    cdef readonly Py_ssize_t count, volatile, objects, memory, structure
 
     cpdef int seek(self, bytes key) except -1
     cpdef int redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1
@@ -162,6 +162,7 @@ cdef class Table:
     cdef int insert(self, Record *record) except -1
     cdef void unlink(self, Segment *segment, Bucket *bucket, int slot, uint64_t hash) noexcept
     cdef void drop(self, Record *record) noexcept
+    cdef void charge(self, Py_ssize_t size) noexcept
     cdef Segment *new_segment(self, int bits, int depth) noexcept
     cdef void free_segment(self, Segment *segment) noexcept
     cdef bint make_room(self, uint64_t hash) noexcept

@@ -103,7 +103,7 @@ cdef enum:
     LONG_KEY = 256  # bytes from which on a key's hash is kept
     FREE_DEPTH = 10  # a directory of that depth is not measured by the keys
     LINE = 64
-    SLOT_BYTES = 16  # what a bucket takes for each record at the usual load
+    SLOT_BYTES = 9  # a record's tag and address
     SMALL_BLOCK = 512  # the most that the allocator takes from pools, in steps of 16 bytes
     DRAWS_MOST = 256
 
@@ -457,20 +457,21 @@ cdef class Table:
         volatile: how many of them have a deadline.
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
+        structure: how many of them no key's `size` counts: of directory, segments and empty slots.
     """
 
     packs = True
 
     def __cinit__(self):
         cdef Segment *segment
-        self.memory = (<object>type(self)).__basicsize__
+        self.charge((<object>type(self)).__basicsize__)
         self.directory = <uintptr_t *>PyMem_Malloc(sizeof(uintptr_t))
         segment = NULL if self.directory is NULL else self.new_segment(0, 0)
         if segment is NULL:
             PyMem_Free(self.directory)
             self.directory = NULL
             raise MemoryError
-        self.memory += block_size(sizeof(uintptr_t))
+        self.charge(block_size(sizeof(uintptr_t)))
         self.directory[0] = entry_of(segment, 0)
         self.deepest = 1
 
@@ -764,6 +765,7 @@ cdef class Table:
                 self.bucket = settle_in(segment, record, self.hash, &self.slot)
                 if self.bucket is not NULL:
                     self.count += 1
+                    self.structure -= SLOT_BYTES
                     return 0
             if not self.make_room(self.hash):
                 PyMem_Free(record)
@@ -780,6 +782,7 @@ cdef class Table:
             number = (number + 1) & mask
         segment.count -= 1
         self.count -= 1
+        self.structure += SLOT_BYTES
         self.memory -= block_size(record_size(record))
         self.volatile -= deadline_of(record) != NEVER_MS
         self.objects -= record.kind == OBJECT
@@ -944,6 +947,11 @@ cdef class Table:
 
     # ------------------------------------------------------------------ the shape
 
+    cdef inline void charge(self, Py_ssize_t size) noexcept:
+        """So many bytes more belong to the shape."""
+        self.memory += size
+        self.structure += size
+
     cdef Segment *new_segment(self, int bits, int depth) noexcept:
         """An empty segment, NULL if there is no memory; it is not yet entered into the directory."""
         cdef void *block = PyMem_Malloc(segment_size(bits))
@@ -956,11 +964,11 @@ cdef class Table:
         segment.count = 0
         segment.bits = bits
         segment.depth = depth
-        self.memory += block_size(segment_size(bits))
+        self.charge(block_size(segment_size(bits)))
         return segment
 
     cdef void free_segment(self, Segment *segment) noexcept:
-        self.memory -= block_size(segment_size(segment.bits))
+        self.charge(-<Py_ssize_t>block_size(segment_size(segment.bits)))
         PyMem_Free(segment.block)
 
     cdef void enter(self, Segment *segment, uint64_t hash) noexcept:
@@ -1065,8 +1073,7 @@ cdef class Table:
             if (entry & 56) != 56:
                 entry += 8
             wider[2 * number] = wider[2 * number + 1] = entry
-        self.memory += block_size(2 * size * sizeof(uintptr_t))
-        self.memory -= block_size(size * sizeof(uintptr_t))
+        self.charge(block_size(2 * size * sizeof(uintptr_t)) - block_size(size * sizeof(uintptr_t)))
         PyMem_Free(self.directory)
         self.directory = wider
         self.depth += 1
@@ -1088,8 +1095,7 @@ cdef class Table:
                 entry = self.directory[2 * number]
                 narrower[number] = entry_of(segment_of(entry), self.depth) if (entry & 56) == 56 else entry - 8
                 self.deepest += (narrower[number] & 56) == 0
-            self.memory -= block_size(2 * size * sizeof(uintptr_t))
-            self.memory += block_size(size * sizeof(uintptr_t))
+            self.charge(block_size(size * sizeof(uintptr_t)) - block_size(2 * size * sizeof(uintptr_t)))
             PyMem_Free(self.directory)
             self.directory = narrower
 
