@@ -40,7 +40,11 @@ def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
     greenlet_folder = Path(greenlet.__file__).parent
-    sources = sorted(source.with_suffix(".py") for source in PACKAGE.rglob("*.pxd"))
+    # A .pyx beside the .py is the compiled module, the .py its twin.
+    sources = sorted(
+        twin if (twin := source.with_suffix(".pyx")).exists() else source.with_suffix(".py")
+        for source in PACKAGE.rglob("*.pxd")
+    )
     modules = [
         Extension(
             ".".join(source.with_suffix("").parts),

@@ -4,8 +4,8 @@ The compiled build has this class from ``table.pyx``, in C memory; this is its t
 One test-suite runs on both. The rules, for users of either:
 
 - **A place.** `seek` looks a key up and remembers where it is, or would be. The methods under "at the place" work
-  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: who has called
-  out (to a listener, a handler) seeks again.
+  there. A place ends with the next `seek`, `redeem` or `remove`, and with any call that may make one: whoever has
+  called out (to a listener, a handler) seeks again.
 - **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
   From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
@@ -110,7 +110,6 @@ class Table:
         volatile: how many of them have a deadline.
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
-        structure: how many of them are of no single key.
     """
 
     packs = False
@@ -121,7 +120,7 @@ class Table:
         self.count = 0
         self.volatile = 0
         self.objects = 0
-        self.memory = self.structure = 64
+        self.memory = 64
         self._changes = 0
         self._window: tuple[int, int, list[int], list[bytes]] = (0, -1, [], [])
         self._key = b""
@@ -148,6 +147,9 @@ class Table:
         """Go to the key of a ticket in the bucket of `time_ms`; return the kind of its value, ABSENT if it is stale."""
         kind = self.seek(tickets.keys[at])
         return kind if kind != ABSENT and self.filed() == time_ms else ABSENT
+
+    def ahead(self, keys: list[bytes]) -> None:
+        """Fetch what is known of some keys that are about to be sought from memory into the caches."""
 
     # ------------------------------------------------------------------ at the place
 
@@ -358,8 +360,7 @@ class Table:
             self.shards[hash(key) >> self._shift & self._mask][key] = value
         self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
         self._changes += 1
-        self.structure = 64 * len(self.shards)
-        self.memory += self.structure
+        self.memory += 64 * len(self.shards)
 
     def _sorted_shard(self, number: int) -> tuple[list[int], list[bytes]]:
         """The positions of a shard's keys, and the keys, in their order; kept while no key comes or goes."""

@@ -90,6 +90,7 @@ class Declaration:
             it back).
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
+        secrets: of arguments that must not be shown: args -> positions (`geventcache.command.secrets` has some).
     """
 
     name: str
@@ -112,6 +113,7 @@ class Declaration:
     traits: frozenset[str] = frozenset()
     key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None
     find_keys: Callable[[list[bytes]], list[int]] | None = None
+    secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None
     subcommands: dict[str, Declaration] = field(default_factory=dict, compare=False)
 
     @property
@@ -141,6 +143,7 @@ def command(
     traits: str = "",
     key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None,
     find_keys: Callable[[list[bytes]], list[int]] | None = None,
+    secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the decorated function as a command; its docstring's first paragraph is the summary.
 
@@ -176,6 +179,7 @@ def command(
             frozenset(traits.split()),
             key_flags,
             find_keys,
+            secrets,
         )
         check(declaration)
         add(declaration)

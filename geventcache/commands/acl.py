@@ -7,6 +7,7 @@ from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
+from geventcache.command.secrets import all_from, of_request_at
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
 from geventcache.services.acl_rules import CATEGORIES, DATABASE, commands_in
@@ -61,6 +62,7 @@ def check_count(words, subcommand):
     since="7.0.0",
     complexity="O(1).",
     args="username command arg?*",
+    secrets=of_request_at(3),
 )
 def acl_dryrun(ctx: Client, username: bytes, first: bytes, *rest: bytes):
     """Simulates the execution of a command by a user, without executing the command."""
@@ -130,6 +132,7 @@ def read_integer(text):
         ),
         ("9.1.0", "Added database permission rules."),
     ],
+    secrets=all_from(2),
 )
 def acl_getuser(ctx: Client, username: bytes):
     """Lists the ACL rules of a user."""
@@ -232,6 +235,7 @@ def acl_save(ctx: Client):
         ("7.0.0", "Added selectors and key based permissions."),
         ("9.1.0", "Added database permission rules."),
     ],
+    secrets=all_from(2),
 )
 def acl_setuser(ctx: Client, username: bytes, *rules: bytes):
     """Creates and modifies an ACL user and its rules."""
@@ -263,6 +267,7 @@ def acl_users(ctx: Client):
     complexity="O(1) amortized time considering the typical user.",
     tips="request_policy:all_nodes response_policy:all_succeeded",
     args="username*",
+    secrets=all_from(2),
 )
 def acl_deluser(ctx: Client, username: bytes, *usernames: bytes):
     """Deletes ACL users, and terminates their connections."""

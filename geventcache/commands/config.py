@@ -1,11 +1,29 @@
 """CONFIG: the settings at run time."""
 
+from collections.abc import Sequence
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
+from geventcache.services.settings_table import PUBLIC_NAMES
+
+NAMES_AT = 2
+
+
+def secret_values(args: Sequence[bytes]) -> Sequence[int]:
+    """Positions of the values that CONFIG SET must not show: of secret settings, and of what may be a mistyped one.
+
+    Names and values that are not pairs may be a password with a space in it: nothing after its name is shown then.
+    """
+    names = range(NAMES_AT, len(args), 2)
+    values = [i + 1 for i in names if args[i].lower() not in PUBLIC_NAMES]
+    if values and len(args) % 2:
+        return range(values[0], len(args))
+    return values
+
 
 container(
     "CONFIG",
@@ -42,6 +60,7 @@ def config_get(ctx: Client, parameter: bytes, *more: bytes):
     tips="request_policy:all_nodes response_policy:all_succeeded",
     args="data{parameter value}*",
     history=[("7.0.0", "Added the ability to set multiple parameters in one call.")],
+    secrets=secret_values,
 )
 def config_set(ctx: Client, parameter: bytes, value: bytes, *more: bytes):
     """Sets configuration parameters in-flight."""

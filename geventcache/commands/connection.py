@@ -5,6 +5,7 @@ from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import small_integer
+from geventcache.command.secrets import after_options, all_from
 from geventcache.resp.values import OK, PONG, Simple
 from geventcache.services.acl import DEFAULT_USER
 from geventcache.services.auth import log_in
@@ -73,6 +74,7 @@ def select(ctx: Client, index: bytes):
     complexity="O(N) where N is the number of passwords defined for the user",
     args="username@6.0.0? password",
     history=[("6.0.0", "Added ACL style (username and password).")],
+    secrets=all_from(1),
 )
 def auth(ctx: Client, first: bytes, *rest: bytes):
     """Authenticates the connection."""
@@ -114,6 +116,7 @@ def authenticate(ctx, user, password, command):
             "context.",
         ),
     ],
+    secrets=after_options({b"auth": 2}, 1, {b"setname": 1}),
 )
 def hello(ctx: Client, *args: bytes):
     """Handshakes with the server."""

@@ -6,6 +6,7 @@ from geventcache.base.glob import compile_glob
 from geventcache.command import introspection
 from geventcache.command.declaration import DECLARATIONS, command
 from geventcache.command.help import help_lines
+from geventcache.command.secrets import of_request_at
 from geventcache.resp.values import Distinct, Simple
 from geventcache.services.clients import Client
 
@@ -144,6 +145,7 @@ def nothing(one):
     since="2.8.13",
     complexity="O(N) where N is the number of arguments to the command",
     args="command arg?*",
+    secrets=of_request_at(2),
 )
 def command_getkeys(ctx: Client, name: bytes, *args: bytes):
     """Extracts the key names from an arbitrary command."""
@@ -192,6 +194,7 @@ def find(finder, declaration, request):
     since="7.0.0",
     complexity="O(N) where N is the number of arguments to the command",
     args="command arg?*",
+    secrets=of_request_at(2),
 )
 def command_getkeysandflags(ctx: Client, name: bytes, *args: bytes):
     """Extracts the key names and access flags for an arbitrary command."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from geventcache.command.secrets import REDACTED
 from geventcache.launcher.background import explain, go_into_background, say
 from geventcache.launcher.settings import Settings, SettingsError
+from geventcache.services.settings_table import PUBLIC_NAMES
 
 _INTERRUPTED = 130
 
@@ -40,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(settings: Settings) -> None:
-    """All settings, as CONFIG GET would show them."""
+    """All settings, as CONFIG GET would show them, but for secrets."""
     for name, text in sorted(settings.config.get(b"*").items()):
-        print(f"{os.fsdecode(name)} = {os.fsdecode(text)}")
+        shown = text if not text or name in PUBLIC_NAMES else REDACTED
+        print(f"{os.fsdecode(name)} = {os.fsdecode(shown)}")
 
 
 def _prepare(settings: Settings) -> None:

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+from geventcache.command.secrets import redact
 from geventcache.services.config import Config
 
 NEVER = 1 << 62
 MAX_ARGUMENTS = 32
 MAX_ARGUMENT = 128
-REDACTED = b"(redacted)"
-SECRET_SETTINGS = (b"requirepass", b"masterauth", b"masteruser")
 
 
 class CommandLog:
@@ -50,18 +49,18 @@ class CommandLog:
         """Forget all entries; their numbering goes on."""
         self.entries.clear()
 
-    def note(self, client: Any, name: bytes, args: Sequence[bytes], measure: int) -> None:
-        """Keep a command if it measures enough.
+    def note(self, client: Any, command: Any, args: Sequence[bytes], measure: int) -> None:
+        """Keep a command if it measures enough, unless its declaration keeps it out (EXEC: what it ran is looked at).
 
         Args:
             client: who called.
-            name: the command, as ``config|set``.
+            command: the Command.
             args: its request.
             measure: how long it took in microseconds, or how large it is in bytes.
         """
-        if measure < self.threshold:
+        if measure < self.threshold or "skip_commandlog" in command.declaration.flags:
             return
-        request = shorten(redact(name, list(args)))
+        request = shorten(redact(command.declaration, args))
         time_s = client.server.clock.now_ms // 1000
         self.entries.append([self.next_id, time_s, measure, request, client.address, client.name])
         self.next_id += 1
@@ -74,20 +73,6 @@ class CommandLog:
 def request_size(args: Sequence[bytes]) -> int:
     """The bytes of a request, as the array in which clients send it."""
     return len(b"*%d\r\n" % len(args)) + sum(len(b"$%d\r\n\r\n" % len(arg)) + len(arg) for arg in args)
-
-
-def redact(name: bytes, args: list[bytes]) -> list[bytes]:
-    """A request without its passwords."""
-    if name == b"auth":
-        return [args[0]] + [REDACTED] * (len(args) - 1)
-    if name == b"hello":
-        return [
-            REDACTED if b"auth" in (word.lower() for word in args[max(0, i - 2) : i]) else arg
-            for i, arg in enumerate(args)
-        ]
-    if name == b"config|set":
-        return [REDACTED if i > 2 and args[i - 1].lower() in SECRET_SETTINGS else arg for i, arg in enumerate(args)]
-    return args
 
 
 def shorten(args: list[bytes]) -> list[bytes]:

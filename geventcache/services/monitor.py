@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from geventcache.command.secrets import redact
 from geventcache.services.client_report import is_unix
-from geventcache.services.command_log import redact
 
 LETTERS = {"\\": b"\\", '"': b'"', "\n": b"n", "\r": b"r", "\t": b"t", "\a": b"a", "\b": b"b"}
 ESCAPES = {byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)} | {
@@ -54,7 +54,7 @@ class Monitors:
 
     def show(self, client: Any, command: Any, args: list[bytes]) -> None:
         """Send the line of a command."""
-        line = b"+%b\r\n" % line_of(client, redact(command.name, args))
+        line = b"+%b\r\n" % line_of(client, redact(command.declaration, args))
         for monitor in self.clients:
             monitor.push(line)
 

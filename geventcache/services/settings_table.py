@@ -42,6 +42,7 @@ class Setting:
         is_mutable: whether CONFIG SET may change it.
         aliases: further names, equal in every way.
         short_flag: a one-letter flag on the command line.
+        is_secret: nothing but CONFIG GET shows its value.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Setting:
     is_mutable: bool = True
     aliases: tuple[str, ...] = ()
     short_flag: str = ""
+    is_secret: bool = False
 
 
 _PROCESS = "Process"
@@ -182,7 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("tls-cert-file", Kind(), b"", _TLS, "Certificate of the server, with its chain, in PEM."),
     Setting("tls-key-file", Kind(), b"", _TLS, "Key of the certificate; empty if it is in tls-cert-file."),
-    Setting("tls-key-file-pass", Kind(), b"", _TLS, "Password of the key."),
+    Setting("tls-key-file-pass", Kind(), b"", _TLS, "Password of the key.", is_secret=True),
     Setting("tls-ca-cert-file", Kind(), b"", _TLS, "Certificates that sign those of clients, in PEM."),
     Setting("tls-ca-cert-dir", Kind(), b"", _TLS, "Folder of such certificates, named by their hash."),
     Setting(
@@ -207,7 +209,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "protected-mode", YesNo(), True, _SECURITY, "Refuse clients from other machines while there is no password."
     ),
-    Setting("requirepass", Kind(), b"", _SECURITY, "Password of the default user; empty for none."),
+    Setting("requirepass", Kind(), b"", _SECURITY, "Password of the default user; empty for none.", is_secret=True),
     Setting("aclfile", Kind(), b"", _SECURITY, "File that the users are kept in; empty for none.", is_mutable=False),
     Setting("acllog-max-len", _COUNT, 128, _SECURITY, "Entries that the log of refusals keeps."),
     Setting(
@@ -496,3 +498,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 # How a setting is named where a name must be Python's: in the configuration file, as a keyword argument.
 PYTHON_NAMES = {name.replace("-", "_"): name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+
+# The names of settings whose values may be shown, in lower case.
+PUBLIC_NAMES = frozenset(
+    name.encode() for setting in SETTINGS if not setting.is_secret for name in (setting.name, *setting.aliases)
+)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from geventcache.base.clock import Clock
 from geventcache.base.errors import printable
+from geventcache.command.secrets import declaration_of
 from geventcache.services import auth
 from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
@@ -260,23 +262,31 @@ class ServerState:
 
     def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
         """A command took long enough for the slow log, or for the latency monitor."""
-        self.slow_log.note(client, command.name, args, usec)
+        self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
         self.latency.note(event, usec, self.clock.now_ms // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""
         if not command.runs_queue:
-            self.large_replies.note(client, command.name, args, size)
+            self.large_replies.note(client, command, args, size)
 
     def on_large_input(self, client: Client, requests: list[list[bytes]]) -> None:
         """Among these requests, which have just arrived, may be some that are large enough for their log."""
         for args in requests:
             command = self.table.find(args)
             if command is not None and command.handler is not None:
-                self.large_requests.note(client, command.name, args, request_size(args))
+                self.large_requests.note(client, command, args, request_size(args))
 
     def on_defect(self, error: Exception, name: bytes) -> bytes:
-        """A command raised what it must not: log it and return the error text for the client."""
-        self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
+        """A command raised what it must not: log it and return the error text for the client.
+
+        The words of an error may be those of the request: where that has secrets, the log gets kind and place alone.
+        """
+        declaration = declaration_of(name.split(b"|"))
+        if declaration is None or declaration.secrets is None:
+            self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
+        else:
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            self.log.error("command_failed", command=name.decode(), error=type(error).__name__, trace=trace)
         return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))

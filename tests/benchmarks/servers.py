@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.parity.servers import reference_binary
+from tests.support.servers import reference_binary
 
 from .client import Client
 

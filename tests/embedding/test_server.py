@@ -14,8 +14,8 @@ import pytest
 
 from geventcache import Server
 
-from ..parity.client import Client
-from ..parity.wire import Reply
+from ..support.client import Client
+from ..support.wire import Reply
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 

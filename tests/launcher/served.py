@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..parity.client import Address, Client
-from ..parity.servers import parse_address
-from ..stress.process import GRACE_S, command, environment, eventually
+from ..support.client import Address, Client
+from ..support.process import GRACE_S, eventually
+from ..support.servers import parse_address
+from ..support.subject import command, environment
 
 CONFIG = """
 bind = ["127.0.0.1:0"]

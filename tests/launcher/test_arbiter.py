@@ -15,8 +15,9 @@ import pytest
 from geventcache.launcher import arbiter
 from geventcache.launcher.arbiter import DELAYS_S, LASTING_S, Child, how_it_ended
 
-from ..parity.client import Client
-from ..stress.process import GRACE_S, command, environment, eventually
+from ..support.client import Client
+from ..support.process import GRACE_S, eventually
+from ..support.subject import command, environment
 from .served import CONFIG, Served, is_running, setting, under_systemd
 
 WORKERS = CONFIG + "workers = 2\n"

@@ -14,8 +14,9 @@ import pytest
 
 from geventcache.launcher.background import PidFile, become
 
-from ..parity.client import Client
-from ..stress.process import GRACE_S, command, environment, eventually, running
+from ..support.client import Client
+from ..support.process import GRACE_S, eventually, running
+from ..support.subject import command, environment
 from .served import CONFIG, Served, setting, under_systemd
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ..support.servers import Servers, reference_binary, running_servers
 from .pair import Pair
-from .servers import Servers, reference_binary, running_servers
 
 _HERE = Path(__file__).parent
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from ..support.wire import Argument
 from .pair import Pair, ParityError
 from .steps import Runner, Step, minimised
 from .strategies import steps
-from .wire import Argument
 
 _COMMON: dict[str, Any] = {
     "deadline": None,

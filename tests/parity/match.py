@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .wire import Reply
+from ..support.wire import Reply
 
 Matcher = Callable[[Reply, Reply, str], Iterator[str]]
 Pairs = list[tuple[Any, Reply]]

@@ -12,10 +12,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from .client import PATIENCE_S, Address, Client
+from ..support.client import PATIENCE_S, Address, Client
+from ..support.servers import Servers
+from ..support.wire import Argument, Reply, encoded, quoted, request, split_line
 from .match import Matcher, approx, exact, ignore, mapping, shape, unordered
-from .servers import Servers
-from .wire import Argument, Reply, encoded, quoted, request, split_line
 
 END = Reply("EOF", None)  # what is received from a server that closed the connection
 MATCHERS: dict[str, Matcher] = {

@@ -11,9 +11,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..support.wire import Argument
 from .match import Matcher, approx, exact, mapping, unordered
 from .pair import Pair, ParityError, Twin
-from .wire import Argument
 
 SEEDS: dict[bytes, tuple[Argument, ...]] = {
     b"t:string": ("SET", "t:string", "seed"),

@@ -12,9 +12,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ..support.wire import Argument, encoded
 from .match import Matcher, exact
 from .steps import SEEDS, Step
-from .wire import Argument, encoded
 
 Part = Argument | tuple[Any, ...] | st.SearchStrategy[Any]
 Drawn = st.SearchStrategy[Any]

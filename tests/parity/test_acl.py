@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import split_line
 from .match import ignore, items
 from .pair import END, Pair, Twin
-from .wire import split_line
 
 RULES = r"""
     on

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ..support.wire import Argument
 from .pair import END, Pair, Twin
-from .wire import Argument
 
 FOREVER = 0
 SHORT = "0.002"

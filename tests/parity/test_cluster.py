@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
-from .client import Address, Client
+from ..support.client import Address, Client
+from ..support.servers import Servers, free_port, reference_binary, running_reference, running_shards
+from ..support.wire import Reply, split_line
 from .match import Matcher, exact, unordered
 from .pair import Twin
-from .servers import Servers, free_port, reference_binary, running_reference, running_shards
-from .wire import Reply, split_line
 
 _ROUNDS = 100_000  # of asking the reference's nodes whether they have found each other
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .match import each, exact, items, mapping, unordered
 from .pair import Pair
-from .wire import Reply, split_line
 
 _SUBCOMMANDS = 9
 

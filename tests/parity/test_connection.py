@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .match import exact, ignore, mapping, shape
 from .pair import END, Pair, Twin
-from .wire import Reply, split_line
 
 SCRIPTS = {
     "ping and echo": """

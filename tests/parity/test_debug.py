@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.servers import Servers, reference_binary, running_reference, running_subject
 from .pair import Pair
-from .servers import Servers, reference_binary, running_reference, running_subject
 
 ENABLED = ("--enable-debug-command", "local")
 

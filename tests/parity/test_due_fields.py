@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from .client import Client
+from ..support.client import Client
+from ..support.servers import Servers, reference_binary, running_reference, running_subject
+from ..support.wire import Argument
 from .match import unordered
 from .pair import Pair, Twin
-from .servers import Servers, reference_binary, running_reference, running_subject
-from .wire import Argument
 
 OPTIONS = ("--enable-debug-command", "local")
 

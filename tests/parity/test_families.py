@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
+from ..support.wire import Reply
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import Matcher, approx, each, exact, unordered
@@ -21,7 +22,6 @@ from .test_sets import SetMachine
 from .test_sorted_sets import SortedSetMachine
 from .test_streams import StreamMachine
 from .test_strings import StringMachine
-from .wire import Reply
 
 FAMILIES = (
     BitmapMachine,

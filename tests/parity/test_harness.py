@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.wire import Reply, Source, quoted, read_reply, request, split_line
 from .match import Matcher, approx, each, exact, ignore, items, mapping, shape, unordered
 from .pair import Pair, ParityError
 from .steps import Runner, Step, minimised
-from .wire import Reply, Source, quoted, read_reply, request, split_line
 
 
 def reply(data: bytes) -> Reply:

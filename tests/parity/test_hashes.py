@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import Reply
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import approx, items, mapping, unordered
 from .pair import Pair
-from .wire import Reply
 
 
 def pairs(reference: Reply, subject: Reply, path: str) -> Iterator[str]:

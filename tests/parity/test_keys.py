@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.wire import Reply
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import approx, exact, items, shape, unordered
 from .pair import Pair
-from .wire import Reply
 
 SCRIPTS = {
     "del, unlink, exists, touch": """

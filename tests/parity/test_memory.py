@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from .client import Client
+from ..support.client import Client
 from .pair import Pair
 
 # One byte is never enough: whoever needs memory is refused, as soon as there is nothing (more) to evict.

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .pair import Pair, Twin
-from .wire import Reply, split_line
 
 SHOWN = r"""
     SET x "a b\n\x00\xff\"q\\"
@@ -86,3 +86,46 @@ def test_a_monitor_has_no_data(pair: Pair, line: str) -> None:
     monitor.drain(same_lines)
     monitor.do("SET", "x", "1")
     monitor.drain(same_lines)
+
+
+SECRETS = """
+    ACL SETUSER carl on >pw ~* +@all
+    acl setuser carl nosuch >pw
+    ACL GETUSER carl
+    AUTH default pw
+    AUTH pw
+    HELLO 2 AUTH bob pw
+    HELLO 2 SETNAME AUTH AUTH default pw
+    HELLO 2 AUTH default pw NOSUCH
+    CONFIG SET requirepass pw maxclients 1000
+    CONFIG SET maxclients requirepass requirepass pw
+    CONFIG SET maxclients 1000 tls-key-file-pass pw
+    CONFIG SET requirepass ""
+    CONFIG GET requirepass
+    SET requirepass pw
+    MULTI
+    ACL SETUSER carl >q
+    AUTH z
+    HELLO 2 AUTH a b
+    SET k v
+    EXEC
+    EVAL "return redis.pcall('SET','requirepass','q')" 0
+    ACL DELUSER carl
+"""
+
+
+def same_requests(reference: Reply, subject: Reply, path: str):  # type: ignore[no-untyped-def]
+    """Accept the same entries of a log, whatever was measured and whenever."""
+    one, other = ([entry.value[3] for entry in log.value] for log in (reference, subject))
+    if one != other:
+        yield f"{path}: {one} and {other}"
+
+
+def test_the_slow_log_redacts_the_same_arguments(resp2_pair: Pair) -> None:
+    """The log of slow commands shows the same requests without the same arguments."""
+    resp2_pair.do("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    sender = resp2_pair.client("sender")
+    for line in SECRETS.strip().splitlines():
+        resp2_pair.do("SLOWLOG", "RESET")
+        sender.do(*split_line(line.strip()), match=lambda *_: iter(()))
+        resp2_pair.do("SLOWLOG", "GET", "-1", match=same_requests)

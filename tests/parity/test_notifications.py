@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .match import unordered
 from .pair import Pair, Twin
-from .wire import Reply, split_line
 
 # Each line may send events; the state that it finds is what the lines before it have left.
 SCRIPT = """

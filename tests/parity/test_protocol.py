@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.servers import Servers
+from ..support.wire import request
 from .match import ignore
 from .pair import Pair
-from .servers import Servers
-from .wire import request
 
 SCRIPTS = {
     "one command": b"*1\r\n$4\r\nPING\r\n",

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import Reply, split_line
 from .match import exact, unordered
 from .pair import END, Pair, Twin
-from .wire import Reply, split_line
 
 SCRIPTS = {
     "wrong arguments": """

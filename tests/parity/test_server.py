@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
+from ..support.wire import Reply
 from .match import ignore, mapping
 from .pair import Pair
-from .wire import Reply
 
 SCRIPTS = {
     "dbsize and flush": """

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.wire import Reply
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import items, unordered
 from .pair import Pair
-from .wire import Reply
 
 SCRIPTS = {
     "add": """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ..support.wire import split_line
 from .match import unordered
 from .pair import Pair, Twin
-from .wire import split_line
 
 OPTIONS = """
     CLIENT TRACKING

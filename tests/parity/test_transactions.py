@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from ..support.wire import Reply
 from .pair import Pair
-from .wire import Reply
 
 SCRIPTS = {
     "simple": """

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ..parity.client import Address, Client
-from ..parity.servers import running_subject
+from ..support.client import Address, Client
+from ..support.servers import running_subject
 
 Connect = Callable[..., Client]
 ROUNDS = 2000  # of asking for a state; each is a round trip

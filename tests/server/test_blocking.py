@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
+from ..support.client import Client
+from ..support.wire import Reply, request
 from .conftest import Connect, wait_blocked
 
 POPPED = Reply("*", (Reply("$", b"q"), Reply("$", b"a")))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ..parity.client import Address, Client
-from ..parity.servers import running_shards
-from ..parity.wire import Reply
+from ..support.client import Address, Client
+from ..support.servers import running_shards
+from ..support.wire import Reply
 from .conftest import wait_until
 
 Connect = Callable[..., Client]

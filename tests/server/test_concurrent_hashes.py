@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..parity.client import Client
+from ..support.client import Client
 from .conftest import Connect, wait_until
 
 pytestmark = pytest.mark.slow

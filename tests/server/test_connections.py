@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
+from ..support.client import Client
+from ..support.wire import Reply, request
 from .conftest import Connect, wait_until
 
 MEGABYTE = b"x" * (1 << 20)

@@ -9,7 +9,7 @@ import pytest
 from geventcache.server import expiry as expiry_module
 from geventcache.server.expiry import Expiry
 
-from ..services.inprocess import InProcessServer, NoLog
+from ..support.inprocess import InProcessServer, NoLog
 
 BURIED = 5_000
 DUE = 1_000

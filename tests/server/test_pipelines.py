@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
+from ..support.client import Client
+from ..support.wire import Reply, request
 from .conftest import Connect, wait_blocked
 
 COUNT = 100

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
-from ..stress.process import Process, environment, eventually, information, serving
-from ..stress.workers import pipelined
+from ..support.client import Client
+from ..support.process import Process, eventually, information, serving
+from ..support.subject import environment
+from ..support.wire import Reply, request
+from ..support.workers import pipelined
 
 OK = Reply("+", b"OK")
 PONG = Reply("+", b"PONG")

@@ -13,20 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
-from ..stress.process import (
-    GRACE_S,
-    Process,
-    UnixClient,
-    command,
-    environment,
-    eventually,
-    information,
-    running,
-    serving,
-)
-from ..stress.workers import pipelined
+from ..support.client import Client
+from ..support.process import GRACE_S, Process, UnixClient, eventually, information, running, serving
+from ..support.subject import command, environment
+from ..support.wire import Reply, request
+from ..support.workers import pipelined
 
 OK = Reply("+", b"OK")
 PONG = Reply("+", b"PONG")

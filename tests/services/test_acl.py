@@ -9,7 +9,7 @@ import pytest
 from geventcache.services.acl_log import GROUPED_MS
 from geventcache.services.config import Config
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 KEY_ERROR = b"-NOPERM No permissions to access a key\r\n"
 ALICE_HASH = b"2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90"

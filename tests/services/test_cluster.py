@@ -12,8 +12,8 @@ from geventcache.services.config import Config
 from geventcache.services.slots import NO_SLOT, SLOTS, Slots, keys_in_slot, slot_of
 
 from ..parity.test_commands import INVOCATIONS
-from ..parity.wire import split_line
-from .inprocess import InProcessServer
+from ..support.inprocess import InProcessServer
+from ..support.wire import split_line
 
 IDS = [b"%040d" % n for n in range(3)]
 

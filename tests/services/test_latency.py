@@ -5,7 +5,7 @@ from __future__ import annotations
 from geventcache.services.config import Config
 from geventcache.services.latency import KEPT, LatencyMonitor
 
-from .inprocess import InProcessServer
+from ..support.inprocess import InProcessServer
 
 
 def monitor(threshold_ms: bytes) -> LatencyMonitor:

@@ -8,7 +8,7 @@ import pytest
 
 from geventcache.store.account import COVERED, Account
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 OOM = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
 OK = b"+OK\r\n"

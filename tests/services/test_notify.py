@@ -9,7 +9,7 @@ import pytest
 from geventcache.base.histogram import Histogram
 from geventcache.services.notify import EVENTS
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 USUAL = b"g$lshzxetd"
 

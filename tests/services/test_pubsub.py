@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geventcache.services.pubsub import Route
 
-from .inprocess import InProcessServer
+from ..support.inprocess import InProcessServer
 
 MESSAGE = b"3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$5\r\nhello\r\n"
 PMESSAGE = b"4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$2\r\nch\r\n$5\r\nhello\r\n"

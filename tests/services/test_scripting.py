@@ -9,7 +9,7 @@ from geventcache.services.scripting import numbers, payload
 from geventcache.services.scripting.scripts import EVAL_LIMIT
 from geventcache.services.scripting.service import SCRIPT
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 from .test_scripting_sandbox import QuietLog
 
 KILLED = b"Script killed by user with SCRIPT KILL."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 READONLY = b"Attempt to modify a readonly table"
 

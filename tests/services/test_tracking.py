@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 X_IS_OLD = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nx\r\n"
 ALL_IS_OLD = b">2\r\n$10\r\ninvalidate\r\n_\r\n"

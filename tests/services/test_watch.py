@@ -9,7 +9,7 @@ import pytest
 from geventcache.base.histogram import Histogram
 from geventcache.services.state import ServerState
 
-from .inprocess import InProcessServer, Session
+from ..support.inprocess import InProcessServer, Session
 
 ABORTED = b"*-1\r\n"
 DONE = b"*1\r\n+PONG\r\n"

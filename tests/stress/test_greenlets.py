@@ -13,8 +13,8 @@ from gevent import get_hub, socket
 from geventcache.server.app import Server
 from geventcache.services.config import Config
 
-from ..parity.wire import Source, read_reply, request
-from .process import eventually
+from ..support.process import eventually
+from ..support.wire import Source, read_reply, request
 
 pytestmark = pytest.mark.slow
 

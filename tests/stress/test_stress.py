@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ..parity.client import Client
-from ..parity.wire import Reply, request
-from .process import Process, eventually, information, serving
-from .workers import at_once, pipelined, with_clients
+from ..support.client import Client
+from ..support.process import Process, eventually, information, serving
+from ..support.wire import Reply, request
+from ..support.workers import at_once, pipelined, with_clients
 
 pytestmark = pytest.mark.slow
 

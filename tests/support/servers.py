@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from .client import Address, Client
+from .subject import command, environment
 
 START_S = 20.0
 STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Servers(NamedTuple):
@@ -54,8 +54,8 @@ def running_servers(reference_binary: Path) -> Iterator[Servers]:
 def running_reference(binary: Path, *options: str) -> Iterator[Address]:
     """Run the reference without persistence on a free port."""
     port = free_port()
-    command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
-    with _process(command) as lines:
+    words = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
+    with _process(words) as lines:
         _await_line(lines, b"Ready to accept connections")
         yield "127.0.0.1", port
 
@@ -67,7 +67,7 @@ def running_subject(*options: str) -> Iterator[Address]:
     if given and not options:
         yield parse_address(given)
         return
-    with _process([sys.executable, "-m", "geventcache", "--bind", "127.0.0.1:0", *options]) as lines:
+    with _process(command("--bind", "127.0.0.1:0", *options)) as lines:
         event = json.loads(_await_line(lines, b'"listening"'))
         yield parse_address(event["address"])
 
@@ -75,7 +75,7 @@ def running_subject(*options: str) -> Iterator[Address]:
 @contextlib.contextmanager
 def running_shards(count: int) -> Iterator[tuple[Address, ...]]:
     """Run geventcache as so many shards, and yield their addresses in the order of their slots."""
-    with _process([sys.executable, "-m", "geventcache", "-w", str(count), "--bind", "127.0.0.1:0"]) as lines:
+    with _process(command("-w", str(count), "--bind", "127.0.0.1:0")) as lines:
         events = [json.loads(_await_line(lines, b'"listening"')) for _ in range(count)]
         events.sort(key=operator.itemgetter("worker"))
         yield tuple(parse_address(event["address"]) for event in events)
@@ -118,7 +118,7 @@ def _process(command: Sequence[str]) -> Iterator[queue.Queue[bytes | None]]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(folder),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -131,12 +131,6 @@ def _process(command: Sequence[str]) -> Iterator[queue.Queue[bytes | None]]:
             yield lines
         finally:
             _stop(process)
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """The installed package serves when there is one, else the work tree's."""
-    probe = subprocess.run([sys.executable, "-c", "import geventcache"], cwd=folder, capture_output=True, check=False)
-    return dict(os.environ) if probe.returncode == 0 else {**os.environ, "PYTHONPATH": str(_ROOT)}
 
 
 def _end_with_parent() -> None:

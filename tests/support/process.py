@@ -1,7 +1,7 @@
 """A server in a process of its own, seen from outside: its address, exit status, memory and descriptors.
 
-It serves the package that the tests have imported, in a temporary folder, and is killed at the end of the block if it
-still runs. `UnixClient` speaks to a server that listens on a path.
+It runs in a temporary folder, and is killed at the end of the block if it still does. `UnixClient` speaks to a server
+that listens on a path.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import geventcache
-
-from ..parity.client import PATIENCE_S, Address, Client
-from ..parity.servers import parse_address
-from ..parity.wire import Source
+from .client import PATIENCE_S, Address, Client
+from .servers import parse_address
+from .subject import command, environment
+from .wire import Source
 
 GRACE_S = 20.0  # how long a process may take to start or to end before the test fails
 POLL_S = 0.005
-_PACKAGE = Path(geventcache.__file__).resolve().parents[1]
 
 
 class Process:
@@ -76,16 +73,6 @@ class UnixClient(Client):
             self.socket.close()
             raise
         self._source = Source(self._receive_bytes)
-
-
-def command(*options: str) -> list[str]:
-    """Return the command line of a server."""
-    return [sys.executable, "-m", "geventcache", *options]
-
-
-def environment() -> dict[str, str]:
-    """Return the environment in which Python finds the package under test."""
-    return {**os.environ, "PYTHONPATH": str(_PACKAGE)}
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from ..parity.client import Client
+from .client import Client
 from .process import Process
 
 T = TypeVar("T")
