@@ -110,6 +110,7 @@ class Table:
         volatile: how many of them have a deadline.
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
+        structure: how many of them no key's `size` counts.
     """
 
     packs = False
@@ -120,7 +121,7 @@ class Table:
         self.count = 0
         self.volatile = 0
         self.objects = 0
-        self.memory = 64
+        self.memory = self.structure = 64
         self._changes = 0
         self._window: tuple[int, int, list[int], list[bytes]] = (0, -1, [], [])
         self._key = b""
@@ -360,7 +361,8 @@ class Table:
             self.shards[hash(key) >> self._shift & self._mask][key] = value
         self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
         self._changes += 1
-        self.memory += 64 * len(self.shards)
+        self.memory += 64 * len(self.shards) - self.structure
+        self.structure = 64 * len(self.shards)
 
     def _sorted_shard(self, number: int) -> tuple[list[int], list[bytes]]:
         """The positions of a shard's keys, and the keys, in their order; kept while no key comes or goes."""
