@@ -22,6 +22,7 @@ cdef class Uses:
     cpdef touch(self, bytes key)
     cpdef note(self, bytes key)
     cpdef begin(self, bytes key, Py_ssize_t size)
+    cdef set_place(self, bytes key, unsigned int noted)
     cdef unsigned int ticks(self) noexcept
     cdef unsigned int minutes(self) noexcept
     cdef unsigned int first(self) noexcept

@@ -105,6 +105,20 @@ class Uses:
         elif self.decayed(places[at]) < FIRST_COUNT:
             places[at] = self.first()
 
+    def set_frequency(self, key, count):
+        """Note how often a key was used elsewhere, 0 to 255."""
+        self.set_place(key, self.minutes() << 16 | count)
+
+    def set_idle_ms(self, key, idle_ms):
+        """Note for how long a key was not used elsewhere; what is longer than a table can hold is cut to that."""
+        self.set_place(key, (self.ticks() - min(idle_ms // TICK_MS, TICKS)) & TICKS)
+
+    def set_place(self, key, noted):
+        """Put down what is noted of a key."""
+        h: cython.Py_ssize_t = hash(key)
+        table: array = self.tables[h & 255]
+        words(table)[(h >> 8) & (len(table) - 1)] = noted
+
     def ticks(self):
         """The time, for lru."""
         return (self.clock.now_ms // TICK_MS) & TICKS

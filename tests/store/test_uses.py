@@ -107,3 +107,17 @@ def test_keys_of_before_seem_to_be_new() -> None:
     clock, uses = uses_of(False)
     clock.advance(2000)
     assert uses.idle_ms(b"old") == 2000
+
+
+def test_what_was_noted_elsewhere_is_taken_over() -> None:
+    """A key that comes from another server brings its idle time or its counter along."""
+    clock, uses = uses_of(False)
+    uses.set_idle_ms(b"k", 90_000)
+    clock.advance(20)
+    assert uses.idle_ms(b"k") == 90_020
+    uses.set_idle_ms(b"k", 1 << 62)
+    assert uses.idle_ms(b"k") == 0xFFFFFFFF * 20
+    clock, uses = uses_of(True)
+    uses.set_frequency(b"k", 200)
+    clock.advance(2 * MINUTE_MS)
+    assert uses.frequency(b"k") == 198
