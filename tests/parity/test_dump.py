@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from geventcache.persistence import payload
 from tests.persistence.samples import SAMPLES, VOLATILE_HASHES, made_here
+from tests.support.wire import quoted
 
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import exact, mapping, unordered
 from .pair import Pair
-from .wire import quoted
 
 PAYLOADS = {name.replace(" ", "_"): payload.dump(value, True) for name, value in made_here().items()}
 DAMAGED = payload.sealed(b"\x01\x02\x01a", 10)

@@ -8,7 +8,7 @@ import pytest
 
 from geventcache.persistence import payload
 from geventcache.types.limits import EncodingLimits
-from tests.parity.client import Client
+from tests.support.client import Client
 
 from .samples import binaries, content_here, content_there, filled_server, plain
 
