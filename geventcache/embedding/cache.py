@@ -4,6 +4,7 @@ The rules:
 
 - A `Cache` is a server that listens nowhere and has one client, the caller. What a command does is done where every
   command does it; its reply is read by the parser that clients use.
+- It is of no use to a forked process: two copies that go their own ways would be taken for one cache.
 - A call never gives another greenlet a turn, so it is atomic, as a command of the server is.
 - Keys expire on time by the batch worker where a gevent hub runs. A program without one runs no timers; so every call
   first removes a batch of the keys that are due, and evicts some of those that are too many.
@@ -16,18 +17,16 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from gevent.monkey import get_original
-
 from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
 from geventcache.embedding.settings import config_of, embedded_log
+from geventcache.server import forks
 from geventcache.server.app import Server
 from geventcache.store.changes import Listener
 from geventcache.store.keyspace import Keyspace
 
 _LISTENS_NOWHERE = b""
 _LAST_RANK = 90
-
-_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
+_NO_THREAD = 0
 
 
 class Cache:
@@ -60,7 +59,7 @@ class Cache:
         self._client.transport = self
         self._state.clients.add(self._client)
         self._reader = new_reader()
-        self._thread = _thread_id()
+        self._thread = forks.thread_id()
         self._is_open = True
         if on_expired is not None:
             self._state.changes.listen(_ExpiredKeys(self._state, on_expired), _LAST_RANK)
@@ -69,8 +68,8 @@ class Cache:
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Let all keys go and leave nothing running; may be called twice."""
-        if self._is_open:
+        """Let all keys go and leave nothing running; may be called twice, and does nothing in a forked process."""
+        if self._is_open and self._thread != _NO_THREAD:
             self._check_thread()
             self._is_open = False
             self._state.leave(self._client)
@@ -96,7 +95,7 @@ class Cache:
 
         Raises:
             ResponseError: the command was refused or failed.
-            RuntimeError: the cache is closed, or belongs to another thread.
+            RuntimeError: the cache is closed, or belongs to another thread or process.
             TypeError: an argument is neither bytes nor text nor a number.
         """
         if not request:
@@ -132,7 +131,9 @@ class Cache:
         return None if reply is False else reply
 
     def _check_thread(self) -> None:
-        if _thread_id() != self._thread:
+        if forks.thread_id() != self._thread:
+            if self._thread == _NO_THREAD:
+                raise RuntimeError("this cache belongs to the process that made it; make one in each process")
             raise RuntimeError("a cache belongs to the thread that made it")
 
     # ------------------------------------------------------------------ strings and keys
@@ -239,6 +240,10 @@ class Cache:
 
     def wake(self) -> None:
         """The client may go on; it never waits."""
+
+    def abandon(self, _is_own_hub: bool) -> None:
+        """In a forked process: the cache is the other's."""
+        self._thread = _NO_THREAD
 
     def break_off(self) -> None:
         """The client is to be ended, which only `close` does."""

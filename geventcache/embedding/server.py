@@ -2,11 +2,13 @@
 
 A gevent program has one hub that everything shares; there the server is a few more greenlets. In any other program
 nothing would run it, so it gets a native thread. The parts are the same: everything that concerns the server happens on
-its hub, where `host.call` takes it.
+its hub, where `host.call` takes it. In a forked process it is a stranger's (`geventcache.server.forks`): it can be
+connected to, and nothing else.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -47,6 +49,7 @@ class Server:
         self._settings = {"port": 0, **settings}
         config_of(self._settings)
         self._host: _Hub | _HubThread | None = None
+        self._process = 0
         self._app: Any = None
         self._serving: Any = None
         self._addresses: list[Address] = []
@@ -61,6 +64,7 @@ class Server:
             RuntimeError: it has been started.
         """
         if self._host is not None:
+            self._check_process()
             raise RuntimeError("the server has been started")
         host = _HubThread() if self._in_thread else _Hub()
         try:
@@ -69,11 +73,17 @@ class Server:
             host.close()
             raise
         self._host = host
+        self._process = os.getpid()
         self._addresses = list(self._app.addresses)
         return self
 
     def stop(self) -> None:
-        """Let running requests finish, close all connections, leave nothing behind; may be called twice."""
+        """Let running requests finish, close all connections, leave nothing behind; may be called twice.
+
+        In a process that was forked from the server's, this does nothing.
+        """
+        if self._is_foreign:
+            return
         host, self._host = self._host, None
         if host is not None:
             host.call(self._finish)
@@ -83,9 +93,19 @@ class Server:
         """Begin anew on the same addresses: no keys, no clients, no users, scripts or changed settings of before.
 
         Raises:
-            RuntimeError: the server does not run.
+            RuntimeError: the server does not run, or belongs to the process that this one was forked from.
         """
+        self._check_process()
         self._running().call(self._restart)
+
+    @property
+    def _is_foreign(self) -> bool:
+        """It has been started, by the process that this one was forked from."""
+        return self._host is not None and self._process != os.getpid()
+
+    def _check_process(self) -> None:
+        if self._is_foreign:
+            raise RuntimeError("this server belongs to the process that started it; connect to it, or make another one")
 
     def _launch(self, settings: dict[str, Any]) -> None:
         self._app = app.Server(config_of(settings), embedded_log())

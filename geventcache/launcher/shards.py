@@ -64,6 +64,7 @@ class Shards:
             ]
             self.paths = [Path(folder), *map(Path, paths)]
             self._stack = stack.pop_all()
+        self._process = os.getpid()
 
     def take(self, index: int) -> Shard:
         """Return a worker's part, in its process: those of the others are closed there."""
@@ -75,8 +76,9 @@ class Shards:
         return self._shards[index]
 
     def close(self) -> None:
-        """Listen no more and leave nothing behind; may be called twice."""
-        self._stack.close()
+        """Listen no more and leave nothing behind; may be called twice. What a hook has forked must not do that."""
+        if os.getpid() == self._process:
+            self._stack.close()
 
 
 def _listen(config: Config, log: Any, stack: contextlib.ExitStack) -> list[list[Listening]]:

@@ -24,6 +24,7 @@ from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
 from geventcache.resp.reader import RequestReader
+from geventcache.server import forks
 from geventcache.server.bus import Bus
 from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
@@ -53,6 +54,7 @@ class Server:
     Attributes:
         config, state, engine, expiry, bus: its parts; a bus only for one of several shards.
         addresses: what it listens on, real ports included, as soon as it has started.
+        thread: the one whose hub it runs on, as soon as it has started.
         owns_process: nothing else runs in the process, whose garbage collector is the server's to drive.
     """
 
@@ -89,6 +91,7 @@ class Server:
         self.stopping = Event()
         self.is_stopping = False
         self.owns_process = False
+        self.thread = 0
 
     # ------------------------------------------------------------------ start and stop
 
@@ -115,6 +118,8 @@ class Server:
             self.tls = Tls(self.config, self.log)
         bound = [] if sockets else listen_on(addresses, self.config, self.log)
         self.own_addresses = [address for _, address in bound]
+        self.thread = forks.thread_id()
+        forks.watch(self)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         self.arrivals = Arrivals()
         for sock, address in sockets or bound:
@@ -181,12 +186,36 @@ class Server:
         if self.bus is not None:
             self.bus.stop()
         gevent.sleep(0)
+        self.close_watchers()
+        forks.unwatch(self)
+
+    def close_watchers(self) -> None:
+        """Close those that are not a connection's, a listener's or the timers' of expiry and cron."""
         if self.defer_timer is not None:
             self.defer_timer.stop()
             self.defer_timer.close()
             self.defer_timer = None
         if self.arrivals is not None:
             self.arrivals.close()
+
+    def abandon(self) -> None:
+        """In a forked process: the server is the other's, so close what came along, and touch nothing else."""
+        self.is_stopping = True
+        self.own_addresses = []
+        is_own_hub = forks.thread_id() == self.thread
+        if is_own_hub:
+            for listener in self.listeners:
+                listener.stop_accepting()
+            self.expiry.abandon()
+            self.cron.stop()
+            self.close_watchers()
+        for client in self.state.clients:
+            if client.transport is not None:
+                client.transport.abandon(is_own_hub)
+        for sock in (*(listener.socket for listener in self.listeners), *self.shaking_hands):
+            forks.let_go(sock)
+        if self.bus is not None:
+            self.bus.abandon()
 
     # ------------------------------------------------------------------ clients
 

@@ -26,6 +26,7 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
+from geventcache.server import forks
 from geventcache.services.pubsub import bulk
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Link:
         node_id: the shard's.
         created_ms: when it was connected, 0 while it is not.
         backlog, size: messages that wait, and their bytes.
+        sock: the connection, None while there is none.
     """
 
     def __init__(self, address: str, node_id: bytes, bus: Bus) -> None:
@@ -53,7 +55,7 @@ class Link:
         self.created_ms = 0
         self.backlog: list[bytes] = []
         self.size = 0
-        self._sock: Any = None
+        self.sock: Any = None
         self._filled = Event()
         self._greenlet: Any = None
 
@@ -87,20 +89,20 @@ class Link:
 
     def _send(self, data: bytes) -> None:
         """Send bytes, over a new connection if the old one has broken."""
-        if self._sock is not None:
+        if self.sock is not None:
             with contextlib.suppress(OSError):
-                self._sock.sendall(data)
+                self.sock.sendall(data)
                 return
         self._disconnect()
-        self._sock = green_socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sock.connect(self.address)
+        self.sock = green_socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self.address)
         self.created_ms = time.time_ns() // 1_000_000
-        self._sock.sendall(data)
+        self.sock.sendall(data)
 
     def _disconnect(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
             self.created_ms = 0
 
 
@@ -140,6 +142,12 @@ class Bus:
             link.close()
         for sock in list(self._receiving):
             sock.close()
+
+    def abandon(self) -> None:
+        """In a forked process: the sockets are the other's."""
+        for sock in (self._listener.socket, *self._receiving, *(link.sock for link in self.links)):
+            if sock is not None:
+                forks.let_go(sock)
 
     def publish(self, channel: bytes, message: bytes) -> None:
         """Pass a message on to the other shards."""

@@ -27,6 +27,7 @@ from geventcache.base.errors import ProtocolError
 from geventcache.engine.engine import Engine
 from geventcache.resp.reader import RequestReader
 from geventcache.resp.writer import ReplyWriter
+from geventcache.server import forks
 from geventcache.services.clients import Client
 
 READ = 1
@@ -301,6 +302,23 @@ class Connection:
         if self.tls is not None:
             self.tls.close()
         self.sock.close()
+
+    def abandon(self, is_own_hub):
+        """In a forked process: the connection is the other's, so not a word to the client; its greenlet never goes on.
+
+        Args:
+            is_own_hub: the watchers' hub may go on in this process.
+        """
+        self.is_broken = True
+        self.is_idle = False
+        self.is_reading = False
+        self.tls = None
+        if is_own_hub:
+            for watcher in (self.io, self.writable, self.timer):
+                if watcher is not None:
+                    watcher.stop()
+                    watcher.close()
+        forks.let_go(self.sock)
 
     # ------------------------------------------------------------------ input
 

@@ -103,6 +103,13 @@ class Expiry:
             self.worker.kill()
             self.worker = None
 
+    def abandon(self) -> None:
+        """In a forked process: end both without waiting for the worker."""
+        worker, self.worker = self.worker, None
+        self.stop()
+        if worker is not None:
+            worker.kill(block=False)
+
     # ------------------------------------------------------------------ the timer
 
     def arm_soon(self) -> None:

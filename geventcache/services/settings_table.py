@@ -67,6 +67,7 @@ _ENCODINGS = "Encodings"
 _OBSERVING = "Observing"
 _RUNNING = "Running"
 _EXPIRY = "Expiry"
+_SNAPSHOTS = "Snapshots"
 _WITHOUT_EFFECT = "Accepted without effect"
 
 _POLICIES = (
@@ -465,6 +466,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Always no.",
     ),
     Setting("save", Only(b"", "there are no snapshots: argument must be empty"), b"", _RUNNING, "Always empty."),
+    Setting("rdbcompression", YesNo(), True, _SNAPSHOTS, "Compress long strings in snapshots, and for DUMP."),
+    Setting(
+        "rdb-version-check",
+        Choice(b"strict", b"relaxed"),
+        b"strict",
+        _SNAPSHOTS,
+        "Whether snapshots and payloads of versions that are not known here are read as far as they can be.",
+    ),
     Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
     Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
     Setting(
@@ -484,6 +493,13 @@ SETTINGS: tuple[Setting, ...] = (
         b"everysec",
         _WITHOUT_EFFECT,
         "There is no append only file.",
+    ),
+    Setting(
+        "sanitize-dump-payload",
+        Choice(b"no", b"yes", b"clients"),
+        b"no",
+        _WITHOUT_EFFECT,
+        "Payloads are looked through always.",
     ),
     Setting(
         "replica-read-only",

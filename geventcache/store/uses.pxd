@@ -17,6 +17,8 @@ cdef class Uses:
     cpdef touch(self, Table table)
     cpdef note(self, Table table)
     cpdef begin(self, Table table)
+    cpdef set_frequency(self, Table table, unsigned int count)
+    cpdef set_idle_ms(self, Table table, idle_ms)
     cdef unsigned int ticks(self) noexcept
     cdef unsigned int minutes(self) noexcept
     cdef unsigned int first(self) noexcept

@@ -57,6 +57,14 @@ class Uses:
         """The key is new."""
         table.note_use(self.first())
 
+    def set_frequency(self, table, count):
+        """Note how often the key was used elsewhere, 0 to 255."""
+        table.note_use(COUNTED | self.minutes() << 16 | count)
+
+    def set_idle_ms(self, table, idle_ms):
+        """Note for how long the key was not used elsewhere; what is longer than can be noted is cut to that."""
+        table.note_use((self.ticks() - min(idle_ms // TICK_MS, TICKS)) & TICKS or 1)
+
     def ticks(self):
         """The time, for lru; never 0, which says that nothing was noted."""
         return (self.clock.now_ms // TICK_MS) & TICKS or 1

@@ -26,14 +26,14 @@ cdef class Node:
     cdef readonly Py_ssize_t deleted, body
     cdef Py_ssize_t cursor
     cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) noexcept
-    cdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
+    cpdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
     cdef note_start(self, Py_ssize_t start)
     cdef bint has_names(self, tuple fields) except -1
     cdef unsigned long long number(self) noexcept
     cdef bytes text(self)
-    cdef (unsigned long long, unsigned long long) read_id(self, Py_ssize_t at) noexcept
-    cdef tuple read_fields(self)
+    cpdef (unsigned long long, unsigned long long) read_id(self, Py_ssize_t at) noexcept
+    cpdef tuple read_fields(self)
     cdef tuple fields_at(self, Py_ssize_t at)
     cdef Py_ssize_t position(self, unsigned long long ms, unsigned long long seq, bint after) noexcept
-    cdef drop(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef drop(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef Node copy(self)

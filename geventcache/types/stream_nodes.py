@@ -17,7 +17,7 @@ from array import array
 import cython
 
 from geventcache.types.listpack import HEADER_BYTES
-from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, Fields
+from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, EntryId, Fields, make_id
 
 if not cython.compiled:
     from geventcache.types.listpack import entry_size, width_of
@@ -90,6 +90,14 @@ class Node:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def base_id(self) -> EntryId:
+        """The node's own ID."""
+        return make_id(self.base_ms, self.base_seq)
+
+    def tail_id(self) -> EntryId:
+        """The ID of the last entry ever."""
+        return make_id(self.tail_ms, self.tail_seq)
 
     def has_room(
         self, size: cython.Py_ssize_t, max_bytes: cython.Py_ssize_t, max_entries: cython.Py_ssize_t

@@ -56,6 +56,6 @@ cdef class Stream(Container):
     )
     cpdef object lag(self, Group group)
     cdef bint has_deleted_from(self, object entry_id) except -1
-    cdef long long distance_from_start(self, object entry_id) except -2
+    cpdef long long distance_from_start(self, object entry_id) except -2
     cpdef Stream copy(self)
     cpdef bint release(self, Py_ssize_t count) except -1

@@ -118,6 +118,13 @@ class Stream(Container):
         self.revision += 1
         return True
 
+    def add_node(self, node: Node) -> None:
+        """Add a node behind the others, whose entries are known already: `set_ids` must follow."""
+        self.nodes.append(node)
+        self.bases.append(node.base_id())
+        self.length += len(node)
+        self.revision += 1
+
     def node_for(self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields, size: cython.Py_ssize_t) -> Node:
         """The node that takes the next entry: the last one, or a new one when that is full."""
         max_bytes: cython.Py_ssize_t = self.limits.stream_node_max_bytes

@@ -81,3 +81,17 @@ def test_keys_of_before_seem_to_be_new() -> None:
     clock, uses, table = uses_of(False)
     clock.advance(2000)
     assert uses.idle_ms(table) == 2000
+
+
+def test_what_was_noted_elsewhere_is_taken_over() -> None:
+    """A key that comes from another server brings its idle time or its counter along."""
+    clock, uses, table = uses_of(False)
+    uses.set_idle_ms(table, 90_000)
+    clock.advance(20)
+    assert uses.idle_ms(table) == 90_020
+    uses.set_idle_ms(table, 1 << 62)
+    assert uses.idle_ms(table) == 0x7FFFFFFF * 20
+    clock, uses, table = uses_of(True)
+    uses.set_frequency(table, 200)
+    clock.advance(2 * MINUTE_MS)
+    assert uses.frequency(table) == 198

@@ -1,0 +1,1 @@
+"""The formats of snapshots, and the files that hold them."""

@@ -1,0 +1,25 @@
+cimport cython
+
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(object)
+    bytes PyBytes_FromStringAndSize(char *, Py_ssize_t)
+
+cdef unsigned long long LONGEST, LZF_RATIO
+
+@cython.final
+cdef class Cursor:
+    cdef bytes data
+    cdef readonly Py_ssize_t at
+    cdef Py_ssize_t end
+    cdef object more, passed, passed_crc
+    cpdef bint is_done(self) noexcept
+    cdef refill(self, Py_ssize_t count)
+    cpdef unsigned int byte(self) except? 65535
+    cpdef bytes take(self, unsigned long long count)
+    cpdef unsigned long long number(self, int size) except? 65535
+    cpdef long long signed_number(self, int size) except? 65535
+    cpdef double score(self) except? -1
+    cpdef unsigned long long length(self) except? 65535
+    cdef unsigned long long rest_of_length(self, unsigned int first) except? 65535
+    cpdef bytes string(self)
+    cdef bytes compressed(self)

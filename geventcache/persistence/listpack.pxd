@@ -1,0 +1,17 @@
+from geventcache.persistence.cursor cimport Cursor
+
+cdef unsigned int END
+cdef unsigned long long UNCOUNTED
+
+cpdef list read_listpack(bytes data)
+cdef read_element(Cursor cursor, unsigned int first)
+cdef read_back_length(Cursor cursor, Py_ssize_t size)
+cdef bytes back_length(Py_ssize_t size)
+cpdef bytes as_text(element)
+
+cdef class Listpack:
+    cdef bytearray body
+    cdef readonly Py_ssize_t count
+    cpdef add_number(self, long long number)
+    cpdef add_text(self, bytes text)
+    cdef finish(self, Py_ssize_t start)

@@ -1,0 +1,312 @@
+"""Streams as snapshots hold them.
+
+A node is two strings: its ID in sixteen bytes, the highest first, and a listpack: how many entries it has, how many
+were deleted, the fields of its first entry, 0; then each entry: flags, the distance of both halves of its ID from the
+node's, fields with values (or only values, where the fields are the node's), and how many elements that were. Behind
+the nodes stand the stream's numbers and its groups.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any
+
+from geventcache.persistence import kinds
+from geventcache.persistence.cursor import Cursor, DataError
+from geventcache.persistence.listpack import Listpack, as_text, read_listpack
+from geventcache.persistence.output import Output
+from geventcache.types.limits import EncodingLimits
+from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, Pending
+from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, Fields, make_id
+from geventcache.types.stream_nodes import Node
+from geventcache.types.streams import Stream
+
+ID_SIZE = 16
+DELETED = 1
+SAME_FIELDS = 2
+UNKNOWN_COUNT = MAX_HALF
+MOST_COUNTED = (1 << 63) - 1
+HALF_RANGE = 1 << 63
+PENDING_A_SLICE = 512
+TIME = Struct("<q")
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def read_stream(cursor: Cursor, kind: int, limits: EncodingLimits) -> Stream:
+    """The stream at the cursor.
+
+    Raises:
+        DataError: there is none.
+    """
+    stream = Stream(limits)
+    for _ in range(checked_count(cursor.length())):
+        base_id = cursor.string()
+        if len(base_id) != ID_SIZE:
+            raise DataError("a node of a stream has no ID")
+        read_node(stream, int.from_bytes(base_id, "big"), read_listpack(cursor.string()))
+    read_numbers(stream, cursor, kind)
+    for _ in range(checked_count(cursor.length())):
+        read_group(stream, cursor, kind)
+    return stream
+
+
+def checked_count(number: int) -> int:
+    """A number that C can count to."""
+    if number > MOST_COUNTED:
+        raise DataError("a number is out of range")
+    return number
+
+
+def read_raw_id(cursor: Cursor) -> int:
+    """An ID of sixteen bytes."""
+    return int.from_bytes(cursor.take(ID_SIZE), "big")
+
+
+def read_id(cursor: Cursor) -> int:
+    """An ID written as two lengths."""
+    ms: int = cursor.length()
+    return make_id(ms, cursor.length())
+
+
+def read_numbers(stream: Stream, cursor: Cursor, kind: int) -> None:
+    """What stands between the nodes and the groups; older servers did not keep all of it."""
+    length: int = cursor.length()
+    last_id = read_id(cursor)
+    entries_added, max_deleted_id = length, 0
+    if kind != kinds.STREAM_5_0:
+        read_id(cursor)  # the first ID, which the nodes tell
+        max_deleted_id = read_id(cursor)
+        entries_added = cursor.length()
+    if length != len(stream) or last_id < stream.top_id():
+        raise DataError("a stream is not what its numbers tell")
+    stream.set_ids(last_id, checked_count(entries_added), max_deleted_id)
+
+
+class Elements:
+    """The elements of a listpack, one after the other."""
+
+    def __init__(self, elements: list[Any]) -> None:
+        self.elements = elements
+        self.at = 0
+
+    def next(self) -> Any:
+        """The next element."""
+        if self.at >= len(self.elements):
+            raise DataError("an entry of a stream is cut")
+        self.at += 1
+        return self.elements[self.at - 1]
+
+    def number(self) -> int:
+        """The next element, a number."""
+        element = self.next()
+        if not isinstance(element, int):
+            raise DataError("an entry of a stream has no number where one belongs")
+        return element
+
+    def count(self) -> int:
+        """The next element, a number of others."""
+        number = self.number()
+        if not 0 <= number <= len(self.elements):
+            raise DataError("a number in a stream is out of range")
+        return number
+
+    def texts(self, count: int) -> list[bytes]:
+        """The next elements as strings."""
+        return [as_text(self.next()) for _ in range(count)]
+
+
+def read_node(stream: Stream, base_id: int, elements: list[Any]) -> None:
+    """Add one node to the stream, with the entries that were deleted from it: they count until it is empty."""
+    source = Elements(elements)
+    count, deleted = source.count(), source.count()
+    names = tuple(source.texts(source.count()))
+    if source.number() != 0:
+        raise DataError("a node of a stream has no end of its fields")
+    if count == 0 or (stream.nodes and base_id <= stream.nodes[-1].tail_id()):
+        raise DataError("a node of a stream is empty or out of order")
+    node = Node(base_id >> SEQ_BITS, base_id & MAX_HALF, names)
+    last_id = base_id - 1
+    found_deleted = 0
+    for _ in range(count + deleted):
+        last_id, is_deleted = read_entry(node, source, names, base_id, last_id)
+        found_deleted += is_deleted
+    if source.at != len(elements) or found_deleted != deleted:
+        raise DataError("a node of a stream is not what its header tells")
+    stream.add_node(node)
+
+
+def read_entry(node: Node, source: Elements, names: tuple[bytes, ...], base_id: int, last_id: int) -> tuple[int, bool]:
+    """Add one entry to a node; return its ID, and whether it was deleted.
+
+    Args:
+        names: the node's fields.
+        last_id: the ID of the entry before it.
+    """
+    start = source.at
+    flags = source.number()
+    ms = ((base_id >> SEQ_BITS) + source.number()) & MAX_HALF
+    seq = ((base_id & MAX_HALF) + source.number()) & MAX_HALF
+    entry_id = make_id(ms, seq)
+    if flags & ~(DELETED | SAME_FIELDS) or entry_id <= last_id:
+        raise DataError("an entry of a stream is out of order")
+    if flags & SAME_FIELDS:
+        fields = [text for name in names for text in (name, as_text(source.next()))]
+    else:
+        fields = source.texts(2 * source.count())
+    size = source.at - start
+    if source.number() != size:
+        raise DataError("an entry of a stream has another size")
+    node.append(ms, seq, tuple(fields))
+    is_deleted = bool(flags & DELETED)
+    if is_deleted:
+        node.drop(len(node) - 1, len(node))
+    return entry_id, is_deleted
+
+
+def read_group(stream: Stream, cursor: Cursor, kind: int) -> None:
+    """Add one consumer group to the stream."""
+    name = cursor.string()
+    last_id = read_id(cursor)
+    entries_read = stream.distance_from_start(last_id)
+    if kind != kinds.STREAM_5_0:
+        number = cursor.length()
+        entries_read = UNKNOWN if number == UNKNOWN_COUNT else checked_count(number)
+    if not stream.create_group(name, last_id, entries_read):
+        raise DataError("a consumer group repeats")
+    group = stream.groups[name]
+    unowned = read_deliveries(cursor)
+    for _ in range(checked_count(cursor.length())):
+        read_consumer(group, unowned, cursor, kind)
+    if unowned:
+        raise DataError("a pending entry has no consumer")
+
+
+def read_deliveries(cursor: Cursor) -> dict[int, tuple[int, int]]:
+    """The time and the number of deliveries of each pending entry, by ID."""
+    found: dict[int, tuple[int, int]] = {}
+    last_id = -1
+    for _ in range(checked_count(cursor.length())):
+        last_id = read_next_id(cursor, last_id)
+        time_ms: int = cursor.signed_number(8)
+        found[last_id] = time_ms, checked_count(cursor.length())
+    return found
+
+
+def read_next_id(cursor: Cursor, last_id: int) -> int:
+    """An ID of a list of pending entries, which are in order."""
+    entry_id = read_raw_id(cursor)
+    if entry_id <= last_id:
+        raise DataError("pending entries are out of order")
+    return entry_id
+
+
+def read_consumer(group: Group, unowned: dict[int, tuple[int, int]], cursor: Cursor, kind: int) -> None:
+    """Add one consumer to a group, with what it has pending, which it takes out of `unowned`."""
+    name = cursor.string()
+    seen_ms: int = cursor.signed_number(8)
+    active_ms = cursor.signed_number(8) if kind == kinds.STREAM_7_2 else seen_ms
+    consumer = group.create_consumer(name, seen_ms)
+    if consumer is None:
+        raise DataError("a consumer repeats")
+    consumer.active_time_ms = active_ms
+    last_id = -1
+    for _ in range(checked_count(cursor.length())):
+        last_id = read_next_id(cursor, last_id)
+        delivery = unowned.pop(last_id, None)
+        if delivery is None:
+            raise DataError("a consumer has an entry that is not pending")
+        group.add(Pending(last_id, consumer, *delivery))
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def stream_slices(out: Output, stream: Stream) -> Iterator[None]:
+    """Write a stream, with a pause after each part of it; it must not change meanwhile."""
+    out.length(len(stream.nodes))
+    for node in stream.nodes:
+        out.string(node.base_id().to_bytes(ID_SIZE, "big"))
+        out.string(packed_node(node))
+        yield
+    out.length(len(stream))
+    write_id(out, stream.last_id)
+    write_id(out, stream.first_id())
+    write_id(out, stream.max_deleted_id)
+    out.length(stream.entries_added)
+    groups = stream.sorted_groups()
+    out.length(len(groups))
+    for name, group in groups:
+        out.string(name)
+        yield from group_slices(out, group)
+
+
+def write_id(out: Output, entry_id: int) -> None:
+    """Write an ID as two lengths."""
+    out.length(entry_id >> SEQ_BITS)
+    out.length(entry_id & MAX_HALF)
+
+
+def packed_node(node: Node) -> bytes:
+    """A node's listpack. Entries that were deleted are left out."""
+    pack = Listpack()
+    pack.add_number(len(node))
+    pack.add_number(0)
+    pack.add_number(len(node.names))
+    for name in node.names:
+        pack.add_text(name)
+    pack.add_number(0)
+    base_id = node.base_id()
+    for at in range(len(node)):
+        ms, seq = node.read_id(at)
+        pack_entry(pack, ms - (base_id >> SEQ_BITS), seq - (base_id & MAX_HALF), node.read_fields(), node.names)
+    return pack.to_bytes()
+
+
+def pack_entry(pack: Listpack, ms: int, seq: int, fields: Fields, names: Fields) -> None:
+    """Add one entry to a node's listpack; `ms` and `seq` are the distances from the node's ID, `names` its fields."""
+    start = pack.count
+    has_names = fields[::2] == names
+    pack.add_number(SAME_FIELDS if has_names else 0)
+    pack.add_number(wrapped(ms))
+    pack.add_number(wrapped(seq))
+    if not has_names:
+        pack.add_number(len(fields) // 2)
+    for text in fields[1::2] if has_names else fields:
+        pack.add_text(text)
+    pack.add_number(pack.count - start)
+
+
+def wrapped(distance: int) -> int:
+    """A difference of two halves of IDs as a number of 64 bits with a sign, which wraps."""
+    return (distance + HALF_RANGE & MAX_HALF) - HALF_RANGE
+
+
+def group_slices(out: Output, group: Group) -> Iterator[None]:
+    """Write a group, whose name is written already."""
+    write_id(out, group.last_delivered_id)
+    out.length(UNKNOWN_COUNT if group.entries_read == UNKNOWN else group.entries_read)
+    pending = group.pending.after(0, -1)
+    out.length(len(pending))
+    for count, entry in enumerate(pending):
+        out.raw(entry.entry_id.to_bytes(ID_SIZE, "big"))
+        out.raw(TIME.pack(entry.delivery_time_ms))
+        out.length(entry.delivery_count)
+        if count % PENDING_A_SLICE == 0:
+            yield
+    consumers = group.sorted_consumers()
+    out.length(len(consumers))
+    for consumer in consumers:
+        yield from consumer_slices(out, consumer)
+
+
+def consumer_slices(out: Output, consumer: Consumer) -> Iterator[None]:
+    """Write a consumer, and which entries it has pending."""
+    out.string(consumer.name)
+    out.raw(TIME.pack(consumer.seen_time_ms))
+    pending = consumer.pending.after(0, -1)
+    out.length(len(pending))
+    for count, entry in enumerate(pending):
+        out.raw(entry.entry_id.to_bytes(ID_SIZE, "big"))
+        if count % PENDING_A_SLICE == 0:
+            yield

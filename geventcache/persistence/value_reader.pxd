@@ -1,0 +1,7 @@
+from geventcache.persistence.cursor cimport Cursor
+from geventcache.persistence.listpack cimport as_text
+from geventcache.types.hashes cimport Hash
+from geventcache.types.limits cimport EncodingLimits
+
+cdef Hash new_hash(unsigned long long count, EncodingLimits limits)
+cdef add_field(Hash value, bytes field, bytes text)

@@ -1,0 +1,1 @@
+from geventcache.persistence.output cimport Output
