@@ -20,8 +20,9 @@ from collections.abc import Callable
 from typing import Any
 
 from geventcache.base.clock import monotonic_us
+from geventcache.base.table import END
 from geventcache.services.client_memory import memory_of
-from geventcache.store.account import COVERED, UNLIMITED, Account
+from geventcache.store.account import UNLIMITED, Account
 from geventcache.store.eviction import LFU, LRU, Evictor, rule_of
 from geventcache.store.keyspace import Keyspace
 from geventcache.store.uses import Uses
@@ -182,7 +183,7 @@ class MemoryLimit:
     @staticmethod
     def is_counting(account: Account) -> bool:
         """Have keys of a database still to be counted?"""
-        return account.keyspace is not None and account.covered < COVERED
+        return account.keyspace is not None and account.covered < END
 
     def continue_soon(self) -> None:
         """Let the batch worker go on, when the turn is over."""

@@ -4,7 +4,7 @@ from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
 
 cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP
-cdef long long COVERED
+cdef long long END
 cdef int OBJECT
 
 @cython.final

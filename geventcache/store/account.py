@@ -22,7 +22,6 @@ from geventcache.types.container import Container
 from geventcache.types.footprint import bytes_size
 
 UNLIMITED = NEVER_MS
-COVERED = END
 COVERED_A_STEP = 512
 SMALL = 64
 WEIGHED_EVERY = 64
@@ -78,7 +77,7 @@ class Account:
     def covers(self, key):
         """Is the object at a key in the account?"""
         table: Table = self.keyspace.table
-        return self.covered == COVERED or cython.cast(cython.longlong, table.position(key)) < self.covered
+        return self.covered == END or cython.cast(cython.longlong, table.position(key)) < self.covered
 
     def hold(self, key, value):
         """An object has come to a key."""
@@ -126,7 +125,7 @@ class Account:
 
     def cover(self):
         """Take some more objects of the database into the account; False when all were there already."""
-        if self.covered == COVERED:
+        if self.covered == END:
             return False
         table: Table = self.keyspace.table
         keys: list
@@ -142,7 +141,7 @@ class Account:
         """All keys are gone."""
         self.charged = 0
         self.buffers = {}
-        self.covered = COVERED
+        self.covered = END
         self.sync()
 
     def swap(self, other):

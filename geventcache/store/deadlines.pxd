@@ -16,7 +16,7 @@ cdef class Deadlines:
     cdef public Py_ssize_t tickets
     cdef public Py_ssize_t stale
     cdef public object on_earlier
-    cpdef long long file(self, Table table, long long due_ms, long long now_ms) except -1
+    cpdef long long file(self, Table table, long long due_ms, long long now_ms) except? 0
     cdef Tickets bucket(self, long long time_ms)
     cpdef pop_due(self, long long now_ms)
     cpdef Py_ssize_t memory_usage(self)

@@ -71,8 +71,8 @@ cdef class Keyspace:
     cdef place(self, bytes key, value, long long deadline_ms)
     cdef store(self, value, long long deadline_ms, long long filed_ms)
     cdef placed(self, bytes key, int kind, old)
-    cdef void(self, bytes key)
-    cdef long long file(self, long long due_ms) except -1
+    cdef disown(self, bytes key)
+    cdef long long file(self, long long due_ms) except? 0
     cdef follow(self, Container value)
     cdef mark(self, Container value, bint is_volatile)
     cpdef changed(self, bytes key, event)

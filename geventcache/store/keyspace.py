@@ -354,7 +354,7 @@ class Keyspace:
     def place(self, key, value, deadline_ms):
         """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
         if self.opened:
-            self.void(key)
+            self.disown(key)
         kind: cython.int = self.seek(key)
         old = self.table.object() if kind == OBJECT else None
         filed_ms: cython.longlong = self.table.filed()
@@ -403,7 +403,7 @@ class Keyspace:
         if kind == ABSENT and self.observed:
             self.changes.announce(self, key, NEW)
 
-    def void(self, key):
+    def disown(self, key):
         """Another value takes the place of a container that the running command has opened."""
         i: cython.Py_ssize_t
         for i in range(self.opened):
@@ -454,7 +454,7 @@ class Keyspace:
     def delete(self, key, event=DEL):
         """Delete a key; return whether it was there."""
         if self.opened:
-            self.void(key)
+            self.disown(key)
         if self.seek(key) == ABSENT:
             return False
         self.take_out(key)

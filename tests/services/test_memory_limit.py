@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from geventcache.store.account import COVERED, Account
+from geventcache.base.table import END
+from geventcache.store.account import Account
 
 from ..support.inprocess import InProcessServer, Session
 
@@ -139,7 +140,7 @@ def test_limit_set_later_counts_what_is_there() -> None:
     session.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "500000")
     while not server.state.memory_limit.step():
         pass
-    assert server.state.databases.get(0).account.covered == COVERED
+    assert server.state.databases.get(0).account.covered == END
     assert 0 < int(info(session, "used_memory")) <= 510_000
     assert 0 < size(session) < MANY
     session.do("CONFIG", "SET", "maxmemory", "0")
