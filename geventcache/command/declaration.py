@@ -87,7 +87,7 @@ class Declaration:
         minimum, maximum: how many items a request has, names included.
         traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it),
             ``subscriber`` (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds
-            it back).
+            it back), ``no_cache`` (of no use to a cache without a socket).
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
         secrets: of arguments that must not be shown: args -> positions (`geventcache.command.secrets` has some).

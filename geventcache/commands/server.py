@@ -201,6 +201,7 @@ def lastsave(ctx: Client):
         ("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers."),
         ("9.0.0", "Added the `SAFE` and `FAILOVER` modifiers."),
     ],
+    traits="no_cache",
 )
 def shutdown(ctx: Client, *options: bytes):
     """Synchronously saves the database(s) to disk and shuts down the server."""

@@ -18,6 +18,7 @@ from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
 from geventcache.base.times import NEVER_MS
+from geventcache.services.client_memory import pending_bytes
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
 from geventcache.store.entry import Entry
@@ -114,7 +115,7 @@ def clients(state: Any) -> Fields:
         "connected_clients": len(everybody),
         "cluster_connections": len(state.cluster.links()) if state.cluster is not None else 0,
         "maxclients": state.config["maxclients"],
-        "client_recent_max_input_buffer": max((client.reader.buffered() for client in everybody), default=0),
+        "client_recent_max_input_buffer": max(map(pending_bytes, everybody), default=0),
         "client_recent_max_output_buffer": max((client.outbox_size for client in everybody), default=0),
         "clients_in_timeout_table": sum(
             client.blocked is not None and client.blocked.timeout_ms > 0 for client in everybody
