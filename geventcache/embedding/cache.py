@@ -115,8 +115,12 @@ class Cache:
             self._expiry.step()
         if self._state.memory_limit.is_pressed:
             self._state.memory_limit.step()
-        engine.execute(client, args)
-        self._reader.feed(engine.out.take())
+        try:
+            engine.execute(client, args)
+            self._reader.feed(engine.out.take())
+        except BaseException:
+            engine.abandon()
+            raise
         if client.blocked is not None:
             engine.time_out(client)
             while client.outbox:  # empty if the client wants no replies

@@ -36,6 +36,7 @@ cdef class Engine:
     cdef Py_ssize_t mark
     cpdef begin_turn(self)
     cpdef execute(self, Client client, list args)
+    cpdef abandon(self)
     cdef finish(self, Client client, Command command, list args, name)
     cdef reject(self, Client client, list args, Command command)
     cdef overrun(self, Client client, Command command, list args)
@@ -58,5 +59,6 @@ cdef class Engine:
     cdef release(self, Client client, value)
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
+    cdef lose(self, Client client, error)
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)

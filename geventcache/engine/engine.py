@@ -104,11 +104,6 @@ class Engine:
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
-        except CommandError as error:
-            self.fail(command, error)
-        except Exception as error:  # a defect of ours must not take the server down for the others
-            self.fail(command, CommandError(self.state.on_defect(error, command.name)))
-        else:
             if type(value) is bytes:
                 out.bulk(value)
             elif value is OK:
@@ -117,9 +112,28 @@ class Engine:
                 self.park(client, command, args, name, value)
             else:
                 out.value(value)
+        except CommandError as error:
+            self.fail(command, error)
+        except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
+            out.rollback(self.mark)
+            self.fail(command, CommandError(self.state.on_defect(error, command.name)))
         if db.opened:
             db.settle()
         self.finish(client, command, args, name)
+
+    def abandon(self):
+        """A turn was ended by an exception: nothing that it left half done stays in the way of others.
+
+        What it had opened is settled. The replies of its client are gone: the connection must end.
+        """
+        self.out.clear()
+        self.aside.clear()
+        self.current = None
+        self.state.databases.pause_uses(False)
+        db: Keyspace
+        for db in self.state.databases.existing():
+            if db.opened:
+                db.settle()
 
     if not cython.compiled:
 
@@ -431,8 +445,9 @@ class Engine:
         ready: dict = self.ready
         while ready:
             place = next(iter(ready))
+            clients = self.waiters.at(place)
             del ready[place]
-            for client in self.waiters.at(place):
+            for client in clients:
                 wait = client.blocked
                 if wait is None or client.is_closing:
                     continue
@@ -441,7 +456,10 @@ class Engine:
                     break  # a thousand clients may wait for the one element that the first of them got
                 is_fit: cython.bint = value is not None and (wait.kind is None or type(value) is wait.kind)
                 if is_fit or wait.wakes_without_key:
-                    self.retry(client, wait)
+                    try:
+                        self.retry(client, wait)
+                    except Exception as error:  # the clients behind it, and the one that runs now, go on
+                        self.lose(client, error)
 
     def retry(self, client, wait):
         """Run a parked command again, if the gate still lets it pass; answer it unless it still has to wait."""
@@ -486,11 +504,11 @@ class Engine:
     def unblock(self, client, value):
         """The call of a parked client ends with `value`: it is counted and answered, and the client goes on."""
         command: Command = client.blocked.command
+        self.release(client, value)
         command.calls += 1
         if type(value) is CommandError:
             command.failed += 1
             self.state.stats.count_error(value.text)
-        self.release(client, value)
 
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
@@ -510,23 +528,36 @@ class Engine:
             self.unblock(client, client.blocked.timeout_reply)
 
     def send(self, client, value):
-        """Send a value to a client outside of its own turn."""
-        self.aside.resp3 = client.resp3
-        self.aside.value(value)
-        client.push(self.aside.take())
+        """Send a value to a client outside of its own turn; a client that cannot be told loses its connection."""
+        aside: ReplyWriter = self.aside
+        aside.resp3 = client.resp3
+        try:
+            aside.value(value)
+            client.push(aside.take())
+        except Exception as error:
+            self.lose(client, error)
+
+    def lose(self, client, error):
+        """A client waits for what it will not get, because of an exception: its connection ends."""
+        self.aside.clear()
+        self.waiters.release(client)
+        self.state.on_defect(error, client.last_command)
+        if client.transport is not None:
+            client.transport.break_off()
 
     # ------------------------------------------------------------------ a command that lets others in
 
     def set_aside(self):
         """Amid a command, before others run: take its half of the reply and of everything else out of their way."""
-        kept = (self.out.take_pieces(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        written = ReplyWriter()
+        kept = (written, self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        self.out.exchange(written)
         self.ready.clear()
         return kept
 
     def put_back(self, kept):
         """The command goes on, at the time at which it began, with what `set_aside` returned."""
-        parts, self.mark, self.current, self.last_us, self.clock.now_ms, ready = kept
-        for part in parts:
-            self.out.raw(part)
+        written, self.mark, self.current, self.last_us, self.clock.now_ms, ready = kept
+        self.out.exchange(written)
         for place in ready:
             self.ready[place] = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
@@ -294,20 +294,32 @@ class Server:
         state = self.state
         if state.waiters.ready:
             self.engine.serve_waiters()
+        undone: list[Callable[[], None]] = []
         while state.pushed or state.chores:
             pushed, state.pushed[:] = list(state.pushed), []
-            chores, state.chores[:] = list(state.chores), []
             for client in pushed:
                 if client.transport is not None:
                     client.transport.drain()
-            for chore in chores:
-                chore()
+            while state.chores:
+                self.do_chore(state.chores.pop(0), undone)
+        state.chores += undone
+
+    def do_chore(self, chore: Callable[[], None], undone: list[Callable[[], None]]) -> None:
+        """Do a chore; one for which there is no memory is left for the end of a later turn."""
+        try:
+            chore()
+        except MemoryError:
+            undone.append(chore)
+        except Exception as error:  # the chores after it are no less needed
+            self.log.error("chore_failed", error=repr(error), exc_info=error)
 
     def let_clients_in(self) -> bool:
         """In the middle of a long script: let the loop turn once. False if the server is to stop."""
         kept = self.engine.set_aside()
-        gevent.sleep(TINY_SECONDS)
-        self.engine.put_back(kept)
+        try:
+            gevent.sleep(TINY_SECONDS)
+        finally:
+            self.engine.put_back(kept)
         return not self.stopping.is_set()
 
     def defer(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from geventcache.base.clock import Clock
-from geventcache.base.errors import printable
+from geventcache.base.errors import NO_MEMORY, printable
 from geventcache.command.secrets import declaration_of
 from geventcache.services import auth
 from geventcache.services.acl import Acl
@@ -164,8 +164,10 @@ class ServerState:
     def leave(self, client: Client) -> None:
         """A connection has gone: nothing of it stays anywhere."""
         self.waiters.release(client)
-        self.forget(client)
-        self.clients.remove(client)
+        try:
+            self.forget(client)
+        finally:
+            self.clients.remove(client)
         self.stats.bytes_in += client.bytes_in
         self.stats.bytes_out += client.bytes_out
 
@@ -279,14 +281,28 @@ class ServerState:
                 self.large_requests.note(client, command, args, request_size(args))
 
     def on_defect(self, error: Exception, name: bytes) -> bytes:
-        """A command raised what it must not: log it and return the error text for the client.
+        """A command raised what it must not: log it and return the error text for the client. Raises nothing itself.
 
         The words of an error may be those of the request: where that has secrets, the log gets kind and place alone.
         """
-        declaration = declaration_of(name.split(b"|"))
-        if declaration is None or declaration.secrets is None:
-            self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
-        else:
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            self.log.error("command_failed", command=name.decode(), error=type(error).__name__, trace=trace)
-        return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
+        try:
+            declaration = declaration_of(name.split(b"|"))
+            if declaration is None or declaration.secrets is None:
+                self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
+            else:
+                self.log_place("command_failed", error, command=name.decode())
+            return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
+        except MemoryError:
+            return NO_MEMORY
+
+    def on_lost(self, error: Exception, client: Client) -> None:
+        """An exception ended a connection: log it. Raises nothing itself."""
+        try:  # noqa: SIM105 (`suppress` is an object that takes memory)
+            self.log_place("connection_failed", error, client=client.id)
+        except MemoryError:
+            pass
+
+    def log_place(self, event: str, error: Exception, **fields: object) -> None:
+        """Log the kind and the place of an exception without its words, which may be a secret of a request."""
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        self.log.error(event, error=type(error).__name__, trace=trace, **fields)
