@@ -7,6 +7,7 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.long_double import LongDouble, parse_long_double
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.expiration import deadline_of, parse_expiration
 from geventcache.command.integers import at_least, integer
@@ -14,7 +15,7 @@ from geventcache.command.keyspecs import at, counted_at
 from geventcache.command.string_options import StringOptions
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import EXPIRE, Keyspace, Text, as_string
+from geventcache.store.keyspace import Keyspace, Text, as_string
 from geventcache.types.container import Container
 
 INT64_MAX = 9223372036854775807
@@ -106,6 +107,7 @@ def set_key_flags(args: list[bytes]) -> tuple[str, ...]:
         ("8.1.0", "Added the `IFEQ` option."),
     ],
     key_flags=set_key_flags,
+    effect=effects.set_,
 )
 def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
     """Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."""
@@ -117,7 +119,6 @@ def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
         deadline_ms: cython.longlong = parse_expiration(options[0], options[1], db.clock.now_ms, b"set")
         if deadline_ms > db.clock.now_ms:
             db.put_until(key, value, deadline_ms, SET)
-            db.notify(key, EXPIRE)
             return OK
     return set_with_options(db, key, value, options)
 
@@ -152,7 +153,6 @@ def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadli
             db.replace(key, value, SET)
     else:
         db.put_until(key, value, deadline_ms, SET)
-        db.notify(key, EXPIRE)
 
 
 @command(
@@ -164,6 +164,7 @@ def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadli
     since="2.0.0",
     complexity="O(1)",
     args="key#0 seconds:integer value",
+    effect=effects.setex,
 )
 def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes) -> Any:
     """Sets the string value and expiration time of a key. Creates the key if it doesn't exist."""
@@ -179,6 +180,7 @@ def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes) -> Any:
     since="2.6.0",
     complexity="O(1)",
     args="key#0 milliseconds:integer value",
+    effect=effects.psetex,
 )
 def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
     """Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist."""
@@ -188,7 +190,6 @@ def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
 def set_until(db: Keyspace, key: bytes, amount: bytes, value: bytes, is_seconds: cython.bint, name: bytes):
     """Store a value that expires after `amount` seconds or milliseconds."""
     db.put_until(key, value, deadline_of(integer(amount), is_seconds, True, db.clock.now_ms, name), SET)
-    db.notify(key, EXPIRE)
     return OK
 
 
@@ -220,6 +221,7 @@ def setnx(ctx: Client, key: bytes, value: bytes) -> Any:
     since="1.0.0",
     complexity="O(1)",
     args="key#0 value",
+    effect=effects.getset,
 )
 def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     """Returns the previous string value of a key after setting it to a new value."""
@@ -238,6 +240,7 @@ def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     since="6.2.0",
     complexity="O(1)",
     args="key#0",
+    effect=effects.delete,
 )
 def getdel(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key after deleting the key."""
@@ -260,6 +263,7 @@ def getdel(ctx: Client, key: bytes) -> Any:
         "key#0 expiration(EX=seconds:integer | PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | "
         "PXAT=unix-time-milliseconds:unix-time | PERSIST)?"
     ),
+    effect=effects.getex,
 )
 def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     """Returns the string value of a key after setting its expiration time."""
@@ -286,6 +290,7 @@ def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     since="9.0.0",
     complexity="O(1)",
     args="key#0 value",
+    effect=effects.delete,
 )
 def delifeq(ctx: Client, key: bytes, value: bytes) -> Any:
     """Delete key if value matches string."""
@@ -355,6 +360,7 @@ def msetnx(ctx: Client, key: bytes, value: bytes, *pairs: bytes) -> Any:
         "PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | PXAT=unix-time-milliseconds:unix-time | "
         "KEEPTTL)?"
     ),
+    effect=effects.msetex,
 )
 def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes) -> Any:
     """Atomically creates or modifies the string values of one or more keys, and optionally set their expiration."""
@@ -480,6 +486,7 @@ def decrby(ctx: Client, key: bytes, by: bytes) -> Any:
     since="2.6.0",
     complexity="O(1)",
     args="key#0 increment:double",
+    effect=effects.incrbyfloat,
 )
 def incrbyfloat(ctx: Client, key: bytes, by: bytes) -> Any:
     """Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist."""

@@ -21,11 +21,10 @@ from geventcache.embedding.replies import Data, ResponseError, encode, new_reade
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.server import forks
 from geventcache.server.app import Server
-from geventcache.store.changes import Listener
+from geventcache.store.changes import HOST_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
 _LISTENS_NOWHERE = b""
-_LAST_RANK = 90
 _NO_THREAD = 0
 
 
@@ -63,7 +62,7 @@ class Cache:
         self._thread = forks.thread_id()
         self._is_open = True
         if on_expired is not None:
-            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), _LAST_RANK)
+            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
         self._server.start()
 
     # ------------------------------------------------------------------ the end

@@ -220,7 +220,7 @@ def persistence(state: Any) -> Fields:
     return {
         "loading": 0,
         "async_loading": 0,
-        "rdb_changes_since_last_save": sum(keyspace.dirty for keyspace in state.databases.existing()),
+        "rdb_changes_since_last_save": state.changes.dirty,
         "rdb_bgsave_in_progress": 0,
         "rdb_saves": 0,
         "rdb_last_save_time": state.stats.started_s,

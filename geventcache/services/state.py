@@ -264,13 +264,14 @@ class ServerState:
 
     def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
         """A command took long enough for the slow log, or for the latency monitor."""
-        self.slow_log.note(client, command, args, usec)
+        if command.is_logged:
+            self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
         self.latency.note(event, usec, self.clock.now_ms // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""
-        if not command.runs_queue:
+        if command.is_logged:
             self.large_replies.note(client, command, args, size)
 
     def on_large_input(self, client: Client, requests: list[list[bytes]]) -> None:

@@ -12,10 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from geventcache.resp.values import NULL_ARRAY
-from geventcache.store.changes import Listener
+from geventcache.store.changes import WAITERS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
-
-RANK = 30
 
 Key = tuple[Keyspace, bytes]
 
@@ -62,6 +60,8 @@ class Waiters(Listener):
         keyless: how many clients are worth another try when their key is gone.
     """
 
+    hears_all = True
+
     def __init__(self, changes: Any) -> None:
         self.changes = changes
         self.by_key: dict[Key, dict[Any, None]] = {}
@@ -79,7 +79,7 @@ class Waiters(Listener):
         self.keyless += wait.wakes_without_key
         try:
             if not self.parked:
-                self.changes.listen(self, RANK)
+                self.changes.listen(self, WAITERS_RANK)
             self.parked[client] = None
             for place in wait.places:
                 self.by_key.setdefault(place, {})[client] = None

@@ -19,7 +19,7 @@ cdef class Account:
     cpdef arrive(self, bytes key, value)
     cpdef leave(self, bytes key, value)
     cpdef exchange(self, bytes key, old, value)
-    cpdef follow(self, bytes key, value)
+    cpdef follow(self, bytes key, value, bint is_whole=*)
     cdef long long weigh(self, bytes key, value) except *
     cdef long long forget(self, bytes key, value) except *
     cdef count(self)
@@ -28,5 +28,5 @@ cdef class Account:
     cpdef clear(self)
     cpdef swap(self, Account other)
 
-cdef long long reweigh(Container container) except *
+cdef long long reweigh(Container container, bint is_whole) except *
 cpdef long long string_size(value) except *

@@ -92,12 +92,12 @@ class Account:
             size: cython.longlong = self.forget(key, old)
             self.add(self.weigh(key, value) - size)
 
-    def follow(self, key, value):
-        """The value at a key may have changed in place."""
+    def follow(self, key, value, is_whole=False):
+        """The value at a key may have changed in place; `is_whole`: in ways that its mean element does not tell."""
         if (hash(key) & 255) < self.covered:
             if isinstance(value, Container):
                 if cython.cast(Container, value).charge:  # else it is no longer at its key
-                    self.add(reweigh(value))
+                    self.add(reweigh(value, is_whole))
             elif type(value) is bytearray:
                 self.exchange(key, value, value)
 
@@ -181,12 +181,12 @@ class Account:
         other.add(-change)
 
 
-def reweigh(container):
-    """Weigh a container that may have changed, and return by how many bytes it did."""
+def reweigh(container, is_whole):
+    """Weigh a container that may have changed, and return by how many bytes it did; `is_whole` guesses nothing."""
     old: cython.longlong = container.charge
     size: cython.Py_ssize_t = len(container)
     change: cython.Py_ssize_t = size - container.charged_length
-    if size > SMALL and container.revision % WEIGHED_EVERY and -size < change * ROUGHLY < size:
+    if not is_whole and size > SMALL and container.revision % WEIGHED_EVERY and -size < change * ROUGHLY < size:
         container.charge += change * (old // container.charged_length)
     else:
         container.charge = container.memory_usage()

@@ -16,8 +16,8 @@ cdef class Edit:
     cdef readonly bytes key
     cdef readonly Container value
     cdef readonly object event
-    cdef readonly bint is_new
-    cdef readonly long long revision, due_ms
+    cdef readonly bint is_new, is_counted
+    cdef readonly long long revision, side_revision, due_ms
 
 @cython.final
 cdef class Keyspace:
@@ -33,7 +33,6 @@ cdef class Keyspace:
     cdef public long long boxed
     cdef public long long volatile
     cdef public long long volatile_containers
-    cdef public long long dirty
     cdef public long long hits
     cdef public long long misses
     cdef public long long expired
@@ -56,10 +55,11 @@ cdef class Keyspace:
     cpdef peek(self, bytes key, kind)
     cpdef long long deadline(self, bytes key) except *
     cpdef bint is_boxed(self, bytes key) except -1
-    cpdef edit(self, bytes key, kind, event)
+    cpdef edit(self, bytes key, kind, event, bint is_counted=*)
     cpdef edit_or_create(self, bytes key, kind, event)
-    cdef open(self, bytes key, Container value, event, bint is_new)
+    cdef open(self, bytes key, Container value, event, bint is_new, bint is_counted)
     cpdef settle(self)
+    cdef tell_of(self, Edit edit, bint is_beside)
     cdef drop_empty(self, bytes key, Container value, bint changed)
     cpdef put(self, bytes key, value, event)
     cdef overwrite(self, dict shard, bytes key, old, value)
@@ -73,6 +73,7 @@ cdef class Keyspace:
     cpdef replace(self, bytes key, value, event)
     cpdef changed(self, bytes key, event)
     cpdef announce(self, bytes key, event)
+    cpdef tell(self, bytes key, event)
     cpdef notify(self, bytes key, event)
     cpdef bint delete(self, bytes key, event=*) except -1
     cpdef remove(self, bytes key)
@@ -84,7 +85,7 @@ cdef class Keyspace:
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key, Entry entry)
-    cpdef note_expired(self, bytes key, Container value, Py_ssize_t count)
+    cpdef note_expired(self, bytes key, Container value, list names)
     cdef Py_ssize_t expire_elements(self, bytes key, Entry entry, Py_ssize_t most, Histogram lags) except -1
     cpdef Py_ssize_t visit(self, list keys, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
     cpdef list filed_at(self, list keys, long long time_ms)

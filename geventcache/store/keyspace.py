@@ -8,8 +8,10 @@ access happens here and nowhere else:
   which the batch worker uses as well: the ``expired`` event fires once.
 - **Type**: after expiry; a wrong one raises WRONGTYPE.
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
-  opened by `edit` is compared with its `revision` of before when the command settles: announced if it changed, deleted
+  opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
+- **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
+  can it go elsewhere in the same order.
 - **Deadlines of elements**: a container whose elements have deadlines is boxed, and its key's one ticket also comes up
   at the first of them. The worker then removes what is due; until it has been there, the container hides it.
 
@@ -53,17 +55,20 @@ class Edit:
     Attributes:
         key, value, event: what was opened and what tells of its change.
         is_new: it was made for this command.
-        revision, due_ms: the container's, and its next deadline, when it was opened.
+        is_counted: its changes count (those of a list from which an element moves to another one do not).
+        revision, side_revision, due_ms: the container's, and its next deadline, when it was opened.
     """
 
     if not cython.compiled:
-        __slots__ = ("due_ms", "event", "is_new", "key", "revision", "value")
+        __slots__ = ("due_ms", "event", "is_counted", "is_new", "key", "revision", "side_revision", "value")
 
         key: bytes
         value: Container
         event: bytes | None
         is_new: bool
+        is_counted: bool
         revision: int
+        side_revision: int
         due_ms: int
 
 
@@ -75,7 +80,6 @@ class Keyspace:
         shards: 256 dicts of key -> value or Entry.
         boxed: how many values are entries.
         volatile, volatile_containers: how many keys have a deadline, and how many have elements that have one.
-        dirty: changes so far.
         hits, misses: how many reads found a key or none.
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
         evicted: keys removed because memory was full.
@@ -93,7 +97,6 @@ class Keyspace:
         self.graveyard = graveyard
         self.edits: list[Edit] = []
         self.opened = 0
-        self.dirty = 0
         self.hits = 0
         self.misses = 0
         self.expired = 0
@@ -218,7 +221,7 @@ class Keyspace:
 
     # ------------------------------------------------------------------ change
 
-    def edit(self, key, kind, event):
+    def edit(self, key, kind, event, is_counted=True):
         """Open the container at `key` for change, None if there is none; `event` tells of the change if there was one.
 
         Raises:
@@ -229,7 +232,7 @@ class Keyspace:
             return None
         if type(v) is not kind:
             raise CommandError(WRONG_TYPE)
-        self.open(key, v, event, False)
+        self.open(key, v, event, False, is_counted)
         return v
 
     def edit_or_create(self, key, kind, event):
@@ -245,14 +248,14 @@ class Keyspace:
             shard[key] = v
             self.has_containers = True
             self.welcome(key, v)
-            self.open(key, v, event, True)
+            self.open(key, v, event, True, True)
             return v
         if type(v) is not kind:
             raise CommandError(WRONG_TYPE)
-        self.open(key, v, event, False)
+        self.open(key, v, event, False, True)
         return v
 
-    def open(self, key, value, event, is_new):
+    def open(self, key, value, event, is_new, is_counted):
         """Note a container as opened for change."""
         if self.opened == len(self.edits):
             self.edits.append(Edit.__new__(Edit))
@@ -262,7 +265,9 @@ class Keyspace:
         edit.value = value
         edit.event = event
         edit.is_new = is_new
+        edit.is_counted = is_counted
         edit.revision = value.revision
+        edit.side_revision = value.side_revision
         edit.due_ms = value.next_deadline()
         if self.uses is not None and not is_new:
             self.uses.touch(key)
@@ -275,15 +280,16 @@ class Keyspace:
                 edit: Edit = self.edits[i]
                 value: Container = edit.value
                 i += 1
-                changed: cython.bint = value.revision != edit.revision
+                beside: cython.longlong = value.side_revision - edit.side_revision
+                count: cython.longlong = value.revision - edit.revision + beside
+                changed: cython.bint = count != 0
                 if self.account is not None:
-                    self.account.follow(edit.key, value)
+                    self.account.follow(edit.key, value, beside != 0)
                 if changed:
-                    self.dirty += 1
+                    if edit.is_counted:
+                        self.changes.dirty += count
                     if self.observed:
-                        if edit.is_new:
-                            self.changes.announce(self, edit.key, NEW)
-                        self.changes.announce(self, edit.key, edit.event)
+                        self.tell_of(edit, count == beside)
                     if value.next_deadline() != edit.due_ms:
                         self.follow(edit.key, value)
                 if not len(edit.value) and not (value.keeps_empty and changed) and (changed or edit.is_new):
@@ -291,6 +297,17 @@ class Keyspace:
                 edit.value = None  # type: ignore[assignment] # a container that is gone must not be kept
         finally:  # whatever a listener raises: an edit is settled once
             self.opened = 0
+
+    def tell_of(self, edit, is_beside):
+        """Tell the listeners of a container that changed, or only beside its elements."""
+        if edit.is_new:
+            self.changes.announce(self, edit.key, NEW)
+        if edit.event is None:
+            return
+        if is_beside and not edit.is_new:
+            self.changes.notify(self, edit.key, edit.event)
+        else:
+            self.changes.announce(self, edit.key, edit.event)
 
     def drop_empty(self, key, value, changed):
         """Remove the container `value`, now empty, from `key` if it is still there."""
@@ -309,7 +326,7 @@ class Keyspace:
         if self.account is not None:
             self.account.leave(key, value)
         if changed:
-            self.announce(key, DEL)
+            self.tell(key, DEL)
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
@@ -325,7 +342,7 @@ class Keyspace:
                 old = shard.get(key)
             if old is None or type(old) is bytes or type(old) is int:
                 shard[key] = value
-                self.dirty += 1
+                self.changes.dirty += 1
                 return
         else:
             old = shard.get(key)
@@ -414,7 +431,10 @@ class Keyspace:
             self.volatile_containers += 1 if has_volatile_elements else -1
 
     def put_until(self, key, value, deadline_ms, event):
-        """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it."""
+        """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it.
+
+        `event` is followed by that of the deadline.
+        """
         shard: dict = self.shards[hash(key) & 255]
         old = shard.get(key)
         entry: Entry | None = old if type(old) is Entry else None
@@ -431,6 +451,7 @@ class Keyspace:
             self.deadlines.file(key, entry, deadline_ms, self.clock.now_ms)
             self.placed(key, old, value)
         self.announce(key, event)
+        self.notify(key, EXPIRE)
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""
@@ -456,14 +477,18 @@ class Keyspace:
 
     def announce(self, key, event):
         """Count a change and tell the listeners."""
-        self.dirty += 1
+        self.changes.dirty += 1
+        self.tell(key, event)
+
+    def tell(self, key, event):
+        """Tell the listeners of a change that is not counted: it is part of another one, or nobody asked for it."""
         if self.observed:
             self.changes.announce(self, key, event)
 
     def notify(self, key, event):
-        """Tell the listeners of an event that is no change of its own (a second event of a command that changed)."""
+        """Tell of an event that is no change; see `Changes.notify`."""
         if self.observed:
-            self.changes.announce(self, key, event)
+            self.changes.notify(self, key, event)
 
     def delete(self, key, event=DEL):
         """Delete a key; return whether it was there."""
@@ -494,9 +519,13 @@ class Keyspace:
 
     def evict(self, key):
         """Delete a key because memory is full; return whether it was there."""
-        if not self.delete(key, EVICTED):
+        v = self.remove(key)
+        if v is None:
             return False
+        self.dispose(v)
         self.evicted += 1
+        self.changes.lost(self, key, None)
+        self.tell(key, EVICTED)
         return True
 
     def unbox(self, entry):
@@ -568,7 +597,7 @@ class Keyspace:
         if value is None:
             return False
         target.implant(new_key, value, deadline_ms)
-        self.announce(key, left)
+        self.tell(key, left)
         target.announce(new_key, arrived)
         return True
 
@@ -609,24 +638,27 @@ class Keyspace:
         if self.account is not None:
             self.account.leave(key, entry.value)
         self.dispose(entry.value)
-        self.announce(key, EXPIRED)
+        self.changes.lost(self, key, None)
+        self.tell(key, EXPIRED)
 
-    def note_expired(self, key, value, count):
-        """Tell that `count` elements of the container at `key` were removed because their time had come."""
-        self.expired_elements += count
-        self.announce(key, value.expired_event)
+    def note_expired(self, key, value, names):
+        """Tell that these elements of the container at `key` were removed because their time had come."""
+        self.expired_elements += len(names)
+        self.changes.lost(self, key, names)
+        self.tell(key, value.expired_event)
 
     def expire_elements(self, key, entry, most, lags):
         """Remove up to `most` elements that are due, and see to the next visit; return how many were removed."""
         now_ms: cython.longlong = self.clock.now_ms
         value: Container = entry.value
         due_ms: cython.longlong = value.next_deadline()
-        count: cython.Py_ssize_t = len(value.expire_elements(now_ms, most))
+        names: list = value.expire_elements(now_ms, most)
+        count: cython.Py_ssize_t = len(names)
         if count:
             if self.account is not None:
                 self.account.follow(key, value)
             lags.record(now_ms - due_ms)
-            self.note_expired(key, value, count)
+            self.note_expired(key, value, names)
             if not len(entry.value):
                 self.drop_empty(key, value, True)
                 return count
@@ -737,7 +769,7 @@ class Keyspace:
         if self.account is not None:
             self.account.clear()
         self.deadlines.on_earlier = on_earlier
-        self.dirty += size
+        self.changes.dirty += size
         if self.observed:
             self.changes.flushed(self)
         return size
@@ -754,7 +786,7 @@ class Keyspace:
             self.account.swap(other.account)
         if self.uses is not None and other.uses is not None and self.uses.counts == other.uses.counts:
             self.uses, other.uses = other.uses, self.uses
-        self.dirty += 1
+        self.changes.dirty += 1
         if self.observed:
             self.changes.swapped(self, other)
 
