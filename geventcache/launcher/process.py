@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent import get_hub
 
 from geventcache.base.build import IS_COMPILED
 from geventcache.launcher import systemd
@@ -108,6 +109,7 @@ class ServerProcess(Process):
         Raises:
             OSError: an address cannot be listened on, a file not be written, a user not become.
         """
+        self.log_accidents()
         self.hooks.call(self.log, "on_starting", self)
         self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
         pid_file = settle(self.config)
@@ -124,6 +126,13 @@ class ServerProcess(Process):
         self.hooks.call(self.log, "on_exit", self)
         self.log.info("stopped")
         return 0
+
+    def log_accidents(self) -> None:
+        """What a greenlet or a callback raises belongs into the log, and not between its lines."""
+        get_hub().print_exception = self._log_accident
+
+    def _log_accident(self, context: object, kind: Any, error: Any, trace: Any) -> None:
+        self.log.error("unexpected", context=repr(context), error=repr(error), exc_info=(kind, error, trace))
 
     def obey_signals(self) -> None:
         """Handle signals, and hear of expired keys, from now on."""

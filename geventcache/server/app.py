@@ -14,7 +14,6 @@ from typing import Any
 import gevent
 from gevent import get_hub
 from gevent.event import Event
-from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
 from geventcache.base import errors
@@ -28,6 +27,7 @@ from geventcache.server import forks
 from geventcache.server.bus import Bus
 from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
+from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
 from geventcache.server.listening import Listening, listen_on, remove_path
 from geventcache.server.tls import Tls, TlsStream
@@ -35,9 +35,11 @@ from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
 from geventcache.services.cluster import Topology
 from geventcache.services.config import Config
+from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.state import ServerState
 
 TINY_SECONDS = 1e-6
+NO_ROOM = "The operating system is not able to handle the specified number of clients, try with %d"
 PROTECTED = (
     b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "
     b"Set requirepass, or protected-mode no if the network is trusted, or connect from this machine.\r\n"
@@ -80,7 +82,7 @@ class Server:
         self.state.cron = self.cron
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
-        self.listeners: list[StreamServer] = []
+        self.listeners: list[Acceptor] = []
         self.own_addresses: list[Address] = []
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
@@ -92,6 +94,7 @@ class Server:
         self.is_stopping = False
         self.owns_process = False
         self.thread = 0
+        self.reserve = 0
 
     # ------------------------------------------------------------------ start and stop
 
@@ -116,6 +119,8 @@ class Server:
         addresses = [address for _, address in sockets] or listen_addresses(self.config)
         if any(address.is_tls for address in addresses):
             self.tls = Tls(self.config, self.log)
+        if addresses:
+            self.make_room()
         bound = [] if sockets else listen_on(addresses, self.config, self.log)
         self.own_addresses = [address for _, address in bound]
         self.thread = forks.thread_id()
@@ -128,6 +133,32 @@ class Server:
             self.bus.start()
         self.expiry.start()
         self.cron.start()
+
+    def make_room(self) -> None:
+        """Get as many open files as maxclients needs, or lower it.
+
+        Raises:
+            OSError: there is no room for any client.
+        """
+        asked = self.config["maxclients"]
+        self.reserve = reserve_now()
+        room = make_room(asked, self.reserve)
+        if not room:
+            raise OSError(f"the limit of {open_files()} open files leaves no room for clients")
+        if room < asked:
+            self.config.load("maxclients", b"%d" % room)
+            self.log.warning("maxclients_lowered", asked=asked, maxclients=room, open_files=open_files())
+        self.config.on_change("maxclients", self.check_room)
+
+    def check_room(self, clients: int) -> None:
+        """The setting maxclients has changed.
+
+        Raises:
+            InvalidSettingError: there are not as many open files to be had.
+        """
+        room = make_room(clients, self.reserve)
+        if room < clients:
+            raise InvalidSettingError(NO_ROOM % room)
 
     def load_users(self) -> None:
         """Read the users from their file.
@@ -142,7 +173,8 @@ class Server:
 
     def accept_on(self, sock: socket.socket, address: Address) -> None:
         """Serve who connects to a listening socket."""
-        listener = StreamServer(green_socket(fileno=sock.detach()), self.handle_tls if address.is_tls else self.handle)
+        handle = self.handle_tls if address.is_tls else self.handle
+        listener = Acceptor(green_socket(fileno=sock.detach()), handle, self.log, address.is_tls)
         listener.start()
         self.listeners.append(listener)
         self.state.addresses.append(address)
