@@ -107,18 +107,19 @@ class ServerProcess(Process):
         """Serve until a signal or SHUTDOWN ends it; return the exit status.
 
         Raises:
-            OSError: an address cannot be listened on, a file not be written, a user not become.
+            OSError: an address cannot be listened on, a file not be read or written, a user not become.
         """
         self.log_accidents()
         self.hooks.call(self.log, "on_starting", self)
         self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
         pid_file = settle(self.config)
         self.obey_signals()
-        self.log_ready()
-        self.report("")
-        systemd.notify("READY=1", f"MAINPID={self.pid}")
-        self.hooks.call(self.log, "when_ready", self)
         try:
+            self.server.load()
+            self.log_ready()
+            self.report("")
+            systemd.notify("READY=1", f"MAINPID={self.pid}")
+            self.hooks.call(self.log, "when_ready", self)
             self.server.serve_forever()
         finally:
             if pid_file is not None:

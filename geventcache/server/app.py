@@ -30,6 +30,7 @@ from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
 from geventcache.server.listening import Listening, listen_on, remove_path
+from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
@@ -80,6 +81,7 @@ class Server:
         self.state.expiry = self.expiry
         self.cron = Cron(self)
         self.state.cron = self.cron
+        self.saving = Saving(self)
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[Acceptor] = []
@@ -104,7 +106,7 @@ class Server:
         return self.state.addresses
 
     def start(self, sockets: Sequence[Listening] = ()) -> None:
-        """Listen and serve.
+        """Listen and serve; `load` is to follow.
 
         Args:
             sockets: listening ones with their addresses, to be served instead of those that the settings name. Their
@@ -127,6 +129,7 @@ class Server:
         forks.watch(self)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         self.arrivals = Arrivals()
+        self.saving.announce()
         for sock, address in sockets or bound:
             self.accept_on(sock, address)
         if self.bus is not None:
@@ -159,6 +162,18 @@ class Server:
         room = make_room(clients, self.reserve)
         if room < clients:
             raise InvalidSettingError(NO_ROOM % room)
+
+    def load(self) -> None:
+        """Load the data that were saved, if settings ask for it; clients are told to wait meanwhile.
+
+        Raises:
+            OSError: they cannot be read; the server has stopped.
+        """
+        try:
+            self.saving.load()
+        except OSError:
+            self.stop()
+            raise
 
     def load_users(self) -> None:
         """Read the users from their file.
@@ -217,6 +232,8 @@ class Server:
                 client.transport.break_off()
         if self.bus is not None:
             self.bus.stop()
+        self.saving.stop()
+        self.state.snapshots.save_at_end()
         gevent.sleep(0)
         self.close_watchers()
         forks.unwatch(self)
@@ -240,6 +257,7 @@ class Server:
                 listener.stop_accepting()
             self.expiry.abandon()
             self.cron.stop()
+            self.saving.cancel()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:

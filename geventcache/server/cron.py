@@ -82,6 +82,7 @@ class Cron:
         self.sample()
         self.state.client_memory.enforce()
         self.state.memory_limit.tick()
+        self.server.saving.tick()
         if len(self.state.databases.graveyard) or any(
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
         ):

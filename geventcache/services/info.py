@@ -216,17 +216,24 @@ def percentage(part: int, whole: int) -> float:
 
 
 def persistence(state: Any) -> Fields:
-    """There is none: the last save was the start."""
+    """Snapshots, and the load of one; there is no append only file."""
+    snapshots = state.snapshots
+    walk = snapshots.walk
     return {
-        "loading": 0,
+        "loading": int(snapshots.is_loading),
         "async_loading": 0,
-        "rdb_changes_since_last_save": state.changes.dirty,
-        "rdb_bgsave_in_progress": 0,
-        "rdb_saves": 0,
-        "rdb_last_save_time": state.stats.started_s,
-        "rdb_last_bgsave_status": "ok",
-        "rdb_last_bgsave_time_sec": -1,
-        "rdb_current_bgsave_time_sec": -1,
+        "current_save_keys_processed": 0 if walk is None else walk.done,
+        "current_save_keys_total": 0 if walk is None else walk.total,
+        "rdb_changes_since_last_save": snapshots.changes(),
+        "rdb_bgsave_in_progress": int(walk is not None),
+        "rdb_last_save_time": snapshots.saved_s,
+        "rdb_last_bgsave_status": "ok" if snapshots.is_last_good else "err",
+        "rdb_last_bgsave_time_sec": snapshots.duration_s,
+        "rdb_current_bgsave_time_sec": -1 if walk is None else snapshots.now_s() - snapshots.began_s,
+        "rdb_saves": snapshots.saves,
+        "rdb_last_cow_size": 0,
+        "rdb_last_load_keys_expired": snapshots.expired,
+        "rdb_last_load_keys_loaded": snapshots.loaded,
         "aof_enabled": 0,
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
@@ -234,6 +241,19 @@ def persistence(state: Any) -> Fields:
         "aof_current_rewrite_time_sec": -1,
         "aof_last_bgrewrite_status": "ok",
         "aof_last_write_status": "ok",
+        **loading(snapshots),
+    }
+
+
+def loading(snapshots: Any) -> Fields:
+    """How far a load has come."""
+    file = snapshots.file
+    if not snapshots.is_loading or file is None:
+        return {}
+    return {
+        "loading_total_bytes": file.size,
+        "loading_loaded_bytes": file.position,
+        "loading_loaded_perc": f"{percentage(file.position, file.size):.2f}",
     }
 
 

@@ -25,6 +25,7 @@ from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
 from geventcache.services.scripting.service import Scripting
+from geventcache.services.snapshots import Snapshots
 from geventcache.services.stats import Stats
 from geventcache.services.tracking import Tracking
 from geventcache.services.waiters import Waiters
@@ -40,7 +41,7 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, slow_log, large_requests, large_replies, latency: services.
+            client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
@@ -73,6 +74,7 @@ class ServerState:
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
+        self.snapshots = Snapshots(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -128,7 +130,12 @@ class ServerState:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
         if self.engine is not None:
             self.engine.is_special = (
-                bool(self.monitors) or self.pause_until_ms > 0 or self.scripting.is_busy or self.memory_limit.is_pressed
+                bool(self.monitors)
+                or self.pause_until_ms > 0
+                or self.scripting.is_busy
+                or self.memory_limit.is_pressed
+                or self.snapshots.is_loading
+                or self.snapshots.stops_writes()
             )
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
