@@ -168,6 +168,7 @@ cdef class Table:
     cdef bint make_room(self, uint64_t hash) noexcept
     cdef bint resize(self, Segment *segment, uint64_t hash, int bits) noexcept
     cdef bint split(self, Segment *segment, uint64_t hash) noexcept
+    cdef void fit(self, Segment *segment, uint64_t hash) noexcept
     cdef bint merge(self, Segment *segment, uint64_t hash) noexcept
     cdef bint shrink(self, uint64_t hash) noexcept
     cdef void enter(self, Segment *segment, uint64_t hash) noexcept

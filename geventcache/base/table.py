@@ -287,10 +287,14 @@ class Table:
         ]
 
     def draw(self, count: int) -> list[bytes]:
-        """Up to `count` keys, neighbours from a random position on; none only if there are none."""
-        if not self.count:
-            return []
-        return self.page(randrange(END), count)[1] or self.page(0, count)[1]
+        """Up to `count` keys, neighbours from a random position on, the first following the last."""
+        if count >= self.count:
+            return self.page(0, self.count)[1]
+        start = randrange(END)
+        found = self.page(start, count)[1]
+        if len(found) < count:
+            found += [key for key in self.page(0, count - len(found))[1] if self.position(key) < start]
+        return found
 
     def random_key(self) -> bytes | None:
         """A key, each as likely as any other; None if there is none."""

@@ -664,7 +664,8 @@ cdef class Table:
             raise LookupError("there is no such key")
         self.unlink(self.segment(hash), self.bucket, self.slot, hash)
         self.leave()
-        self.shrink(hash)
+        while self.shrink(hash):  # mostly never; again where half of a segment never had keys
+            pass
         self.drop(record)
 
     cpdef long long deadline(self) noexcept:
@@ -861,12 +862,16 @@ cdef class Table:
         return found
 
     cpdef list draw(self, Py_ssize_t count):
-        """Up to `count` keys, neighbours from a random position on; none only if there are none."""
+        """Up to `count` keys, neighbours from a random position on, the first following the last."""
         cdef list found
         cdef Py_ssize_t at
-        if self.count == 0 or count <= 0:
-            return []
-        found = self.page(getrandbits(POSITION_BITS), count)[1] or self.page(0, count)[1]
+        cdef uint64_t start
+        if count >= self.count:
+            return self.page(0, self.count)[1]
+        start = getrandbits(POSITION_BITS)
+        found = self.page(start, count)[1]
+        if len(found) < count:
+            found += [key for key in self.page(0, count - len(found))[1] if self.position(key) < start]
         if len(found) <= count:
             return found
         # Those of a bucket come in the order of its slots, of which none must be preferred.
@@ -1020,7 +1025,14 @@ cdef class Table:
         self.enter(high, first | (<uint64_t>1 << 63) >> depth)
         self.deepest += 2 if depth + 1 == self.depth else 0
         self.free_segment(segment)
+        self.fit(low, first)
+        self.fit(high, first | (<uint64_t>1 << 63) >> depth)
         return True
+
+    cdef void fit(self, Segment *segment, uint64_t hash) noexcept:
+        """Halve a segment that got few of the records that were split, which only hashes that collide bring about."""
+        if segment.count * 4 <= capacity(segment.bits):
+            self.resize(segment, hash, fitting_bits(segment.count))
 
     cdef bint shrink(self, uint64_t hash) noexcept:
         """Merge the segment of a hash with the other half of what was one, or halve it, if it is nearly empty.

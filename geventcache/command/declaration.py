@@ -87,7 +87,11 @@ class Declaration:
         minimum, maximum: how many items a request has, names included.
         traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it),
             ``subscriber`` (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds
-            it back).
+            it back), ``no_cache`` (of no use to a cache without a socket); and what its effects are (see `effect`):
+            ``composite`` (those of the commands that it calls), ``noted`` (it is noted whenever it succeeds, though it
+            changes no key), ``message`` (so is this one, but only for those who pass messages on).
+        effect: what repeats a call that changed something, for commands that would do something else at another time
+            or elsewhere: (request, value, now_ms) -> requests. None if the request itself does.
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
         secrets: of arguments that must not be shown: args -> positions (`geventcache.command.secrets` has some).
@@ -114,6 +118,7 @@ class Declaration:
     key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None
     find_keys: Callable[[list[bytes]], list[int]] | None = None
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None
+    effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None
     subcommands: dict[str, Declaration] = field(default_factory=dict, compare=False)
 
     @property
@@ -144,6 +149,7 @@ def command(
     key_flags: Callable[[list[bytes]], tuple[str, ...]] | None = None,
     find_keys: Callable[[list[bytes]], list[int]] | None = None,
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None,
+    effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the decorated function as a command; its docstring's first paragraph is the summary.
 
@@ -180,6 +186,7 @@ def command(
             key_flags,
             find_keys,
             secrets,
+            effect,
         )
         check(declaration)
         add(declaration)

@@ -100,12 +100,12 @@ class FieldOptions(StringOptions):
 def drop_due(db: Keyspace, key: bytes, target: Hash, fields: tuple):
     """Remove those of `fields` that are due, and tell of it."""
     now_ms: cython.longlong = db.clock.now_ms
-    count: cython.Py_ssize_t = 0
+    names: list = []
     if target.next_deadline() > now_ms:
         return
     for field in fields:
         if target.is_due(field, now_ms):
             target.delete(field)
-            count += 1
-    if count:
-        db.note_expired(key, target, count)
+            names.append(field)
+    if names:
+        db.note_expired(key, target, names)

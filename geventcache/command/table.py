@@ -21,6 +21,7 @@ class Command:
             for a command without keys, -1 if only its arguments tell.
         is_counted: the argument before the first key is the number of keys.
         brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
+        effect, is_composite, is_noted, is_message: what repeats a call of it, see `Declaration`.
         calls, usec, rejected, failed: counters.
         latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
@@ -41,6 +42,11 @@ class Command:
         self.is_admin = "admin" in flags
         self.is_immediate = "immediate" in declaration.traits
         self.runs_queue = "runs_queue" in declaration.traits
+        self.is_composite = self.runs_queue or "composite" in declaration.traits
+        self.is_message = "message" in declaration.traits
+        self.is_noted = self.is_message or "noted" in declaration.traits
+        self.effect = declaration.effect
+        self.is_logged = "skip_commandlog" not in flags
         self.is_loud = "skip_monitor" not in flags
         self.subcommands: dict[bytes, Command] | None = None
         self.is_measured = True

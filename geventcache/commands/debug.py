@@ -1,7 +1,7 @@
 """DEBUG: what test suites ask of a server, off unless the setting enable-debug-command allows it.
 
 Switches of the reference's own data structures and timers are accepted and do nothing: there is nothing here that they
-could switch. Neither does RELOAD, after which the data are what they were.
+could switch.
 """
 
 import time
@@ -12,6 +12,7 @@ from geventcache.base.errors import CommandError, printable
 from geventcache.base.numbers import parse_float, parse_integer
 from geventcache.command.declaration import command
 from geventcache.commands.keys_object import encoding
+from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
 from geventcache.services import digest
 from geventcache.services.clients import Client
@@ -28,7 +29,6 @@ WITHOUT_EFFECT = {
     b"loadaof": (0,),
     b"pause-cron": (1,),
     b"quicklist-packed-threshold": (1,),
-    b"reload": (0, 1, 2, 3),
     b"replybuffer": (2,),
     b"set-disable-deny-scripts": (1,),
     b"set-skip-checksum-validation": (1,),
@@ -51,6 +51,9 @@ HELP = (
     b"PROTOCOL <type>",
     b"    Reply with a value of a type: string, integer, double, bignum, null, array, set, map, push, verbatim, true,",
     b"    false.",
+    b"RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    b"    Save all data, delete them, and load what was saved: without saving or deleting first; MERGE lets",
+    b"    keys that are there give way to those that are loaded.",
     b"SET-ACTIVE-EXPIRE <0|1>",
     b"    Stop and resume the removal of expired keys that nobody asks for.",
     b"SLEEP <seconds>",
@@ -111,6 +114,31 @@ def set_active_expire(ctx, text):
     server.is_active_expire = bool(parse_integer(text))
     if server.is_active_expire and server.expiry is not None:
         server.chores.append(server.expiry.arm)
+    return OK
+
+
+def reload(ctx, *options):
+    """RELOAD: everybody waits meanwhile.
+
+    Raises:
+        CommandError: an option is unknown, or the data cannot be saved or loaded.
+    """
+    words = {option.lower() for option in options}
+    if not words <= {b"merge", b"noflush", b"nosave"}:
+        raise CommandError(errors.RELOAD_OPTIONS)
+    state = ctx.server
+    try:
+        if b"nosave" not in words:
+            state.snapshots.save()
+        if b"noflush" not in words:
+            state.databases.flush()
+            state.scripting.libraries.put([], clears=True)
+        state.snapshots.load(merges=b"merge" in words)
+    except OSError:
+        raise CommandError(errors.SAVE_FAILED) from None
+    except SnapshotError as error:
+        state.log.error("snapshot_not_loaded", path=state.snapshots.path, error=str(error))
+        raise CommandError(errors.RELOAD_FAILED) from None
     return OK
 
 
@@ -200,6 +228,7 @@ SUBCOMMANDS = {
     b"object": (show_object, 1, 2),
     b"populate": (populate, 1, 3),
     b"protocol": (reply_value, 1, 1),
+    b"reload": (reload, 0, UNLIMITED),
     b"set-active-expire": (set_active_expire, 1, 1),
     b"sleep": (sleep, 1, 1),
 }

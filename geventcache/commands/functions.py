@@ -65,7 +65,7 @@ def described(library, with_code: bool) -> dict:
     "scripting",
     arity=-3,
     flags="noscript stale skip_monitor no_mandatory_keys",
-    traits="may_replicate",
+    traits="may_replicate composite",
     keys=[counted_at(2, "RW access update", notes=WORST_WRITE)],
     since="7.0.0",
     complexity="Depends on the function that is executed.",
@@ -85,6 +85,7 @@ def fcall(ctx: Client, function: bytes, numkeys: bytes, *rest: bytes):
     since="7.0.0",
     complexity="Depends on the function that is executed.",
     args="function numkeys:integer key#0?* arg?*",
+    traits="composite",
 )
 def fcall_ro(ctx: Client, function: bytes, numkeys: bytes, *rest: bytes):
     """Invokes a read-only function."""
@@ -111,6 +112,7 @@ container(
     complexity="O(1) (considering compilation time is redundant)",
     tips="request_policy:all_shards response_policy:all_succeeded",
     args="REPLACE? function-code",
+    traits="noted",
 )
 def function_load(ctx: Client, first: bytes, *more: bytes):
     """Creates a library."""
@@ -166,6 +168,7 @@ def function_list(ctx: Client, *options: bytes):
     complexity="O(1)",
     tips="request_policy:all_shards response_policy:all_succeeded",
     args="library-name",
+    traits="noted",
 )
 def function_delete(ctx: Client, name: bytes):
     """Deletes a library and its functions."""
@@ -183,6 +186,7 @@ def function_delete(ctx: Client, name: bytes):
     complexity="O(N) where N is the number of functions deleted",
     tips="request_policy:all_shards response_policy:all_succeeded",
     args="flush-type(ASYNC | SYNC)?",
+    traits="noted",
 )
 def function_flush(ctx: Client, *mode: bytes):
     """Deletes all libraries and functions."""
@@ -216,6 +220,7 @@ def function_dump(ctx: Client):
     complexity="O(N) where N is the number of functions on the payload",
     tips="request_policy:all_shards response_policy:all_succeeded",
     args="serialized-value policy(FLUSH | APPEND | REPLACE)?",
+    traits="noted",
 )
 def function_restore(ctx: Client, data: bytes, *policy: bytes):
     """Restores all libraries from a payload."""

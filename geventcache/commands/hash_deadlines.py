@@ -5,6 +5,7 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.times import NEVER_MS
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.expiration import is_met, parse_condition, rounded_seconds
 from geventcache.command.hash_fields import FieldOptions, drop_due, field_deadline, read_fields, split_fields
@@ -101,6 +102,7 @@ def give_deadline(db: Keyspace, target: Hash, field: bytes, deadline_ms: cython.
     since="9.0.0",
     complexity="O(N) where N is the number of specified fields.",
     args="key#0 seconds:integer condition(NX | XX | GT | LT)? FIELDS=fields{numfields:integer field*}",
+    effect=effects.hexpire,
 )
 def hexpire(ctx: Client, key: bytes, seconds: bytes, first: bytes, second: bytes, third: bytes, *more: bytes):
     """Sets expiry time on hash fields."""
@@ -117,6 +119,7 @@ def hexpire(ctx: Client, key: bytes, seconds: bytes, first: bytes, second: bytes
     since="9.0.0",
     complexity="O(N) where N is the number of specified fields.",
     args="key#0 milliseconds:integer condition(NX | XX | GT | LT)@9.0.0? FIELDS=fields{numfields:integer#0 field*}",
+    effect=effects.hpexpire,
 )
 def hpexpire(ctx: Client, key: bytes, milliseconds: bytes, first: bytes, second: bytes, third: bytes, *more: bytes):
     """Sets expiry time on hash object."""
@@ -135,6 +138,7 @@ def hpexpire(ctx: Client, key: bytes, milliseconds: bytes, first: bytes, second:
     args=(
         "key#0 unix-time-seconds:integer condition(NX | XX | GT | LT)@9.0.0? FIELDS=fields{numfields:integer#0 field*}"
     ),
+    effect=effects.hexpireat,
 )
 def hexpireat(ctx: Client, key: bytes, seconds: bytes, first: bytes, second: bytes, third: bytes, *more: bytes):
     """Sets expiry time on hash fields."""
@@ -154,6 +158,7 @@ def hexpireat(ctx: Client, key: bytes, seconds: bytes, first: bytes, second: byt
         "key#0 unix-time-milliseconds:integer condition(NX | XX | GT | LT)@9.0.0? "
         "FIELDS=fields{numfields:integer#0 field*}"
     ),
+    effect=effects.hpexpireat,
 )
 def hpexpireat(ctx: Client, key: bytes, milliseconds: bytes, first: bytes, second: bytes, third: bytes, *more: bytes):
     """Sets expiration time on hash field."""
@@ -170,6 +175,7 @@ def hpexpireat(ctx: Client, key: bytes, milliseconds: bytes, first: bytes, secon
     since="9.0.0",
     complexity="O(N) where N is the number of specified fields.",
     args="key#0 FIELDS=fields{numfields:integer#0 field*}",
+    effect=effects.hpersist,
 )
 def hpersist(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: bytes, *fields: bytes):
     """Remove the existing expiration on a hash key's field(s)."""
@@ -287,6 +293,7 @@ def hpttl(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: bytes, 
     since="9.1.0",
     complexity="O(N) where N is the number of fields to be retrieved and deleted.",
     args="key#0 FIELDS=fields{numfields:integer#0 field*}",
+    effect=effects.hgetdel,
 )
 def hgetdel(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: bytes, *fields: bytes):
     """Returns the values of one or more fields and deletes them from a hash."""
@@ -316,6 +323,7 @@ def hgetdel(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: bytes
         "key#0 expiration(EX=seconds:integer | PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | "
         "PXAT=unix-time-milliseconds:unix-time | PERSIST)? FIELDS=fields{numfields:integer#0 field*}"
     ),
+    effect=effects.hgetex,
 )
 def hgetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *more: bytes):
     """Gets the value of one or more fields of a given hash key, and optionally sets their expiration time
@@ -360,6 +368,7 @@ def get_and_expire(db: Keyspace, target: Hash, field: bytes, deadline_ms: cython
         "PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | PXAT=unix-time-milliseconds:unix-time | "
         "KEEPTTL)? FIELDS=fields{numfields:integer#0 data{field value}*}"
     ),
+    effect=effects.hsetex,
 )
 def hsetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, fourth: bytes, *more: bytes):
     """Sets the value of one or more fields of a given hash key, and optionally sets their expiration time."""
@@ -405,7 +414,7 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
         drop_due(db, key, target, pairs[::2])
     set_all(target, pairs, keeps_deadline)
     if deadline_ms:
-        db.edit(key, Hash, HEXPIRE)  # opened anew, so that its event follows
+        db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
         for i in range(0, len(pairs), 2):
             target.set_deadline(pairs[i], deadline_ms)
 
@@ -421,7 +430,7 @@ def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
     goes: cython.bint = target is not None and not target.fields.keys().isdisjoint(fields)
     events = (HSET, HEXPIRE) if goes else (HSET, HEXPIRE, HEXPIRED_AT_ONCE)
     for event in events if target is not None else (NEW, *events, DEL):
-        ctx.server.notifications.changed(db, key, event)
+        db.notify(key, event)
     if goes:
         db.edit(key, Hash, HEXPIRED_AT_ONCE)
         for field in fields:

@@ -5,7 +5,9 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.long_double import LongDouble, parse_long_double
+from geventcache.command import effects
 from geventcache.command.declaration import command
+from geventcache.command.effects import Told
 from geventcache.command.hash_fields import drop_due
 from geventcache.command.integers import at_least, integer
 from geventcache.command.keyspecs import at
@@ -170,6 +172,7 @@ def hincrby(ctx: Client, key: bytes, field: bytes, by: bytes):
     since="2.6.0",
     complexity="O(1)",
     args="key#0 field increment:double",
+    effect=effects.hincrbyfloat,
 )
 def hincrbyfloat(ctx: Client, key: bytes, field: bytes, by: bytes):
     """Increments the floating point value of a field by a number. Uses 0 as initial value if the field
@@ -193,7 +196,7 @@ def hincrbyfloat(ctx: Client, key: bytes, field: bytes, by: bytes):
         raise CommandError(errors.NAN_OR_INFINITY)
     text = total.text()
     target.set(field, text, True)
-    return text
+    return Told(text, (text, target.deadline(field)))
 
 
 # ---------------------------------------------------------------------- fields read

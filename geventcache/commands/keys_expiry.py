@@ -5,6 +5,7 @@ from typing import Any
 import cython
 
 from geventcache.base.times import NEVER_MS
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.expiration import any_deadline_of, is_met, parse_condition, rounded_seconds
 from geventcache.command.integers import integer
@@ -53,6 +54,7 @@ def expire_at(
     complexity="O(1)",
     args="key#0 seconds:integer condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
+    effect=effects.expire,
 )
 def expire(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key in seconds."""
@@ -69,6 +71,7 @@ def expire(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     complexity="O(1)",
     args="key#0 milliseconds:integer condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
+    effect=effects.pexpire,
 )
 def pexpire(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key in milliseconds."""
@@ -85,6 +88,7 @@ def pexpire(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> Any:
     complexity="O(1)",
     args="key#0 unix-time-seconds:unix-time condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
+    effect=effects.expireat,
 )
 def expireat(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key to a Unix timestamp."""
@@ -101,6 +105,7 @@ def expireat(ctx: Client, key: bytes, seconds: bytes, *words: bytes) -> Any:
     complexity="O(1)",
     args="key#0 unix-time-milliseconds:unix-time condition(NX | XX | GT | LT)@7.0.0?",
     history=[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")],
+    effect=effects.pexpireat,
 )
 def pexpireat(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> Any:
     """Sets the expiration time of a key to a Unix milliseconds timestamp."""

@@ -314,7 +314,7 @@ def ltrim(ctx: Client, key: bytes, start: bytes, stop: bytes):
         before = target.revision
         target.trim(first, last)
         if target.revision == before:
-            ctx.server.notifications.changed(db, key, LTRIM)  # published even if all elements stay; no change for WATCH
+            db.notify(key, LTRIM)  # published even if all elements stay
     return OK
 
 

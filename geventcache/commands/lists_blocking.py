@@ -10,6 +10,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at, counted_at
 from geventcache.command.pop_arguments import pop_arguments
@@ -45,7 +46,7 @@ def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint,
         return None
     # The destination is opened first, since its event comes first.
     target: List = db.edit_or_create(destination, List, LPUSH if to_left else RPUSH)
-    origin: List = db.edit(source, List, LPOP if from_left else RPOP)
+    origin: List = db.edit(source, List, LPOP if from_left else RPOP, False)
     value: bytes = cython.cast(bytes, origin.pop_left() if from_left else origin.pop_right())
     if to_left:
         target.push_left(value)
@@ -120,6 +121,7 @@ def lmove(ctx: Client, source: bytes, destination: bytes, wherefrom: bytes, wher
     since="6.2.0",
     complexity="O(1)",
     args="source#0 destination#1 wherefrom(LEFT | RIGHT) whereto(LEFT | RIGHT) timeout:double",
+    effect=effects.blmove,
 )
 def blmove(ctx: Client, source: bytes, destination: bytes, wherefrom: bytes, whereto: bytes, timeout: bytes):
     """Pops an element from a list, pushes it to another list and returns it. Blocks until an element is available
@@ -155,6 +157,7 @@ def rpoplpush(ctx: Client, source: bytes, destination: bytes):
     complexity="O(1)",
     args="source#0 destination#1 timeout:double",
     history=[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+    effect=effects.brpoplpush,
 )
 def brpoplpush(ctx: Client, source: bytes, destination: bytes, timeout: bytes):
     """Pops an element from a list, pushes it to another list and returns it. Blocks until an element is available
@@ -173,6 +176,7 @@ def brpoplpush(ctx: Client, source: bytes, destination: bytes, timeout: bytes):
     complexity="O(N) where N is the number of provided keys.",
     args="key#0* timeout:double",
     history=[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+    effect=effects.blpop,
 )
 def blpop(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     """Removes and returns the first element in a list. Blocks until an element is available otherwise. Deletes the
@@ -191,6 +195,7 @@ def blpop(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     complexity="O(N) where N is the number of provided keys.",
     args="key#0* timeout:double",
     history=[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+    effect=effects.brpop,
 )
 def brpop(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     """Removes and returns the last element in a list. Blocks until an element is available otherwise. Deletes the
@@ -208,6 +213,7 @@ def brpop(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     since="7.0.0",
     complexity="O(N+M) where N is the number of provided keys and M is the number of elements returned.",
     args="numkeys:integer key#0* where(LEFT | RIGHT) COUNT=count:integer?",
+    effect=effects.lmpop,
 )
 def lmpop(ctx: Client, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     """Returns multiple elements from a list after removing them. Deletes the list if the last element was popped."""
@@ -225,6 +231,7 @@ def lmpop(ctx: Client, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     since="7.0.0",
     complexity="O(N+M) where N is the number of provided keys and M is the number of elements returned.",
     args="timeout:double numkeys:integer key#0* where(LEFT | RIGHT) COUNT=count:integer?",
+    effect=effects.blmpop,
 )
 def blmpop(ctx: Client, timeout: bytes, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     """Pops the first element from one of multiple lists. Blocks until an element is available otherwise. Deletes the

@@ -155,7 +155,7 @@ def sunsubscribe(ctx: Client, *channels: bytes):
     complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number "
     "of subscribed patterns (by any client).",
     args="channel message",
-    traits="may_replicate",
+    traits="may_replicate message",
 )
 def publish(ctx: Client, channel: bytes, message: bytes):
     """Posts a message to a channel."""
@@ -174,7 +174,7 @@ def publish(ctx: Client, channel: bytes, message: bytes):
     since="7.0.0",
     complexity="O(N) where N is the number of clients subscribed to the receiving shard channel.",
     args="shardchannel message",
-    traits="may_replicate",
+    traits="may_replicate message",
 )
 def spublish(ctx: Client, channel: bytes, message: bytes):
     """Posts a message to a shard channel."""

@@ -61,7 +61,7 @@ def run_sha(ctx: Client, sha: bytes, numkeys: bytes, rest: tuple, is_read_only: 
     "scripting",
     arity=-3,
     flags="noscript stale skip_monitor no_mandatory_keys",
-    traits="may_replicate",
+    traits="may_replicate composite",
     keys=[counted_at(2, "RW access update", notes=WORST_WRITE)],
     since="2.6.0",
     complexity="Depends on the script that is executed.",
@@ -81,6 +81,7 @@ def eval_(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     since="7.0.0",
     complexity="Depends on the script that is executed.",
     args="script numkeys:integer key#0?* arg?*",
+    traits="composite",
 )
 def eval_ro(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     """Executes a read-only server-side Lua script."""
@@ -92,7 +93,7 @@ def eval_ro(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     "scripting",
     arity=-3,
     flags="noscript stale skip_monitor no_mandatory_keys",
-    traits="may_replicate",
+    traits="may_replicate composite",
     keys=[counted_at(2, "RW access update")],
     since="2.6.0",
     complexity="Depends on the script that is executed.",
@@ -112,6 +113,7 @@ def evalsha(ctx: Client, sha: bytes, numkeys: bytes, *rest: bytes):
     since="7.0.0",
     complexity="Depends on the script that is executed.",
     args="sha1 numkeys:integer key#0?* arg?*",
+    traits="composite",
 )
 def evalsha_ro(ctx: Client, sha: bytes, numkeys: bytes, *rest: bytes):
     """Executes a read-only server-side Lua script by SHA1 digest."""

@@ -169,21 +169,6 @@ def info(ctx: Client, *sections: bytes):
 
 
 @command(
-    "LASTSAVE",
-    "server",
-    arity=1,
-    flags="loading stale fast",
-    acl="admin dangerous",
-    since="1.0.0",
-    complexity="O(1)",
-    tips="nondeterministic_output",
-)
-def lastsave(ctx: Client):
-    """Returns the Unix timestamp of the last successful save to disk."""
-    return ctx.server.stats.started_s  # nothing is saved: as with the reference, the start counts as a save
-
-
-@command(
     "SHUTDOWN",
     "server",
     arity=-1,
@@ -200,6 +185,7 @@ def lastsave(ctx: Client):
         ("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers."),
         ("9.0.0", "Added the `SAFE` and `FAILOVER` modifiers."),
     ],
+    traits="no_cache",
 )
 def shutdown(ctx: Client, *options: bytes):
     """Synchronously saves the database(s) to disk and shuts down the server."""
@@ -208,14 +194,29 @@ def shutdown(ctx: Client, *options: bytes):
         raise CommandError(errors.NO_SHUTDOWN)
     if not set(words).issubset(SHUTDOWN_OPTIONS) or (b"save" in words and b"nosave" in words):
         raise CommandError(SYNTAX)
-    if b"save" in words:
-        raise CommandError(errors.SHUTDOWN_SAVE)
     scripting = ctx.server.scripting
     if scripting.is_busy and b"nosave" not in words:
         raise CommandError(scripting.busy_error())
+    save_before_end(ctx, words)
     ctx.server.on_shutdown()
     ctx.close()
     return NO_REPLY
+
+
+def save_before_end(ctx, words):
+    """Save if SHUTDOWN asks for it, or if there are points to save at.
+
+    Raises:
+        CommandError: that failed, and the server stays.
+    """
+    snapshots = ctx.server.snapshots
+    if b"save" in words or (ctx.server.config["save"] and b"nosave" not in words and snapshots.is_whole):
+        try:
+            snapshots.save()
+        except OSError:
+            if b"force" not in words:
+                raise CommandError(errors.SHUTDOWN_FAILED) from None
+    snapshots.saves_at_end = False
 
 
 @command(

@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
 from geventcache.command.keyspecs import at
@@ -166,6 +167,7 @@ def smembers(ctx: Client, key: bytes):
     tips="nondeterministic_output",
     args="key#0 count:integer@3.2.0?",
     history=[("3.2.0", "Added the `count` argument.")],
+    effect=effects.spop,
 )
 def spop(ctx: Client, key: bytes, *count: bytes):
     """Returns one or more random members from a set after removing them. Deletes the set if the last member was

@@ -10,6 +10,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
 from geventcache.command.keyspecs import at, counted_at
@@ -113,6 +114,7 @@ def pop_or_wait(ctx: Client, args: tuple[bytes, ...], last: bool):
     complexity="O(log(N)) with N being the number of elements in the sorted set.",
     args="key#0* timeout:double",
     history=[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+    effect=effects.bzpopmin,
 )
 def bzpopmin(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     """Removes and returns the member with the lowest score from one or more sorted sets. Blocks until a member is
@@ -131,6 +133,7 @@ def bzpopmin(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     complexity="O(log(N)) with N being the number of elements in the sorted set.",
     args="key#0* timeout:double",
     history=[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")],
+    effect=effects.bzpopmax,
 )
 def bzpopmax(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
     """Removes and returns the member with the highest score from one or more sorted sets. Blocks until a member is
@@ -160,6 +163,7 @@ def pop_multiple(ctx: Client, keys: tuple[bytes, ...], last: bool, count: int):
         "and M being the number of elements popped."
     ),
     args="numkeys:integer key#0* where(MIN | MAX) COUNT=count:integer?",
+    effect=effects.zmpop,
 )
 def zmpop(ctx: Client, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     """Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the
@@ -182,6 +186,7 @@ def zmpop(ctx: Client, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
         "and M being the number of elements popped."
     ),
     args="timeout:double numkeys:integer key#0* where(MIN | MAX) COUNT=count:integer?",
+    effect=effects.bzmpop,
 )
 def bzmpop(ctx: Client, timeout: bytes, numkeys: bytes, key: bytes, where: bytes, *rest: bytes):
     """Removes and returns a member by score from one or more sorted sets. Blocks until a member is available

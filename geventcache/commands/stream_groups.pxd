@@ -1,6 +1,7 @@
+from geventcache.command.effects cimport Told
 from geventcache.command.integers cimport integer
 from geventcache.commands.stream_parts cimport (
-    active_consumer, entries_reply, range_end, range_start, stream_id, stream_ids, tell
+    active_consumer, entries_reply, range_end, range_start, stream_id, stream_ids
 )
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace

@@ -1,6 +1,6 @@
 """Consumer groups of streams: made, moved and removed; what they have pending acknowledged, claimed and shown.
 
-Groups are beside the entries: what changes them alone is announced by `tell`, which watched keys do not hear.
+Groups are beside the entries: what changes them alone moves the stream's `side_revision`, and watched keys do not hear.
 """
 
 import cython
@@ -8,7 +8,9 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
+from geventcache.command import effects
 from geventcache.command.declaration import DECLARATIONS, command, container
+from geventcache.command.effects import Delivery, Told
 from geventcache.command.help import help_lines
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
@@ -21,7 +23,6 @@ from geventcache.commands.stream_parts import (
     range_start,
     stream_id,
     stream_ids,
-    tell,
 )
 from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
@@ -53,25 +54,25 @@ container(
 )
 
 
-def stream_of_group(ctx: Client, key: bytes) -> Stream:
-    """The stream that XGROUP is about.
+def stream_of_group(ctx: Client, key: bytes, event: bytes) -> Stream:
+    """The stream that XGROUP is about, opened for change.
 
     Raises:
         CommandError: there is none, or a value of another type.
     """
-    stream = ctx.db.peek(key, Stream)
+    stream = ctx.db.edit(key, Stream, event)
     if stream is None:
         raise CommandError(errors.NO_STREAM_FOR_GROUP)
     return stream
 
 
-def group_of(ctx: Client, key: bytes, name: bytes):
-    """A stream and its group of that name.
+def group_of(ctx: Client, key: bytes, name: bytes, event: bytes):
+    """A stream, opened for change, and its group of that name.
 
     Raises:
         CommandError: there is no such stream, or no such group.
     """
-    stream: Stream = stream_of_group(ctx, key)
+    stream: Stream = stream_of_group(ctx, key, event)
     group = stream.groups.get(name)
     if group is None:
         raise CommandError(errors.no_group_in_stream(key, name))
@@ -133,13 +134,9 @@ def xgroup_create(ctx: Client, key: bytes, group: bytes, place: bytes, *options:
     if found is None and not creates:
         raise CommandError(errors.NO_STREAM_FOR_GROUP)
     last_delivered_id = place_in(found, place)
-    stream: Stream = Stream(db.limits) if found is None else found
+    stream: Stream = db.edit_or_create(key, Stream, CREATE)
     if not stream.create_group(group, last_delivered_id, entries_read):
         raise CommandError(errors.GROUP_EXISTS)
-    if found is None:
-        db.put(key, stream, CREATE)
-    else:
-        tell(ctx, key, CREATE)
     return OK
 
 
@@ -157,9 +154,8 @@ def xgroup_create(ctx: Client, key: bytes, group: bytes, place: bytes, *options:
 def xgroup_setid(ctx: Client, key: bytes, group: bytes, place: bytes, *options: bytes):
     """Sets the last-delivered ID of a consumer group."""
     _, entries_read = group_options(options, b"SETID", False)
-    stream, found = group_of(ctx, key, group)
+    stream, found = group_of(ctx, key, group, SETID)
     stream.set_group_id(found, place_in(stream, place, is_strict=False), entries_read)
-    tell(ctx, key, SETID)
     return OK
 
 
@@ -175,10 +171,7 @@ def xgroup_setid(ctx: Client, key: bytes, group: bytes, place: bytes, *options: 
 )
 def xgroup_destroy(ctx: Client, key: bytes, group: bytes):
     """Destroys a consumer group."""
-    if not stream_of_group(ctx, key).destroy_group(group):
-        return 0
-    tell(ctx, key, DESTROY)
-    return 1
+    return 1 if stream_of_group(ctx, key, DESTROY).destroy_group(group) else 0
 
 
 @command(
@@ -193,11 +186,8 @@ def xgroup_destroy(ctx: Client, key: bytes, group: bytes):
 )
 def xgroup_createconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes):
     """Creates a consumer in a consumer group."""
-    stream, found = group_of(ctx, key, group)
-    if stream.create_consumer(found, consumer, ctx.db.clock.now_ms) is None:
-        return 0
-    tell(ctx, key, CREATE_CONSUMER)
-    return 1
+    stream, found = group_of(ctx, key, group, CREATE_CONSUMER)
+    return 0 if stream.create_consumer(found, consumer, ctx.db.clock.now_ms) is None else 1
 
 
 @command(
@@ -212,12 +202,8 @@ def xgroup_createconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes
 )
 def xgroup_delconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes):
     """Deletes a consumer from a consumer group."""
-    stream, found = group_of(ctx, key, group)
-    pending = stream.delete_consumer(found, consumer)
-    if pending is None:
-        return 0
-    tell(ctx, key, DELETE_CONSUMER)
-    return pending
+    stream, found = group_of(ctx, key, group, DELETE_CONSUMER)
+    return stream.delete_consumer(found, consumer) or 0
 
 
 @command(
@@ -253,9 +239,9 @@ def xack(ctx: Client, key: bytes, group: bytes, entry_id: bytes, *others: bytes)
     found = None if stream is None else stream.groups.get(group)
     if found is None:
         return 0
-    acknowledged = sum([stream.ack(found, one) for one in stream_ids((entry_id, *others))])
-    db.dirty += acknowledged
-    return acknowledged
+    ids = stream_ids((entry_id, *others))
+    db.edit(key, Stream, None)
+    return sum([stream.ack(found, one) for one in ids])
 
 
 def stream_and_group(stream: "Stream | None", key: bytes, name: bytes) -> Group:
@@ -435,6 +421,7 @@ def leading_ids(args: tuple[bytes, ...]) -> list[EntryId]:
         "key#0 group consumer min-idle-time id* IDLE=ms:integer? TIME=unix-time-milliseconds:unix-time? "
         "RETRYCOUNT=count:integer? FORCE? JUSTID? LASTID=lastid?"
     ),
+    effect=effects.delivered,
 )
 def xclaim(
     ctx: Client, key: bytes, group: bytes, consumer: bytes, min_idle_time: bytes, entry_id: bytes, *others: bytes
@@ -450,11 +437,13 @@ def xclaim(
     args = (entry_id, *others)
     ids = leading_ids(args)
     claim = Claim(args[len(ids) :], now_ms)
-    if claim.last_id > found.last_delivered_id:
-        found.last_delivered_id = claim.last_id
-    member = active_consumer(ctx, key, stream, found, consumer)
+    delivery = Delivery(key, group, consumer, found.consumer(consumer) is None)
+    member = active_consumer(db, key, stream, found, consumer)
+    if stream.advance_group(found, claim.last_id):
+        delivery.place = (found.last_delivered_id, found.entries_read)
     claimed = []
     for one in ids:
+        was_pending = found.pending.get(one) is not None
         fields = stream.claim(
             found,
             member,
@@ -468,8 +457,10 @@ def xclaim(
         )
         if fields is not None:
             claimed.append((one, fields))
-    db.dirty += len(claimed)
-    return claimed_reply(claimed, claim.is_justid)
+            delivery.claim(found.pending.get(one))
+        elif was_pending and found.pending.get(one) is None:
+            delivery.gone.append(one)
+    return Told(claimed_reply(claimed, claim.is_justid), [delivery])
 
 
 def claimed_reply(claimed: list, is_justid: bool):
@@ -513,6 +504,7 @@ def autoclaim_options(options: tuple[bytes, ...]):
     history=[
         ("7.0.0", "Added an element to the reply array, containing deleted entries the command cleared from the PEL")
     ],
+    effect=effects.delivered,
 )
 def xautoclaim(
     ctx: Client, key: bytes, group: bytes, consumer: bytes, min_idle_time: bytes, start: bytes, *options: bytes
@@ -526,7 +518,11 @@ def xautoclaim(
     count, is_justid = autoclaim_options(options)
     stream: Stream = db.read(key, Stream)
     found = stream_and_group(stream, key, group)
-    member = active_consumer(ctx, key, stream, found, consumer)
+    delivery = Delivery(key, group, consumer, found.consumer(consumer) is None)
+    member = active_consumer(db, key, stream, found, consumer)
     following, claimed, gone = stream.autoclaim(found, member, first, count, min_idle_ms, db.clock.now_ms, is_justid)
-    db.dirty += len(claimed)
-    return [format_id(following), claimed_reply(claimed, is_justid), [format_id(one) for one in gone]]
+    for entry in claimed:
+        delivery.claim(found.pending.get(entry[0]))
+    delivery.gone = gone
+    reply = [format_id(following), claimed_reply(claimed, is_justid), [format_id(one) for one in gone]]
+    return Told(reply, [delivery])

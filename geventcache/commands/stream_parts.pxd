@@ -1,4 +1,3 @@
-from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_groups cimport Consumer, Group
 from geventcache.types.stream_ids cimport format_id, parse_range_end, parse_range_start, parse_strict_id
@@ -10,5 +9,4 @@ cpdef object range_start(bytes text)
 cpdef object range_end(bytes text)
 cpdef tuple entry_reply(tuple entry)
 cpdef list entries_reply(list entries)
-cpdef tell(Client ctx, bytes key, bytes event)
-cpdef Consumer active_consumer(Client ctx, bytes key, Stream stream, Group group, bytes name)
+cpdef Consumer active_consumer(Keyspace db, bytes key, Stream stream, Group group, bytes name)

@@ -1,11 +1,10 @@
-"""What the stream commands have in common: IDs and ranges as arguments, entries as replies, and events of groups."""
+"""What the stream commands have in common: IDs and ranges as arguments, entries as replies, active consumers."""
 
 import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.resp.values import NULL_ARRAY
-from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.stream_groups import Consumer, Group
 from geventcache.types.stream_ids import MAX_ID, EntryId, format_id, parse_range_end, parse_range_start, parse_strict_id
@@ -71,26 +70,18 @@ def entries_reply(entries: list):
     return [entry_reply(entry) for entry in entries]
 
 
-def tell(ctx: Client, key: bytes, event: bytes) -> None:
-    """Tell of a change that leaves the entries of a stream as they are.
+def active_consumer(db: Keyspace, key: bytes, stream: Stream, group: Group, name: bytes) -> Consumer:
+    """The consumer that asks for something now; a new one, with an event, if the group has none of that name.
 
-    It is published, and those who wait for the group hear of it; watched keys do not, since only entries count for
-    WATCH.
+    The stream is opened for all that the command does to the group, of which nothing else has an event.
     """
-    db: Keyspace = ctx.db
-    db.dirty += 1
-    ctx.server.notifications.changed(db, key, event)
-    ctx.server.waiters.changed(db, key, event)
-
-
-def active_consumer(ctx: Client, key: bytes, stream: Stream, group: Group, name: bytes) -> Consumer:
-    """The consumer that asks for something now; a new one if the group has none of that name."""
-    now_ms = ctx.db.clock.now_ms
+    now_ms = db.clock.now_ms
     found = group.consumer(name)
     consumer: Consumer
+    db.edit(key, Stream, None)
     if found is None:
+        db.edit(key, Stream, CREATE_CONSUMER, False)
         consumer = cython.cast(Consumer, stream.create_consumer(group, name, now_ms))
-        tell(ctx, key, CREATE_CONSUMER)
     else:
         consumer = found
     consumer.seen_time_ms = now_ms

@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.command.effects cimport Told
 from geventcache.command.integers cimport integer
 from geventcache.commands.stream_parts cimport active_consumer, entries_reply, stream_id
 from geventcache.services.clients cimport Client

@@ -10,7 +10,9 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.command import effects
 from geventcache.command.declaration import command
+from geventcache.command.effects import Delivery, Told
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import after
 from geventcache.command.timeouts import parse_timeout_ms
@@ -189,6 +191,7 @@ def id_to_read(text: bytes) -> EntryId:
         "GROUP=group-block{group consumer} COUNT=count:integer? BLOCK=milliseconds:integer? NOACK? "
         "STREAMS=streams{key#0* id*}"
     ),
+    effect=effects.delivered,
 )
 def xreadgroup(
     ctx: Client,
@@ -214,16 +217,30 @@ def xreadgroup(
             raise CommandError(errors.no_group_to_read(key, group_name))
         sources.append((key, stream, group, id_to_read(text)))
     found = PairedMap()
+    deliveries: list = []
     for key, stream, group, after_id in sources:
-        consumer = active_consumer(ctx, key, stream, group, consumer_name)
+        delivery = Delivery(key, group_name, consumer_name, group.consumer(consumer_name) is None)
+        deliveries.append(delivery)
+        consumer = active_consumer(db, key, stream, group, consumer_name)
         entries = read_as_member(request, stream, group, consumer, after_id, db.clock.now_ms)
+        tell_of(delivery, group, entries, after_id == MAX_ID)
         if entries or after_id != MAX_ID:
             found.append((key, entries_reply(entries)))
     if found:
-        return found
+        return Told(found, deliveries)
     if request.timeout_ms is None:
-        return NULL_ARRAY
-    return Wait(request.keys, request.timeout_ms, Stream, wakes_without_key=True)
+        return Told(NULL_ARRAY, deliveries)
+    return Told(Wait(request.keys, request.timeout_ms, Stream, wakes_without_key=True), deliveries)
+
+
+def tell_of(delivery: Delivery, group: Group, entries: list, are_new: cython.bint) -> None:
+    """Tell what reading entries has done to a group: those that are pending count as delivered once more."""
+    for entry_id, fields in entries:
+        pending = None if fields is None else group.pending.get(entry_id)
+        if pending is not None:
+            delivery.claim(pending)
+    if are_new and entries:
+        delivery.place = (group.last_delivered_id, group.entries_read)
 
 
 def read_as_member(

@@ -1,6 +1,7 @@
 cimport cython
+from geventcache.command.effects cimport Told
 from geventcache.command.integers cimport integer
-from geventcache.commands.stream_parts cimport range_end, range_start, stream_id, stream_ids, tell
+from geventcache.commands.stream_parts cimport range_end, range_start, stream_id, stream_ids
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_ids cimport format_halves, parse_new_id

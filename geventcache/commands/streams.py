@@ -4,10 +4,12 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.command import effects
 from geventcache.command.declaration import command
+from geventcache.command.effects import Told
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
-from geventcache.commands.stream_parts import range_end, range_start, stream_id, stream_ids, tell
+from geventcache.commands.stream_parts import range_end, range_start, stream_id, stream_ids
 from geventcache.resp.values import NULL_ARRAY, OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
@@ -145,6 +147,7 @@ def append(ctx: Client, stream: Stream, id_text: bytes, halves, fields: tuple):
         ("6.2.0", "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option."),
         ("7.0.0", "Added support for the `<ms>-*` explicit ID form."),
     ],
+    effect=effects.xadd,
 )
 def xadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *others: bytes):
     """Appends a new message to a stream. Creates the key if it doesn't exist."""
@@ -170,9 +173,11 @@ def add_with_options(ctx: Client, key: bytes, args: tuple):
     if stream is None:
         return None
     added = append(ctx, stream, args[i], halves, fields)
+    length = None
     if trim.strategy is not None:
-        trim.run(db.edit(key, Stream, XTRIM_EVENT))  # opened again, for an event of its own
-    return added
+        trim.run(db.edit(key, Stream, XTRIM_EVENT, False))  # opened again, for an event of its own
+        length = stream.length
+    return Told(added, (added, 2 + i, length))
 
 
 def parse_options(args: tuple):
@@ -216,6 +221,7 @@ def parse_options(args: tuple):
         "LIMIT=count:integer@6.2.0?}"
     ),
     history=[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")],
+    effect=effects.xtrim,
 )
 def xtrim(ctx: Client, key: bytes, first: bytes, second: bytes, *others: bytes):
     """Deletes messages from the beginning of a stream."""
@@ -230,7 +236,7 @@ def xtrim(ctx: Client, key: bytes, first: bytes, second: bytes, *others: bytes):
         i += taken
     trim.check(ctx.db.limits.stream_node_max_entries, True)
     stream: Stream = ctx.db.edit(key, Stream, XTRIM_EVENT)
-    return 0 if stream is None else trim.run(stream)
+    return 0 if stream is None else Told(trim.run(stream), stream.length)
 
 
 @command(
@@ -386,10 +392,9 @@ class LastId:
 def xsetid(ctx: Client, key: bytes, last_id: bytes, *options: bytes):
     """An internal command for replicating stream values."""
     given = LastId(last_id, options)
-    stream: Stream = ctx.db.peek(key, Stream)
+    stream: Stream = ctx.db.edit(key, Stream, XSETID_EVENT)
     if stream is None:
         raise CommandError(errors.NO_SUCH_KEY)
     given.check(stream)
     stream.set_ids(given.last_id, given.entries_added, given.max_deleted_id)
-    tell(ctx, key, XSETID_EVENT)
     return OK

@@ -8,6 +8,7 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.long_double import LongDouble, parse_long_double
 from geventcache.base.table import Text
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.expiration import deadline_of, parse_expiration
 from geventcache.command.integers import at_least, integer
@@ -15,7 +16,7 @@ from geventcache.command.keyspecs import at, counted_at
 from geventcache.command.string_options import StringOptions
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import EXPIRE, Keyspace, as_string
+from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 
 INT64_MAX = 9223372036854775807
@@ -107,6 +108,7 @@ def set_key_flags(args: list[bytes]) -> tuple[str, ...]:
         ("8.1.0", "Added the `IFEQ` option."),
     ],
     key_flags=set_key_flags,
+    effect=effects.set_,
 )
 def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
     """Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."""
@@ -118,7 +120,6 @@ def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
         deadline_ms: cython.longlong = parse_expiration(options[0], options[1], db.clock.now_ms, b"set")
         if deadline_ms > db.clock.now_ms:
             db.put_until(key, value, deadline_ms, SET)
-            db.notify(key, EXPIRE)
             return OK
     return set_with_options(db, key, value, options)
 
@@ -153,7 +154,6 @@ def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadli
             db.replace(key, value, SET)
     else:
         db.put_until(key, value, deadline_ms, SET)
-        db.notify(key, EXPIRE)
 
 
 @command(
@@ -165,6 +165,7 @@ def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadli
     since="2.0.0",
     complexity="O(1)",
     args="key#0 seconds:integer value",
+    effect=effects.setex,
 )
 def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes) -> Any:
     """Sets the string value and expiration time of a key. Creates the key if it doesn't exist."""
@@ -180,6 +181,7 @@ def setex(ctx: Client, key: bytes, seconds: bytes, value: bytes) -> Any:
     since="2.6.0",
     complexity="O(1)",
     args="key#0 milliseconds:integer value",
+    effect=effects.psetex,
 )
 def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
     """Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist."""
@@ -189,7 +191,6 @@ def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
 def set_until(db: Keyspace, key: bytes, amount: bytes, value: bytes, is_seconds: cython.bint, name: bytes):
     """Store a value that expires after `amount` seconds or milliseconds."""
     db.put_until(key, value, deadline_of(integer(amount), is_seconds, True, db.clock.now_ms, name), SET)
-    db.notify(key, EXPIRE)
     return OK
 
 
@@ -221,6 +222,7 @@ def setnx(ctx: Client, key: bytes, value: bytes) -> Any:
     since="1.0.0",
     complexity="O(1)",
     args="key#0 value",
+    effect=effects.getset,
 )
 def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     """Returns the previous string value of a key after setting it to a new value."""
@@ -239,6 +241,7 @@ def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     since="6.2.0",
     complexity="O(1)",
     args="key#0",
+    effect=effects.delete,
 )
 def getdel(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key after deleting the key."""
@@ -261,6 +264,7 @@ def getdel(ctx: Client, key: bytes) -> Any:
         "key#0 expiration(EX=seconds:integer | PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | "
         "PXAT=unix-time-milliseconds:unix-time | PERSIST)?"
     ),
+    effect=effects.getex,
 )
 def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     """Returns the string value of a key after setting its expiration time."""
@@ -287,6 +291,7 @@ def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     since="9.0.0",
     complexity="O(1)",
     args="key#0 value",
+    effect=effects.delete,
 )
 def delifeq(ctx: Client, key: bytes, value: bytes) -> Any:
     """Delete key if value matches string."""
@@ -356,6 +361,7 @@ def msetnx(ctx: Client, key: bytes, value: bytes, *pairs: bytes) -> Any:
         "PX=milliseconds:integer | EXAT=unix-time-seconds:unix-time | PXAT=unix-time-milliseconds:unix-time | "
         "KEEPTTL)?"
     ),
+    effect=effects.msetex,
 )
 def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes) -> Any:
     """Atomically creates or modifies the string values of one or more keys, and optionally set their expiration."""
@@ -481,6 +487,7 @@ def decrby(ctx: Client, key: bytes, by: bytes) -> Any:
     since="2.6.0",
     complexity="O(1)",
     args="key#0 increment:double",
+    effect=effects.incrbyfloat,
 )
 def incrbyfloat(ctx: Client, key: bytes, by: bytes) -> Any:
     """Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist."""

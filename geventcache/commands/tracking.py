@@ -176,6 +176,7 @@ def client_getredir(ctx: Client):
     arity=1,
     flags="admin noscript loading stale",
     since="1.0.0",
+    traits="no_cache",
 )
 def monitor(ctx: Client):
     """Listens for all requests received by the server in real-time."""

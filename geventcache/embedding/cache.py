@@ -21,11 +21,10 @@ from geventcache.embedding.replies import Data, ResponseError, encode, new_reade
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.server import forks
 from geventcache.server.app import Server
-from geventcache.store.changes import Listener
+from geventcache.store.changes import HOST_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
 _LISTENS_NOWHERE = b""
-_LAST_RANK = 90
 _NO_THREAD = 0
 
 
@@ -59,10 +58,11 @@ class Cache:
         self._client.transport = self
         self._state.clients.add(self._client)
         self._reader = new_reader()
+        self._refused = {one.name for one in self._state.table.all() if "no_cache" in one.declaration.traits}
         self._thread = forks.thread_id()
         self._is_open = True
         if on_expired is not None:
-            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), _LAST_RANK)
+            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
         self._server.start()
 
     # ------------------------------------------------------------------ the end
@@ -94,7 +94,7 @@ class Cache:
         at once, as if its time were over. Messages to subscribers are not kept.
 
         Raises:
-            ResponseError: the command was refused or failed.
+            ResponseError: the command was refused or failed, as MONITOR and SHUTDOWN always do.
             RuntimeError: the cache is closed, or belongs to another thread or process.
             TypeError: an argument is neither bytes nor text nor a number.
         """
@@ -107,20 +107,25 @@ class Cache:
         if not self._is_open:
             raise RuntimeError("the cache is closed")
         engine, client = self._engine, self._client
+        if args[0].lower() in self._refused:
+            raise ResponseError(f"ERR {args[0].decode().upper()} is of no use to a cache without a socket")
         engine.begin_turn()
         if self._expiry.is_behind():
             self._expiry.step()
         if self._state.memory_limit.is_pressed:
             self._state.memory_limit.step()
-        engine.execute(client, args)
-        self._reader.feed(engine.out.take())
+        try:
+            engine.execute(client, args)
+            self._reader.feed(engine.out.take())
+        except BaseException:
+            engine.abandon()
+            raise
         if client.blocked is not None:
             engine.time_out(client)
-            self._reader.feed(client.outbox.pop())
-        if client.postponed:
-            client.postponed = False
-            client.hold()
-            raise ResponseError("ERR the cache is paused")
+            while client.outbox:  # empty if the client wants no replies
+                self._reader.feed(client.outbox.popleft())
+        if client.is_held or not client.resp3:
+            self._keep_client()
         if engine.pushed or engine.chores:
             self._server.end_turn()
         reply = self._reader.gets()
@@ -129,6 +134,17 @@ class Cache:
         if isinstance(reply, ResponseError):
             raise reply
         return None if reply is False else reply
+
+    def _keep_client(self) -> None:
+        """Whatever the command did to the one client, it goes on, and speaks RESP3."""
+        client = self._client
+        client.resp3 = True
+        client.review()
+        client.is_closing = False
+        is_paused, client.postponed = client.postponed, False
+        client.hold()
+        if is_paused:
+            raise ResponseError("ERR the cache is paused")
 
     def _check_thread(self) -> None:
         if forks.thread_id() != self._thread:
@@ -231,6 +247,8 @@ class Cache:
         return self.exists(key) == 1
 
     # ------------------------------------------------------------------ as the client's transport
+
+    sock = None
 
     def drain(self) -> None:
         """Messages to the one client, which has no place to keep them."""

@@ -110,6 +110,7 @@ class Server:
     def _launch(self, settings: dict[str, Any]) -> None:
         self._app = app.Server(config_of(settings), embedded_log())
         self._app.start()
+        self._app.load()
         self._serving = gevent.spawn(self._app.serve_forever)
 
     def _finish(self) -> None:

@@ -1,10 +1,13 @@
 cimport cython
 from cpython.object cimport PyObject
 from geventcache.base.clock cimport Clock, monotonic_us
+from geventcache.command.effects cimport Told
 from geventcache.command.table cimport Command, CommandTable
+from geventcache.engine.effects cimport Effects
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
 from geventcache.services.slots cimport Slots
+from geventcache.store.changes cimport Changes
 from geventcache.store.keyspace cimport Keyspace
 
 cdef extern from *:
@@ -28,6 +31,8 @@ cdef class Engine:
     cdef public bint is_special
     cdef readonly Slots slots
     cdef public Client current
+    cdef readonly Changes changes
+    cdef readonly Effects effects
     cdef public long long slow_us, large_request, large_reply
     cdef readonly long long last_us
     cdef long long tick_us
@@ -36,7 +41,12 @@ cdef class Engine:
     cdef Py_ssize_t mark
     cpdef begin_turn(self)
     cpdef execute(self, Client client, list args)
-    cdef finish(self, Client client, Command command, list args, name)
+    cpdef abandon(self)
+    cdef perform(self, Client client, Command command, list args)
+    cdef run(self, Client client, Command command, list args)
+    cdef run_noted(self, Client client, Command command, list args)
+    cdef defect(self, Command command, error)
+    cdef finish(self, Client client, Command command, list args)
     cdef reject(self, Client client, list args, Command command)
     cdef overrun(self, Client client, Command command, list args)
     cdef refuse(self, Client client, Command command, bytes text)
@@ -48,15 +58,18 @@ cdef class Engine:
     cdef withhold(self, Client client)
     cdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
+    cdef call_within(self, Client client, Command command, list args)
     cpdef run_queue(self, Client client, list queue)
     cdef value_of(self, Client client, Command command, list args)
-    cdef park(self, Client client, Command command, list args, name, wait)
+    cdef park(self, Client client, Command command, list args, wait)
     cpdef serve_waiters(self)
     cdef retry(self, Client client, wait)
-    cdef outcome(self, Client client, Command command, list args)
     cpdef unblock(self, Client client, value)
     cdef release(self, Client client, value)
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
+    cdef lose(self, Client client, error)
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)
+
+cdef list take_messages(Client client, Py_ssize_t count)

@@ -1,8 +1,14 @@
 # cython: boundscheck=False, wraparound=False
 """The engine runs requests: finds the command, asks the gate, calls it, settles, counts, answers, serves who waited.
 
-One `Engine` a server; nothing in it yields, so a command is atomic. The reply of the running command goes into `out`,
-which the connection sends before anything else runs; what others receive goes through `Client.push`.
+The rules:
+
+- `perform` is the one place where a command's function runs: for clients, EXEC, scripts and parked requests. Whatever
+  that raises, the request, the opened containers and the effects are left as they have to be, and an error is a value.
+  (Uncompiled, `execute_run` does the same in a line of its own, for calls of which nothing can be special.)
+- One `Engine` a server; nothing in it yields, so a command is atomic.
+- The reply of the running command goes into `out`, which the connection sends before anything else runs; what others
+  receive goes through `Client.push`.
 """
 
 from itertools import islice
@@ -13,7 +19,9 @@ import cython
 from geventcache.base import errors
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
+from geventcache.command.effects import Told
 from geventcache.command.table import Command
+from geventcache.engine.effects import Effects
 from geventcache.engine.gate import refusal
 from geventcache.resp.values import OK, QUEUED, Simple
 from geventcache.resp.writer import CRLF, ReplyWriter
@@ -44,6 +52,7 @@ class Engine:
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
         slots: which keys are this server's, if it is one of several shards; else None.
         current: the Client whose command runs, None between commands.
+        effects: the Effects that note how to repeat changes, None while nobody takes them.
         slow_us: a command that takes as long or longer is reported to `state.on_slow_command`; kept by the state.
         large_request, large_reply: from how many bytes on they are reported to `state.on_large_input` and
             `state.on_large_reply`; kept by the state.
@@ -62,6 +71,8 @@ class Engine:
         self.is_special = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
         self.current = None
+        self.changes = state.changes
+        self.effects: Effects | None = None
         self.mark = 0
         self.last_us = 0
         self.tick_us = 0
@@ -99,27 +110,82 @@ class Engine:
         self.mark = out.mark()
         client.commands += 1
         self.current = client
+        value = self.perform(client, command, args)
+        try:
+            if type(value) is bytes:
+                out.bulk(value)
+            elif value is OK:
+                out.raw(OK_LINE)
+            elif type(value) is CommandError:
+                out.rollback(self.mark)
+                self.fail(command, value)
+            elif type(value) is Wait:
+                self.park(client, command, args, value)
+            else:
+                out.value(value)
+        except Exception as error:
+            out.rollback(self.mark)
+            self.fail(command, self.defect(command, error))
+        self.finish(client, command, args)
+
+    def perform(self, client, command, args):
+        """Call a command's function; return its value, or its error as one.
+
+        What it changed is settled then, and noted for those who repeat it.
+        """
+        value = self.run(client, command, args) if self.effects is None else self.run_noted(client, command, args)
+        return cython.cast(Told, value).value if type(value) is Told else value
+
+    def run(self, client, command, args):
+        """`perform`, with what the function tells beside its value."""
         db: Keyspace = client.db
         name = args[command.start]
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
-            self.fail(command, error)
+            value = error.with_traceback(None)
         except Exception as error:  # a defect of ours must not take the server down for the others
-            self.fail(command, CommandError(self.state.on_defect(error, command.name)))
-        else:
-            if type(value) is bytes:
-                out.bulk(value)
-            elif value is OK:
-                out.raw(OK_LINE)
-            elif type(value) is Wait:
-                self.park(client, command, args, name, value)
-            else:
-                out.value(value)
+            value = self.defect(command, error)
+        args[command.start] = name
         if db.opened:
-            db.settle()
-        self.finish(client, command, args, name)
+            try:
+                db.settle()
+            except Exception as error:
+                value = self.defect(command, error)
+        return value
+
+    def run_noted(self, client, command, args):
+        """`run`, and note how to repeat what it changed."""
+        effects = cython.cast(Effects, self.effects)
+        index = client.db.index
+        dirty: cython.longlong = self.changes.dirty
+        effects.begin()
+        try:
+            value = self.run(client, command, args)
+            if self.changes.dirty != dirty or command.is_noted:
+                effects.note(index, command, args, value)
+        finally:
+            effects.end()
+        return value
+
+    def defect(self, command, error):
+        """What is answered when a command raised what it must not."""
+        return CommandError(self.state.on_defect(error, command.name))
+
+    def abandon(self):
+        """A turn was ended by an exception: nothing that it left half done stays in the way of others.
+
+        What it had opened is settled. The replies of its client are gone: the connection must end.
+        """
+        self.out.clear()
+        self.aside.clear()
+        self.current = None
+        self.state.databases.pause_uses(False)
+        db: Keyspace
+        for db in self.state.databases.existing():
+            if db.opened:
+                db.settle()
 
     if not cython.compiled:
 
@@ -155,7 +221,7 @@ class Engine:
                 except CommandError as error:
                     self.fail(command, error)
                 except Exception as error:
-                    self.fail(command, CommandError(self.state.on_defect(error, command.name)))
+                    self.fail(command, self.defect(command, error))
                 else:
                     if type(value) is bytes and len(value) < SHORT:
                         append(BULK_HEADERS[len(value)])
@@ -182,7 +248,7 @@ class Engine:
         def reply_at_length(self, client, command, args, value):
             """Write a value that may be large enough to be reported."""
             mark = self.out.mark()
-            self.out.value(value)
+            self.out.value(value.value if type(value) is Told else value)
             size = self.out.size_since(mark)
             if size >= self.large_reply:
                 self.state.on_large_reply(client, command, args, size)
@@ -205,11 +271,12 @@ class Engine:
                 client.is_special
                 or self.is_special
                 or self.slots is not None
+                or self.effects is not None
                 or self.slow_us < MILLISECOND_US
                 or self.large_reply < 2 * SHORT
             )
 
-    def finish(self, client, command, args, name):
+    def finish(self, client, command, args):
         """What follows a call: counting, slow commands, clients that waited, messages to the caller itself."""
         now_us: cython.longlong = monotonic_us()
         usec: cython.longlong = now_us - self.last_us
@@ -220,14 +287,11 @@ class Engine:
             self.tick_us = now_us + MILLISECOND_US
             self.clock.update_at(now_us)
         if usec >= self.slow_us:
-            args[command.start] = name
             self.state.on_slow_command(client, command, args, usec)
         size: cython.Py_ssize_t = self.out.size_since(self.mark)
         if size >= self.large_reply:
-            args[command.start] = name
             self.state.on_large_reply(client, command, args, size)
         if client.is_special or self.is_special:
-            args[command.start] = name
             self.state.after_command(client, command, args)
         if self.ready:
             self.serve_waiters()
@@ -238,10 +302,8 @@ class Engine:
             self.follow_up(client)
 
     def follow_up(self, client):
-        """What the command sent to its own caller (a message that it subscribed to) follows the reply at once."""
-        messages = [client.outbox.pop() for _ in range(len(client.outbox) - client.unsent)]
-        for message in reversed(messages):
-            client.outbox_size -= len(message)
+        """What the turn has sent to its own client (a message that it subscribed to) comes here in the replies."""
+        for message in take_messages(client, client.unsent):
             self.out.raw(message)
 
     def reject(self, client, args, command):
@@ -302,6 +364,8 @@ class Engine:
     def admit(self, client, command, args):
         """The gate, for special clients and servers: True if the command is to be called now."""
         text = refusal(self.state, client, command, args)
+        if client.is_pushed_to:
+            self.follow_up(client)  # that keys were evicted for the command is told before its reply
         if text is not None:
             self.refuse(client, command, text)
             return False
@@ -347,37 +411,38 @@ class Engine:
     # ------------------------------------------------------------------ calls inside a command
 
     def call(self, client, command, args):
-        """Call a command for EXEC or a script: settled and counted, its value returned.
+        """Call a command for a script; return its value.
+
+        The caller has asked whether it may run, and the number of arguments has been checked, but for too many of them.
 
         Raises:
             CommandError: the command's own.
         """
-        db: Keyspace = client.db
+        value: Any = self.call_within(client, command, args)
+        if type(value) is CommandError:
+            raise value
+        return value
+
+    def call_within(self, client, command, args):
+        """Call a command for EXEC or a script, and count the call; return its value, or its error as one."""
         started_us: cython.longlong = monotonic_us()
-        name = args[command.start]
         if self.is_special:
             self.state.before_command(client, command, args)
-        args[command.start] = client
-        try:
-            if len(args) > command.high:
-                raise CommandError(errors.wrong_arity(command.name))
-            value = invoke(command.handler, args, command.start)
-        except CommandError as error:
+        if len(args) > command.high:
+            value: Any = CommandError(errors.wrong_arity(command.name))
+        else:
+            value = self.perform(client, command, args)
+        usec: cython.longlong = monotonic_us() - started_us
+        command.note(usec)
+        if type(value) is CommandError:
             command.failed += 1
-            if not error.is_counted:
-                self.state.stats.count_error(error.text)
-                error.is_counted = True
-            raise
-        finally:
-            if db.opened:
-                db.settle()
-            usec: cython.longlong = monotonic_us() - started_us
-            command.note(usec)
-            args[command.start] = name
-            if usec >= self.slow_us:
-                self.state.on_slow_command(client, command, args, usec)
-            if client.tracking is not None or self.is_special:
-                self.state.after_command(client, command, args)
+            if not value.is_counted:
+                self.state.stats.count_error(value.text)
+                value.is_counted = True
+        if usec >= self.slow_us:
+            self.state.on_slow_command(client, command, args, usec)
+        if client.tracking is not None or self.is_special:
+            self.state.after_command(client, command, args)
         return value.denied_reply if type(value) is Wait else value
 
     def run_queue(self, client, queue):
@@ -409,19 +474,13 @@ class Engine:
             cython.cast(Command, command).rejected += 1
             self.state.stats.count_error(text)
             return CommandError(text)
-        try:
-            return self.call(client, command, args)
-        except CommandError as error:
-            return error
-        except Exception as error:
-            return CommandError(self.state.on_defect(error, command.name))
+        return self.call_within(client, command, args)
 
     # ------------------------------------------------------------------ blocked clients
 
-    def park(self, client, command, args, name, wait):
+    def park(self, client, command, args, wait):
         """The command waits."""
         if wait.args is None:
-            args[command.start] = name
             wait.args = args
         wait.command = command
         self.waiters.park(client, wait)
@@ -431,8 +490,9 @@ class Engine:
         ready: dict = self.ready
         while ready:
             place = next(iter(ready))
+            clients = self.waiters.at(place)
             del ready[place]
-            for client in self.waiters.at(place):
+            for client in clients:
                 wait = client.blocked
                 if wait is None or client.is_closing:
                     continue
@@ -441,7 +501,10 @@ class Engine:
                     break  # a thousand clients may wait for the one element that the first of them got
                 is_fit: cython.bint = value is not None and (wait.kind is None or type(value) is wait.kind)
                 if is_fit or wait.wakes_without_key:
-                    self.retry(client, wait)
+                    try:
+                        self.retry(client, wait)
+                    except Exception as error:  # the clients behind it, and the one that runs now, go on
+                        self.lose(client, error)
 
     def retry(self, client, wait):
         """Run a parked command again, if the gate still lets it pass; answer it unless it still has to wait."""
@@ -455,7 +518,11 @@ class Engine:
         started_us: cython.longlong = monotonic_us()
         if client.no_touch:
             self.state.databases.pause_uses(True)
-        value = self.outcome(client, command, list(wait.args))
+        sent: cython.Py_ssize_t = len(client.outbox)
+        caller = self.current
+        self.current = client
+        value = self.perform(client, command, wait.args)
+        self.current = caller
         if client.no_touch:
             self.state.databases.pause_uses(False)
         command.usec += monotonic_us() - started_us
@@ -464,33 +531,19 @@ class Engine:
             return
         if client.tracking is not None:
             self.state.tracking.after_command(client, command, wait.args)
+        messages = take_messages(client, sent)
         self.unblock(client, value)
-
-    def outcome(self, client, command, args):
-        """The value of a parked command, settled; its error as a value."""
-        caller = self.current
-        self.current = client
-        args[command.start] = client
-        try:
-            value = invoke(command.handler, args, command.start)
-        except CommandError as error:
-            value = error
-        except Exception as error:
-            value = CommandError(self.state.on_defect(error, command.name))
-        db: Keyspace = client.db
-        if db.opened:
-            db.settle()
-        self.current = caller
-        return value
+        for message in messages:  # what it did to its own client follows the reply
+            client.push(message)
 
     def unblock(self, client, value):
         """The call of a parked client ends with `value`: it is counted and answered, and the client goes on."""
         command: Command = client.blocked.command
+        self.release(client, value)
         command.calls += 1
         if type(value) is CommandError:
             command.failed += 1
             self.state.stats.count_error(value.text)
-        self.release(client, value)
 
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
@@ -510,23 +563,60 @@ class Engine:
             self.unblock(client, client.blocked.timeout_reply)
 
     def send(self, client, value):
-        """Send a value to a client outside of its own turn."""
-        self.aside.resp3 = client.resp3
-        self.aside.value(value)
-        client.push(self.aside.take())
+        """Send a value to a client outside of its own turn; a client that cannot be told loses its connection."""
+        aside: ReplyWriter = self.aside
+        aside.resp3 = client.resp3
+        try:
+            aside.value(value)
+            client.push(aside.take())
+        except Exception as error:
+            self.lose(client, error)
+
+    def lose(self, client, error):
+        """A client waits for what it will not get, because of an exception: its connection ends."""
+        self.aside.clear()
+        self.waiters.release(client)
+        self.state.on_defect(error, client.last_command)
+        if client.transport is not None:
+            client.transport.break_off()
+
+    # ------------------------------------------------------------------ effects
+
+    def add_sink(self, sink):
+        """Give `sink` the effects of all that happens from now on; to be called between two units."""
+        effects: Any = self.effects or Effects(self.clock)
+        effects.sinks.append(sink)
+        self.effects = effects
+        self.changes.on_lost = effects.lost
+
+    def remove_sink(self, sink):
+        """Give `sink` nothing more; to be called between two units."""
+        effects: Any = self.effects
+        effects.sinks.remove(sink)
+        if not effects.sinks:
+            self.effects = self.changes.on_lost = None
 
     # ------------------------------------------------------------------ a command that lets others in
 
     def set_aside(self):
         """Amid a command, before others run: take its half of the reply and of everything else out of their way."""
-        kept = (self.out.take_pieces(), self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        written = ReplyWriter()
+        kept = (written, self.mark, self.current, self.last_us, self.clock.now_ms, dict(self.ready))
+        self.out.exchange(written)
         self.ready.clear()
         return kept
 
     def put_back(self, kept):
         """The command goes on, at the time at which it began, with what `set_aside` returned."""
-        parts, self.mark, self.current, self.last_us, self.clock.now_ms, ready = kept
-        for part in parts:
-            self.out.raw(part)
+        written, self.mark, self.current, self.last_us, self.clock.now_ms, ready = kept
+        self.out.exchange(written)
         for place in ready:
             self.ready[place] = None
+
+
+def take_messages(client, count):
+    """Take back what was pushed to a client, but for the first `count` messages of its outbox; in their order."""
+    messages = [client.outbox.pop() for _ in range(len(client.outbox) - count)]
+    messages.reverse()
+    client.outbox_size -= sum(map(len, messages))
+    return messages

@@ -35,14 +35,25 @@ def refusal(state, client, command, args):
         return errors.MONITOR_READS
     if needs_memory(client, command) and state.is_out_of_memory(client.db):
         return errors.OUT_OF_MEMORY
+    if state.snapshots.stops_writes() and writes(client, command):
+        return errors.NOT_SAVED
     if not client.resp3 and "subscriber" not in declaration.traits and client.subscription_count():
         return (
             b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
             b"are allowed in this context" % declaration.wire_name
         )
+    if state.snapshots.is_loading and "loading" not in declaration.flags:
+        return errors.LOADING
     if state.scripting.is_busy and "allow_busy" not in declaration.flags:
         return state.scripting.busy_error()
     return None
+
+
+def writes(client, command):
+    """True for a command that changes keys, and for an EXEC of such a one."""
+    if command.runs_queue:
+        return any("write" in queued.declaration.flags for queued, _ in client.queue or ())
+    return "write" in command.declaration.flags
 
 
 def needs_memory(client, command):

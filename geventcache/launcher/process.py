@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent import get_hub
 
 from geventcache.base.build import IS_COMPILED
 from geventcache.launcher import systemd
@@ -106,17 +107,19 @@ class ServerProcess(Process):
         """Serve until a signal or SHUTDOWN ends it; return the exit status.
 
         Raises:
-            OSError: an address cannot be listened on, a file not be written, a user not become.
+            OSError: an address cannot be listened on, a file not be read or written, a user not become.
         """
+        self.log_accidents()
         self.hooks.call(self.log, "on_starting", self)
         self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
         pid_file = settle(self.config)
         self.obey_signals()
-        self.log_ready()
-        self.report("")
-        systemd.notify("READY=1", f"MAINPID={self.pid}")
-        self.hooks.call(self.log, "when_ready", self)
         try:
+            self.server.load()
+            self.log_ready()
+            self.report("")
+            systemd.notify("READY=1", f"MAINPID={self.pid}")
+            self.hooks.call(self.log, "when_ready", self)
             self.server.serve_forever()
         finally:
             if pid_file is not None:
@@ -124,6 +127,13 @@ class ServerProcess(Process):
         self.hooks.call(self.log, "on_exit", self)
         self.log.info("stopped")
         return 0
+
+    def log_accidents(self) -> None:
+        """What a greenlet or a callback raises belongs into the log, and not between its lines."""
+        get_hub().print_exception = self._log_accident
+
+    def _log_accident(self, context: object, kind: Any, error: Any, trace: Any) -> None:
+        self.log.error("unexpected", context=repr(context), error=repr(error), exc_info=(kind, error, trace))
 
     def obey_signals(self) -> None:
         """Handle signals, and hear of expired keys, from now on."""

@@ -60,9 +60,11 @@ class Worker(ServerProcess):
         Raises:
             OSError: a file that the settings name cannot be read.
         """
+        self.log_accidents()
         self.master_watcher = get_hub().loop.io(self.lifeline, _READ)
         self.master_watcher.start(self.lose_master)
         self.server.start(self.shard.sockets)
+        self.server.load()
         self.log_ready()
         self.report("")
         self.server.serve_forever()

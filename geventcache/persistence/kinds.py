@@ -31,3 +31,16 @@ VERSION_OF_FIELD_DEADLINES = 80
 # What of others is known here: up to Redis 8, and Valkey 9.
 LAST_REDIS_VERSION = 12
 VALKEY_VERSIONS = (80,)
+
+# What may stand in a type's place in a file.
+SLOT_SIZES = 244
+FUNCTION = 245
+MODULE_FACTS = 247
+IDLE_TIME = 248
+FREQUENCY = 249
+FACT = 250
+SIZES = 251
+DEADLINE_MS = 252
+DEADLINE_S = 253
+DATABASE = 254
+END = 255

@@ -10,7 +10,7 @@ cdef extern from "Python.h":
     int resize_bytes "_PyBytes_Resize"(PyObject **, Py_ssize_t) except -1
 
 cdef Py_ssize_t MAX_ELEMENTS, MAX_INLINE, MAX_ELEMENTS_UNAUTHENTICATED, MAX_BULK_UNAUTHENTICATED
-cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER, MAX_DIGITS
+cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER, MAX_DIGITS, MAX_LENGTH
 
 @cython.final
 cdef class RequestReader:

@@ -7,6 +7,8 @@ The rules:
 - Memory follows the bytes that arrived. An announced length is checked against the limits and otherwise only believed:
   a list grows by its elements, a large element by what was received of it.
 - A broken request is told in the reference's words, once: `error` is set and the reader takes no more.
+- Where memory is short, `feed` and `room` raise MemoryError, and `error` is set: what follows could not be told from
+  what was lost.
 - The last incomplete line or small element waits in `tail`; an element of `LARGE` bytes or more is received straight
   into its final object (see `room`), so that a value of 100 MB is copied once, by the kernel.
 
@@ -29,7 +31,9 @@ LARGE = 32 * 1024
 FIRST_PIECE = 1024 * 1024
 ELEMENT_OVERHEAD = 33
 
+NO_MEMORY = ProtocolError(b"out of memory")
 MAX_DIGITS = 19
+MAX_LENGTH = 9_223_372_036_854_775_807
 NOT_A_NUMBER = -2
 
 
@@ -55,14 +59,15 @@ def find_byte(
 @cython.inline
 @cython.exceptval(check=False)
 def parse_length(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """The canonical decimal in p[start:end]; NOT_A_NUMBER when it is none; every negative number as -1."""
+    """The canonical decimal of 64 bits in p[start:end]; NOT_A_NUMBER when it is none; every negative number as -1."""
     if cython.compiled:
-        n: cython.Py_ssize_t = 0
+        n: cython.ulonglong = 0  # holds any 19 digits
         digit: cython.uint
         i: cython.Py_ssize_t = start
         if end <= start:
             return NOT_A_NUMBER
-        if p[start] == 45:
+        is_negative: cython.bint = p[start] == 45
+        if is_negative:
             i += 1
             if i == end:
                 return NOT_A_NUMBER
@@ -76,12 +81,17 @@ def parse_length(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.
                 return NOT_A_NUMBER
             n = n * 10 + digit
             i += 1
-        return -1 if p[start] == 45 else n
+        if n > cython.cast(cython.ulonglong, MAX_LENGTH) + is_negative:
+            return NOT_A_NUMBER
+        return -1 if is_negative else cython.cast(cython.Py_ssize_t, n)
     text = p[start:end]
     digits = text[1:] if text[:1] == b"-" else text
     if not digits.isdigit() or len(digits) > MAX_DIGITS or (digits[:1] == b"0" and len(text) > 1):
         return NOT_A_NUMBER
-    return -1 if digits is not text else int(text)
+    number = int(text)
+    if not -MAX_LENGTH - 1 <= number <= MAX_LENGTH:
+        return NOT_A_NUMBER
+    return -1 if number < 0 else number
 
 
 @cython.cfunc
@@ -159,16 +169,20 @@ class RequestReader:
         Each command is a list of bytes, its name first. After a protocol error `error` is set; the commands before it
         are returned.
         """
-        if cython.compiled:
-            if type(data) is bytes:
-                return self.parse(cython.cast(cython.p_const_uchar, PyBytes_AS_STRING(data)), size)  # noqa: F821
-            return self.parse(cython.cast(cython.p_const_uchar, PyByteArray_AS_STRING(data)), size)  # noqa: F821
-        piece = data if type(data) is bytes else bytes(memoryview(data)[:size])
-        if self.args is None and self.tail is None and self.is_trusted:
-            commands = self.fast.split(piece, self.max_bulk)
-            if commands is not None:
-                return commands
-        return self.parse(piece, size)
+        try:
+            if cython.compiled:
+                if type(data) is bytes:
+                    return self.parse(cython.cast(cython.p_const_uchar, PyBytes_AS_STRING(data)), size)  # noqa: F821
+                return self.parse(cython.cast(cython.p_const_uchar, PyByteArray_AS_STRING(data)), size)  # noqa: F821
+            piece = data if type(data) is bytes else bytes(memoryview(data)[:size])
+            if self.args is None and self.tail is None and self.is_trusted:
+                commands = self.fast.split(piece, self.max_bulk)
+                if commands is not None:
+                    return commands
+            return self.parse(piece, size)
+        except MemoryError:
+            self.error = NO_MEMORY
+            raise
 
     def parse(self, p, end):
         """`feed`, on a C string."""
@@ -182,7 +196,7 @@ class RequestReader:
         last: bytes | None
         if length >= LARGE and self.is_filling():
             pos = self.fill(p, 0, end)
-            if self.filled < length + 2:
+            if self.filled - 2 < length:  # `length + 2` may be more than there are numbers, here and below
                 self.overflown = self.pending + self.filled > self.max_pending
                 return done
             cython.cast(list, args).append(self.take_large())
@@ -251,7 +265,7 @@ class RequestReader:
                 if length > MAX_BULK_UNAUTHENTICATED and not self.is_trusted:
                     return self.fail(done, b"unauthenticated bulk length")
                 pos = eol + 2
-            if end - pos < length + 2:
+            if end - pos - 2 < length:
                 if length >= LARGE:
                     self.start_large(length)
                     pos += self.fill(p, pos, end)
@@ -329,9 +343,9 @@ class RequestReader:
                 self.large += p[start : start + taken]
         else:
             taken = 0
-        line_end: cython.Py_ssize_t = self.large_length + 2 - self.filled - taken
-        if line_end > end - start - taken:
-            line_end = end - start - taken
+        line_end: cython.Py_ssize_t = end - start - taken
+        if line_end > 0 and line_end > self.large_length - self.filled - taken + 2:
+            line_end = self.large_length - self.filled - taken + 2
         self.filled += taken + line_end
         return taken + line_end
 
@@ -356,7 +370,12 @@ class RequestReader:
                 size = needed
             if size > self.large_length:
                 size = self.large_length
-            resize_bytes(cython.address(self.large), size)  # noqa: F821
+            try:
+                resize_bytes(cython.address(self.large), size)  # noqa: F821
+            except MemoryError:  # the object is gone, and the pointer to it is NULL
+                self.filled = 0
+                self.error = NO_MEMORY
+                raise
             self.large_size = size
 
         def room(self):

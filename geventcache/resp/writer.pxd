@@ -20,6 +20,8 @@ cdef class ReplyWriter:
     cdef readonly list parts
     cdef readonly Py_ssize_t parts_size
     cdef grow(self, Py_ssize_t n)
+    cdef resize(self, Py_ssize_t room)
+    cdef shrink(self)
     cpdef raw(self, bytes encoded)
     cpdef number(self, char mark, long long n)
     cdef line(self, char mark, text)
@@ -34,9 +36,11 @@ cdef class ReplyWriter:
     cpdef map_header(self, Py_ssize_t n)
     cpdef array_header(self, Py_ssize_t n)
     cpdef bytes take_buffer(self)
-    cpdef list take_pieces(self)
+    cpdef exchange(self, ReplyWriter other)
     cpdef list take_parts(self)
     cpdef bytes take(self)
     cpdef Py_ssize_t mark(self)
     cpdef Py_ssize_t size_since(self, Py_ssize_t mark)
     cpdef rollback(self, Py_ssize_t mark)
+    cdef reopen(self, Py_ssize_t mark)
+    cpdef clear(self)

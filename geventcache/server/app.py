@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
 from gevent import get_hub
 from gevent.event import Event
-from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
 from geventcache.base import errors
@@ -28,16 +27,20 @@ from geventcache.server import forks
 from geventcache.server.bus import Bus
 from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
+from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
 from geventcache.server.listening import Listening, listen_on, remove_path
+from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
 from geventcache.services.cluster import Topology
 from geventcache.services.config import Config
+from geventcache.services.setting_kinds import InvalidSettingError
 from geventcache.services.state import ServerState
 
 TINY_SECONDS = 1e-6
+NO_ROOM = "The operating system is not able to handle the specified number of clients, try with %d"
 PROTECTED = (
     b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "
     b"Set requirepass, or protected-mode no if the network is trusted, or connect from this machine.\r\n"
@@ -78,9 +81,10 @@ class Server:
         self.state.expiry = self.expiry
         self.cron = Cron(self)
         self.state.cron = self.cron
+        self.saving = Saving(self)
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
-        self.listeners: list[StreamServer] = []
+        self.listeners: list[Acceptor] = []
         self.own_addresses: list[Address] = []
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
@@ -92,6 +96,7 @@ class Server:
         self.is_stopping = False
         self.owns_process = False
         self.thread = 0
+        self.reserve = 0
 
     # ------------------------------------------------------------------ start and stop
 
@@ -101,7 +106,7 @@ class Server:
         return self.state.addresses
 
     def start(self, sockets: Sequence[Listening] = ()) -> None:
-        """Listen and serve.
+        """Listen and serve; `load` is to follow.
 
         Args:
             sockets: listening ones with their addresses, to be served instead of those that the settings name. Their
@@ -116,18 +121,59 @@ class Server:
         addresses = [address for _, address in sockets] or listen_addresses(self.config)
         if any(address.is_tls for address in addresses):
             self.tls = Tls(self.config, self.log)
+        if addresses:
+            self.make_room()
         bound = [] if sockets else listen_on(addresses, self.config, self.log)
         self.own_addresses = [address for _, address in bound]
         self.thread = forks.thread_id()
         forks.watch(self)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         self.arrivals = Arrivals()
+        self.saving.announce()
         for sock, address in sockets or bound:
             self.accept_on(sock, address)
         if self.bus is not None:
             self.bus.start()
         self.expiry.start()
         self.cron.start()
+
+    def make_room(self) -> None:
+        """Get as many open files as maxclients needs, or lower it.
+
+        Raises:
+            OSError: there is no room for any client.
+        """
+        asked = self.config["maxclients"]
+        self.reserve = reserve_now()
+        room = make_room(asked, self.reserve)
+        if not room:
+            raise OSError(f"the limit of {open_files()} open files leaves no room for clients")
+        if room < asked:
+            self.config.load("maxclients", b"%d" % room)
+            self.log.warning("maxclients_lowered", asked=asked, maxclients=room, open_files=open_files())
+        self.config.on_change("maxclients", self.check_room)
+
+    def check_room(self, clients: int) -> None:
+        """The setting maxclients has changed.
+
+        Raises:
+            InvalidSettingError: there are not as many open files to be had.
+        """
+        room = make_room(clients, self.reserve)
+        if room < clients:
+            raise InvalidSettingError(NO_ROOM % room)
+
+    def load(self) -> None:
+        """Load the data that were saved, if settings ask for it; clients are told to wait meanwhile.
+
+        Raises:
+            OSError: they cannot be read; the server has stopped.
+        """
+        try:
+            self.saving.load()
+        except OSError:
+            self.stop()
+            raise
 
     def load_users(self) -> None:
         """Read the users from their file.
@@ -142,7 +188,8 @@ class Server:
 
     def accept_on(self, sock: socket.socket, address: Address) -> None:
         """Serve who connects to a listening socket."""
-        listener = StreamServer(green_socket(fileno=sock.detach()), self.handle_tls if address.is_tls else self.handle)
+        handle = self.handle_tls if address.is_tls else self.handle
+        listener = Acceptor(green_socket(fileno=sock.detach()), handle, self.log, address.is_tls)
         listener.start()
         self.listeners.append(listener)
         self.state.addresses.append(address)
@@ -185,6 +232,8 @@ class Server:
                 client.transport.break_off()
         if self.bus is not None:
             self.bus.stop()
+        self.saving.stop()
+        self.state.snapshots.save_at_end()
         gevent.sleep(0)
         self.close_watchers()
         forks.unwatch(self)
@@ -208,6 +257,7 @@ class Server:
                 listener.stop_accepting()
             self.expiry.abandon()
             self.cron.stop()
+            self.saving.cancel()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:
@@ -294,20 +344,32 @@ class Server:
         state = self.state
         if state.waiters.ready:
             self.engine.serve_waiters()
+        undone: list[Callable[[], None]] = []
         while state.pushed or state.chores:
             pushed, state.pushed[:] = list(state.pushed), []
-            chores, state.chores[:] = list(state.chores), []
             for client in pushed:
                 if client.transport is not None:
                     client.transport.drain()
-            for chore in chores:
-                chore()
+            while state.chores:
+                self.do_chore(state.chores.pop(0), undone)
+        state.chores += undone
+
+    def do_chore(self, chore: Callable[[], None], undone: list[Callable[[], None]]) -> None:
+        """Do a chore; one for which there is no memory is left for the end of a later turn."""
+        try:
+            chore()
+        except MemoryError:
+            undone.append(chore)
+        except Exception as error:  # the chores after it are no less needed
+            self.log.error("chore_failed", error=repr(error), exc_info=error)
 
     def let_clients_in(self) -> bool:
         """In the middle of a long script: let the loop turn once. False if the server is to stop."""
         kept = self.engine.set_aside()
-        gevent.sleep(TINY_SECONDS)
-        self.engine.put_back(kept)
+        try:
+            gevent.sleep(TINY_SECONDS)
+        finally:
+            self.engine.put_back(kept)
         return not self.stopping.is_set()
 
     def defer(self, connection: Connection) -> None:

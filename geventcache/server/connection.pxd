@@ -54,6 +54,8 @@ cdef class Connection:
     cdef ready(self)
     cpdef resume(self)
     cpdef wake(self)
+    cdef fail(self, error)
+    cdef give_up(self, error)
     cdef wait(self)
     cdef listen(self)
     cdef stop_reading(self)
@@ -70,6 +72,7 @@ cdef class Connection:
     cpdef flush(self)
     cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
     cpdef drain(self)
+    cdef drain_outbox(self)
     cdef gather(self)
     cdef congest(self)
     cpdef drain_more(self)

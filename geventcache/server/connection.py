@@ -123,8 +123,23 @@ class Connection:
                 self.wait()
                 if not self.turn():
                     break
+        except Exception as error:
+            self.fail(error)
         finally:
             self.tear_down()
+
+    def fail(self, error):
+        """An exception ended a turn of this client: nothing of it stays in the way of others."""
+        try:  # noqa: SIM105 (`suppress` is an object that takes memory)
+            self.engine.abandon()
+        except MemoryError:
+            pass
+        self.give_up(error)
+
+    def give_up(self, error):
+        """After an exception, the client cannot be told all that it should hear: the connection ends."""
+        self.break_off()
+        self.server.state.on_lost(error, self.client)
 
     def wait(self):
         """Give the hub control until there is something to do."""
@@ -258,10 +273,13 @@ class Connection:
 
     def time_out(self):
         """The time of a blocking command is over; in the hub."""
-        self.drop_timer()
-        self.engine.clock.update()
-        self.engine.time_out(self.client)
-        self.server.end_turn()
+        try:
+            self.drop_timer()
+            self.engine.clock.update()
+            self.engine.time_out(self.client)
+            self.server.end_turn()
+        except Exception as error:
+            self.fail(error)
 
     def check_reader(self):
         """After input: False if the reader found what ends the connection, which is told to the client."""
@@ -298,10 +316,12 @@ class Connection:
         self.backlog = []
         client.transport = None
         client.outbox.clear()
-        self.server.leave(client)
-        if self.tls is not None:
-            self.tls.close()
-        self.sock.close()
+        try:
+            self.server.leave(client)
+        finally:
+            if self.tls is not None:
+                self.tls.close()
+            self.sock.close()
 
     def abandon(self, is_own_hub):
         """In a forked process: the connection is the other's, so not a word to the client; its greenlet never goes on.
@@ -436,7 +456,17 @@ class Connection:
             return 0
 
     def drain(self):
-        """Send what is in the outbox as far as the socket takes it; the write watcher does the rest."""
+        """Send what is in the outbox as far as the socket takes it; the write watcher does the rest.
+
+        Raises nothing, since it may be called for one client amid the turn of another.
+        """
+        try:
+            self.drain_outbox()
+        except Exception as error:
+            self.give_up(error)
+
+    def drain_outbox(self):
+        """`drain`, but it may raise."""
         client: Client = self.client
         outbox = client.outbox
         client.is_pushed_to = False
@@ -456,15 +486,19 @@ class Connection:
             self.decongest()
 
     def gather(self):
-        """Join the first messages of the outbox: one system call for many."""
+        """Join the first messages of the outbox: one system call for many. They leave it when they are joined."""
         outbox = self.client.outbox
         parts = []
         size: cython.Py_ssize_t = 0
-        while outbox and size + len(outbox[0]) <= GATHER_SIZE:
-            part: bytes = outbox.popleft()
+        for part in outbox:
             size += len(part)
+            if size > GATHER_SIZE:
+                break
             parts.append(part)
-        outbox.appendleft(b"".join(parts))
+        joined = b"".join(parts)
+        for _ in range(len(parts) - 1):
+            outbox.popleft()
+        outbox[0] = joined
 
     def congest(self):
         """The socket is full: watch for room, and keep to the limits."""
@@ -505,7 +539,10 @@ class Connection:
             self.client.outbox_size = 0
             self.client.is_closing = True
             self.client.is_held = True
+        try:  # noqa: SIM105 (`suppress` is an object that takes memory)
             self.wake()
+        except MemoryError:
+            pass  # `Cron` calls this again for who does not go
 
 
 def new_buffer():

@@ -82,6 +82,7 @@ class Cron:
         self.sample()
         self.state.client_memory.enforce()
         self.state.memory_limit.tick()
+        self.server.saving.tick()
         if len(self.state.databases.graveyard) or any(
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
         ):
@@ -105,7 +106,7 @@ class Cron:
     def sample(self) -> None:
         """Note what the last second brought."""
         self.commands.note(sum(command.calls for command in self.state.table.all()))
-        self.changes.note(sum(keyspace.dirty for keyspace in self.state.databases.existing()))
+        self.changes.note(self.state.changes.dirty)
         self.bytes_in.note(self.state.bytes_in())
         self.bytes_out.note(self.state.bytes_out())
 

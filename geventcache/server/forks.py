@@ -21,7 +21,8 @@ from gevent.monkey import get_original
 
 _owners: WeakSet[Any] = WeakSet()
 _abandoned: list[Any] = []
-_close = get_original("os", "close")
+# That of gevent closes when the hub has had a turn.
+close_now = get_original("os", "close")
 # Of the native thread, also where gevent has given each greenlet a number of its own.
 thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
@@ -41,7 +42,7 @@ def let_go(sock: Any) -> None:
     with contextlib.suppress(OSError):
         descriptor = getattr(sock, "_sock", sock).detach()
         if descriptor >= 0:
-            _close(descriptor)
+            close_now(descriptor)
 
 
 def _abandon_all() -> None:

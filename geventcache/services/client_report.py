@@ -54,7 +54,13 @@ def flags_of(client: Any) -> bytes:
 
 def is_unix(client: Any) -> bool:
     """Whether the client came through a unix socket."""
-    return client.transport is not None and client.transport.sock.family == AF_UNIX
+    sock = socket_of(client)
+    return sock is not None and sock.family == AF_UNIX
+
+
+def socket_of(client: Any) -> Any:
+    """The socket of a client, None if it has none: it is a script's, or a cache's inside of a program."""
+    return None if client.transport is None else client.transport.sock
 
 
 def ip_of(client: Any) -> bytes:
@@ -91,7 +97,7 @@ def identity(client: Any) -> dict[str, Any]:
         "id": client.id,
         "addr": client.address,
         "laddr": client.local_address,
-        "fd": client.transport.sock.fileno() if client.transport is not None else -1,
+        "fd": -1 if socket_of(client) is None else socket_of(client).fileno(),
         "name": client.name,
         "age": age_of(client),
         "idle": idle_of(client),

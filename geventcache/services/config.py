@@ -102,7 +102,7 @@ class Config:
             if setting is None:
                 raise CommandError(printable(_UNKNOWN_OPTION % up_to_zero(given)))
             if not setting.is_mutable:
-                raise _failed(given, "can't set immutable config")
+                raise _failed(given, f"can't set {'protected' if setting.is_protected else 'immutable'} config")
             if name in seen:
                 raise _failed(given, "duplicate parameter")
             seen.add(name)

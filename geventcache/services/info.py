@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
+from geventcache.services.client_memory import pending_bytes
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
 
@@ -111,7 +112,7 @@ def clients(state: Any) -> Fields:
         "connected_clients": len(everybody),
         "cluster_connections": len(state.cluster.links()) if state.cluster is not None else 0,
         "maxclients": state.config["maxclients"],
-        "client_recent_max_input_buffer": max((client.reader.buffered() for client in everybody), default=0),
+        "client_recent_max_input_buffer": max(map(pending_bytes, everybody), default=0),
         "client_recent_max_output_buffer": max((client.outbox_size for client in everybody), default=0),
         "clients_in_timeout_table": sum(
             client.blocked is not None and client.blocked.timeout_ms > 0 for client in everybody
@@ -212,17 +213,24 @@ def percentage(part: int, whole: int) -> float:
 
 
 def persistence(state: Any) -> Fields:
-    """There is none: the last save was the start."""
+    """Snapshots, and the load of one; there is no append only file."""
+    snapshots = state.snapshots
+    walk = snapshots.walk
     return {
-        "loading": 0,
+        "loading": int(snapshots.is_loading),
         "async_loading": 0,
-        "rdb_changes_since_last_save": sum(keyspace.dirty for keyspace in state.databases.existing()),
-        "rdb_bgsave_in_progress": 0,
-        "rdb_saves": 0,
-        "rdb_last_save_time": state.stats.started_s,
-        "rdb_last_bgsave_status": "ok",
-        "rdb_last_bgsave_time_sec": -1,
-        "rdb_current_bgsave_time_sec": -1,
+        "current_save_keys_processed": 0 if walk is None else walk.done,
+        "current_save_keys_total": 0 if walk is None else walk.total,
+        "rdb_changes_since_last_save": snapshots.changes(),
+        "rdb_bgsave_in_progress": int(walk is not None),
+        "rdb_last_save_time": snapshots.saved_s,
+        "rdb_last_bgsave_status": "ok" if snapshots.is_last_good else "err",
+        "rdb_last_bgsave_time_sec": snapshots.duration_s,
+        "rdb_current_bgsave_time_sec": -1 if walk is None else snapshots.now_s() - snapshots.began_s,
+        "rdb_saves": snapshots.saves,
+        "rdb_last_cow_size": 0,
+        "rdb_last_load_keys_expired": snapshots.expired,
+        "rdb_last_load_keys_loaded": snapshots.loaded,
         "aof_enabled": 0,
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
@@ -230,6 +238,19 @@ def persistence(state: Any) -> Fields:
         "aof_current_rewrite_time_sec": -1,
         "aof_last_bgrewrite_status": "ok",
         "aof_last_write_status": "ok",
+        **loading(snapshots),
+    }
+
+
+def loading(snapshots: Any) -> Fields:
+    """How far a load has come."""
+    file = snapshots.file
+    if not snapshots.is_loading or file is None:
+        return {}
+    return {
+        "loading_total_bytes": file.size,
+        "loading_loaded_bytes": file.position,
+        "loading_loaded_perc": f"{percentage(file.position, file.size):.2f}",
     }
 
 

@@ -7,10 +7,9 @@ anything.
 """
 
 from geventcache.services.pubsub import PubSub, Route
-from geventcache.store.changes import Listener
+from geventcache.store.changes import NOTIFICATIONS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
-RANK = 40
 KEYMISS = b"keymiss"
 HEXPIRED = b"hexpired"
 # Fields that a command lets expire at once are told of by the same name, but as a change and not as an expiry.
@@ -45,6 +44,8 @@ class Notifications(Listener):
         routes: by number of the database, then by event.
     """
 
+    hears_all = True
+
     def __init__(self, changes, config, pubsub) -> None:
         self.changes = changes
         self.pubsub = pubsub
@@ -58,7 +59,7 @@ class Notifications(Listener):
         self.is_by_event = "E" in letters
         self.routes = {}
         if self.events and (self.is_by_key or self.is_by_event):
-            self.changes.listen(self, RANK)
+            self.changes.listen(self, NOTIFICATIONS_RANK)
         else:
             self.changes.ignore(self)
 

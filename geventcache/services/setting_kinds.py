@@ -169,6 +169,51 @@ class Choice(Kind):
         return text.lower()
 
 
+class SavePoints(Kind):
+    """When to save: pairs of seconds and changes, after which a snapshot is written."""
+
+    takes_words = True
+
+    def parse(self, text: bytes, current: Any) -> tuple[tuple[int, int], ...]:
+        """Return the pairs."""
+        numbers = [parse_integer(word) for word in text.split()]
+        if len(numbers) % 2 or any(number is None or number < 0 for number in numbers) or 0 in numbers[::2]:
+            raise InvalidSettingError("Invalid save parameters")
+        return tuple((number, numbers[i + 1]) for i, number in enumerate(numbers) if i % 2 == 0)  # type: ignore[misc]
+
+    def show(self, value: Any) -> bytes:
+        """Return the numbers, a space between each."""
+        return b" ".join(b"%d %d" % pair for pair in value)
+
+
+class Folder(Kind):
+    """A folder that exists, as a whole path; a dot is the one that the process works in."""
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the whole path, or the dot."""
+        if not os.path.isdir(text):
+            raise InvalidSettingError("No such file or directory")
+        path = os.path.abspath(text)
+        return b"." if path == os.getcwdb() else path
+
+    def show(self, value: Any) -> bytes:
+        """Return the whole path."""
+        return os.path.abspath(bytes(value))
+
+
+class FileName(Kind):
+    """The name of a file, without a path."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the name."""
+        if os.path.basename(text) != text or text in (b"", b".", b".."):
+            raise InvalidSettingError(f"{self.setting} can't be a path, just a filename")
+        return text
+
+
 class Events(Kind):
     """Classes of keyspace notifications, as the frozen set of their letters; ``A`` stands for the usual ones."""
 

@@ -17,6 +17,8 @@ from geventcache.services.setting_kinds import (
     BufferLimits,
     Choice,
     Events,
+    FileName,
+    Folder,
     Integer,
     Kind,
     Memory,
@@ -25,6 +27,7 @@ from geventcache.services.setting_kinds import (
     Only,
     Percentiles,
     PerDatabase,
+    SavePoints,
     YesNo,
 )
 
@@ -40,6 +43,7 @@ class Setting:
         section: the heading it stands under in --help and in the reference page.
         description: one line.
         is_mutable: whether CONFIG SET may change it.
+        is_protected: it is not mutable because whoever could change it would write files where he likes.
         aliases: further names, equal in every way.
         short_flag: a one-letter flag on the command line.
         is_secret: nothing but CONFIG GET shows its value.
@@ -51,6 +55,7 @@ class Setting:
     section: str
     description: str
     is_mutable: bool = True
+    is_protected: bool = False
     aliases: tuple[str, ...] = ()
     short_flag: str = ""
     is_secret: bool = False
@@ -465,7 +470,48 @@ SETTINGS: tuple[Setting, ...] = (
         _RUNNING,
         "Always no.",
     ),
-    Setting("save", Only(b"", "there are no snapshots: argument must be empty"), b"", _RUNNING, "Always empty."),
+    Setting(
+        "save",
+        SavePoints(),
+        (),
+        _SNAPSHOTS,
+        "Pairs of seconds and changes, after which a snapshot is written; nothing is saved while it is empty.",
+    ),
+    Setting(
+        "dir",
+        Folder(),
+        b".",
+        _SNAPSHOTS,
+        "Folder of the snapshot. It is loaded at the start if `save` is set, or this is not the folder worked in.",
+        is_mutable=False,
+        is_protected=True,
+    ),
+    Setting(
+        "dbfilename",
+        FileName("dbfilename"),
+        b"dump.rdb",
+        _SNAPSHOTS,
+        "File of the snapshot.",
+        is_mutable=False,
+        is_protected=True,
+    ),
+    Setting(
+        "stop-writes-on-bgsave-error",
+        YesNo(),
+        True,
+        _SNAPSHOTS,
+        "Refuse to change keys after a save in the background has failed, until one succeeds.",
+    ),
+    Setting(
+        "rdbchecksum", YesNo(), True, _SNAPSHOTS, "Write checksums into snapshots, and compare them.", is_mutable=False
+    ),
+    Setting(
+        "rdb-save-incremental-fsync",
+        YesNo(),
+        True,
+        _SNAPSHOTS,
+        "Bring a snapshot to the disk every few megabytes while it is written.",
+    ),
     Setting("rdbcompression", YesNo(), True, _SNAPSHOTS, "Compress long strings in snapshots, and for DUMP."),
     Setting(
         "rdb-version-check",
@@ -509,7 +555,6 @@ SETTINGS: tuple[Setting, ...] = (
         "The server is no replica.",
         aliases=("slave-read-only",),
     ),
-    Setting("stop-writes-on-bgsave-error", YesNo(), True, _WITHOUT_EFFECT, "There are no snapshots that could fail."),
 )
 
 # How a setting is named where a name must be Python's: in the configuration file, as a keyword argument.

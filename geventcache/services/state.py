@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from geventcache.base.clock import Clock
-from geventcache.base.errors import printable
+from geventcache.base.errors import NO_MEMORY, printable
 from geventcache.command.secrets import declaration_of
 from geventcache.services import auth
 from geventcache.services.acl import Acl
@@ -25,6 +25,7 @@ from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
 from geventcache.services.scripting.service import Scripting
+from geventcache.services.snapshots import Snapshots
 from geventcache.services.stats import Stats
 from geventcache.services.tracking import Tracking
 from geventcache.services.waiters import Waiters
@@ -40,7 +41,7 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, slow_log, large_requests, large_replies, latency: services.
+            client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
@@ -73,6 +74,7 @@ class ServerState:
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
+        self.snapshots = Snapshots(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -128,7 +130,12 @@ class ServerState:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
         if self.engine is not None:
             self.engine.is_special = (
-                bool(self.monitors) or self.pause_until_ms > 0 or self.scripting.is_busy or self.memory_limit.is_pressed
+                bool(self.monitors)
+                or self.pause_until_ms > 0
+                or self.scripting.is_busy
+                or self.memory_limit.is_pressed
+                or self.snapshots.is_loading
+                or self.snapshots.stops_writes()
             )
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
@@ -164,8 +171,10 @@ class ServerState:
     def leave(self, client: Client) -> None:
         """A connection has gone: nothing of it stays anywhere."""
         self.waiters.release(client)
-        self.forget(client)
-        self.clients.remove(client)
+        try:
+            self.forget(client)
+        finally:
+            self.clients.remove(client)
         self.stats.bytes_in += client.bytes_in
         self.stats.bytes_out += client.bytes_out
 
@@ -262,13 +271,14 @@ class ServerState:
 
     def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
         """A command took long enough for the slow log, or for the latency monitor."""
-        self.slow_log.note(client, command, args, usec)
+        if command.is_logged:
+            self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
         self.latency.note(event, usec, self.clock.now_ms // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""
-        if not command.runs_queue:
+        if command.is_logged:
             self.large_replies.note(client, command, args, size)
 
     def on_large_input(self, client: Client, requests: list[list[bytes]]) -> None:
@@ -279,14 +289,28 @@ class ServerState:
                 self.large_requests.note(client, command, args, request_size(args))
 
     def on_defect(self, error: Exception, name: bytes) -> bytes:
-        """A command raised what it must not: log it and return the error text for the client.
+        """A command raised what it must not: log it and return the error text for the client. Raises nothing itself.
 
         The words of an error may be those of the request: where that has secrets, the log gets kind and place alone.
         """
-        declaration = declaration_of(name.split(b"|"))
-        if declaration is None or declaration.secrets is None:
-            self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
-        else:
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            self.log.error("command_failed", command=name.decode(), error=type(error).__name__, trace=trace)
-        return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
+        try:
+            declaration = declaration_of(name.split(b"|"))
+            if declaration is None or declaration.secrets is None:
+                self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)
+            else:
+                self.log_place("command_failed", error, command=name.decode())
+            return printable(b"ERR internal error in '%b': %b" % (name, type(error).__name__.encode()))
+        except MemoryError:
+            return NO_MEMORY
+
+    def on_lost(self, error: Exception, client: Client) -> None:
+        """An exception ended a connection: log it. Raises nothing itself."""
+        try:  # noqa: SIM105 (`suppress` is an object that takes memory)
+            self.log_place("connection_failed", error, client=client.id)
+        except MemoryError:
+            pass
+
+    def log_place(self, event: str, error: Exception, **fields: object) -> None:
+        """Log the kind and the place of an exception without its words, which may be a secret of a request."""
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        self.log.error(event, error=type(error).__name__, trace=trace, **fields)

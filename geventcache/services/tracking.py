@@ -14,10 +14,9 @@ from typing import Any
 from geventcache.command.introspection import keys_read
 from geventcache.resp.values import Push
 from geventcache.services.config import Config
-from geventcache.store.changes import Listener
+from geventcache.store.changes import TRACKING_RANK, Listener
 from geventcache.store.keyspace import NEW, Keyspace
 
-RANK = 20
 INVALIDATE = b"invalidate"
 CHANNEL = b"__redis__:invalidate"
 ANY_MODE = 0
@@ -105,7 +104,7 @@ class Tracking(Listener):
         if tracked is None:
             tracked = client.tracking = Tracked(client)
             self.count += 1
-            self.state.changes.listen(self, RANK)
+            self.state.changes.listen(self, TRACKING_RANK)
         tracked.choice, tracked.is_noloop, tracked.redirect = choice, is_noloop, redirect
         tracked.is_broken = tracked.is_caching = False
         if prefixes is not None:

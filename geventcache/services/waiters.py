@@ -7,14 +7,13 @@ again: for the clients of one key in the order in which they came.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 from geventcache.resp.values import NULL_ARRAY
-from geventcache.store.changes import Listener
+from geventcache.store.changes import WAITERS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
-
-RANK = 30
 
 Key = tuple[Keyspace, bytes]
 
@@ -50,7 +49,7 @@ class Wait:
         self.args = args
         self.denied_reply = denied_reply
         self.command: Any = None
-        self.db: Keyspace | None = None
+        self.places: list[Key] = []
 
 
 class Waiters(Listener):
@@ -60,6 +59,8 @@ class Waiters(Listener):
         ready: the keys that were changed while somebody waits for them, in the order of the changes.
         keyless: how many clients are worth another try when their key is gone.
     """
+
+    hears_all = True
 
     def __init__(self, changes: Any) -> None:
         self.changes = changes
@@ -73,15 +74,19 @@ class Waiters(Listener):
 
     def park(self, client: Any, wait: Wait) -> None:
         """`client` waits from now on."""
+        wait.places = [(client.db, key) for key in wait.keys]
         client.blocked = wait
-        wait.db = client.db
-        client.hold()
-        if not self.parked:
-            self.changes.listen(self, RANK)
-        self.parked[client] = None
         self.keyless += wait.wakes_without_key
-        for key in wait.keys:
-            self.by_key.setdefault((client.db, key), {})[client] = None
+        try:
+            if not self.parked:
+                self.changes.listen(self, WAITERS_RANK)
+            self.parked[client] = None
+            for place in wait.places:
+                self.by_key.setdefault(place, {})[client] = None
+        except Exception:
+            self.release(client)
+            raise
+        client.hold()
 
     def at(self, place: Key) -> list[Any]:
         """The clients that wait for a key, in the order in which they came."""
@@ -90,28 +95,30 @@ class Waiters(Listener):
     def requeue(self, client: Any) -> None:
         """`client` was tried in vain: it waits on, behind the others."""
         wait = client.blocked
-        for key in wait.keys:
-            clients = self.by_key[wait.db, key]
+        for place in wait.places:
+            clients = self.by_key[place]
             del clients[client]
             clients[client] = None
 
     def release(self, client: Any) -> None:
-        """`client` waits no more: it was served, timed out or left."""
+        """`client` waits no more: it was served, timed out or left, or could not be parked. Allocates nothing."""
         wait = client.blocked
         if wait is None:
             return
         client.blocked = None
         client.hold()
-        del self.parked[client]
+        self.parked.pop(client, None)
         self.keyless -= wait.wakes_without_key
-        for key in wait.keys:
-            clients = self.by_key[wait.db, key]
-            del clients[client]
-            if not clients:
-                del self.by_key[wait.db, key]
+        for place in wait.places:
+            clients = self.by_key.get(place)
+            if clients is not None:
+                clients.pop(client, None)
+                if not clients:
+                    del self.by_key[place]
         if not self.parked:
-            self.changes.ignore(self)
             self.ready.clear()
+            with contextlib.suppress(MemoryError):  # or it hears of changes that wake nobody
+                self.changes.ignore(self)
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
         """A key may have become worth another try."""

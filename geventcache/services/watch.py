@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from geventcache.store.changes import Listener
+from geventcache.store.changes import WATCH_RANK, Listener
 from geventcache.store.keyspace import Keyspace
-
-RANK = 10
 
 
 class Watch(Listener):
@@ -36,7 +34,7 @@ class Watch(Listener):
     def add(self, client: Any, keys: Iterable[bytes]) -> None:
         """A client watches keys of its database from now on."""
         if not self.clients:
-            self.changes.listen(self, RANK)
+            self.changes.listen(self, WATCH_RANK)
         self.clients[client] = None
         if client.watched is None:
             client.watched = {}

@@ -20,12 +20,12 @@ cdef class Account:
     cdef bint covers(self, bytes key) except -1
     cpdef hold(self, bytes key, value)
     cpdef release(self, bytes key, value)
-    cpdef follow(self, bytes key, value)
+    cpdef follow(self, bytes key, value, bint is_whole=*)
     cdef long long weigh(self, bytes key, value) except *
     cdef long long forget(self, bytes key, value) except *
     cpdef bint cover(self) except -1
     cpdef clear(self)
     cpdef swap(self, Account other)
 
-cdef long long reweigh(Container container) except *
+cdef long long reweigh(Container container, bint is_whole) except *
 cpdef long long object_size(value) except *

@@ -89,11 +89,11 @@ class Account:
         if self.covers(key):
             self.charged -= self.forget(key, value)
 
-    def follow(self, key, value):
-        """The object at a key may have changed in place."""
+    def follow(self, key, value, is_whole=False):
+        """The object at a key may have changed in place; `is_whole`: in ways that its mean element does not tell."""
         if isinstance(value, Container):
             if cython.cast(Container, value).charge:  # else it is no longer at its key, or not covered
-                self.charged += reweigh(value)
+                self.charged += reweigh(value, is_whole)
         elif key in self.buffers:
             self.charged -= self.buffers[key]
             self.charged += self.weigh(key, value)
@@ -153,12 +153,12 @@ class Account:
         other.sync()
 
 
-def reweigh(container):
-    """Weigh a container that may have changed, and return by how many bytes it did."""
+def reweigh(container, is_whole):
+    """Weigh a container that may have changed, and return by how many bytes it did; `is_whole` guesses nothing."""
     old: cython.longlong = container.charge
     size: cython.Py_ssize_t = len(container)
     change: cython.Py_ssize_t = size - container.charged_length
-    if size > SMALL and container.revision % WEIGHED_EVERY and -size < change * ROUGHLY < size:
+    if not is_whole and size > SMALL and container.revision % WEIGHED_EVERY and -size < change * ROUGHLY < size:
         container.charge += change * (old // container.charged_length)
     else:
         container.charge = container.memory_usage()

@@ -8,10 +8,14 @@ cdef class Listener:
 
 @cython.final
 cdef class Changes:
+    cdef public long long dirty
     cdef readonly tuple listeners
     cdef readonly dict ranks
     cdef public object on_observed
+    cdef public object on_lost
     cpdef announce(self, keyspace, bytes key, bytes event)
+    cpdef notify(self, keyspace, bytes key, bytes event)
+    cpdef lost(self, keyspace, bytes key, names)
     cpdef missed(self, keyspace, bytes key)
     cpdef flushed(self, keyspace)
     cpdef swapped(self, one, other)

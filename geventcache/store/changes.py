@@ -1,15 +1,29 @@
 """Who is told of changes, and in which order.
 
-A change is told once, after it is complete, by the keyspace and never by a command. Whoever wants to know (watched
-keys, blocked clients, tracking, keyspace notifications) is a listener on one list; while the list is empty a change
-costs one comparison.
+A change is told once, after it is complete, by the keyspace and never by a command. Two kinds want to know of it:
+
+- Who needs *what changed* (watched keys, blocked clients, tracking, notifications) is a `Listener` on one list, in the
+  order of the ranks below; while the list is empty a change costs one comparison.
+- Who needs *how to repeat it* takes effects, which the engine makes of the requests. What goes without a request that
+  asked for it (expired, evicted) is told by `lost`. `dirty` tells the engine whether a command changed anything.
 """
 
 from collections.abc import Callable
+from typing import Any
+
+# Listeners of lower ranks hear first: who reads is told that a key is stale before it may be served what is new there.
+WATCH_RANK, TRACKING_RANK, WAITERS_RANK, NOTIFICATIONS_RANK, HOST_RANK = range(5)
 
 
 class Listener:
-    """What a listener may want to hear; the defaults ignore it."""
+    """What a listener may want to hear; the defaults ignore it.
+
+    Attributes:
+        hears_all: it is also told of what is no change to who watches a key or keeps a copy of it: what happens beside
+            the elements of a container, and events that are published though nothing changed.
+    """
+
+    hears_all = False
 
     def changed(self, keyspace, key, event):
         """`event` (a wire name such as ``b"lpush"``) happened to `key` in `keyspace`."""
@@ -25,16 +39,21 @@ class Listener:
 
 
 class Changes:
-    """The ordered listeners of one server.
+    """The ordered listeners of one server, and the count of changes.
 
     Attributes:
-        on_observed: called with whether there are any, when that may have changed; None if nobody asks.
+        dirty: changes so far, in all databases: as many as the reference counts, but for a few commands.
+        on_observed: called with whether there are any listeners, when that may have changed; None if nobody asks.
+        on_lost: called with a keyspace, a key and the names of the elements that were lost, None for the whole key;
+            None while nobody asks.
     """
 
     def __init__(self) -> None:
+        self.dirty = 0
         self.listeners: tuple[Listener, ...] = ()
         self.ranks: dict[Listener, int] = {}
         self.on_observed: Callable[[bool], None] | None = None
+        self.on_lost: Callable[[Any, bytes, list[bytes] | None], None] | None = None
 
     def listen(self, listener, rank):
         """Begin to tell `listener`; the ones of lower `rank` hear first. Listening twice is listening once."""
@@ -57,6 +76,18 @@ class Changes:
         listener: Listener
         for listener in self.listeners:
             listener.changed(keyspace, key, event)
+
+    def notify(self, keyspace, key, event):
+        """Tell those who hear all of an event that is no change to the others."""
+        listener: Listener
+        for listener in self.listeners:
+            if listener.hears_all:
+                listener.changed(keyspace, key, event)
+
+    def lost(self, keyspace, key, names):
+        """A key, or the elements `names` of its container, are gone without a command that asked for it."""
+        if self.on_lost is not None:
+            self.on_lost(keyspace, key, names)
 
     def missed(self, keyspace, key):
         """Tell of a read that found no key."""

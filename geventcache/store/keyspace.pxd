@@ -18,8 +18,8 @@ cdef class Edit:
     cdef readonly bytes key
     cdef readonly Container value
     cdef readonly object event
-    cdef readonly bint is_new
-    cdef readonly long long revision, due_ms
+    cdef readonly bint is_new, is_counted
+    cdef readonly long long revision, side_revision, due_ms
 
 @cython.final
 cdef class Keyspace:
@@ -33,7 +33,6 @@ cdef class Keyspace:
     cdef readonly Py_ssize_t opened
     cdef public Deadlines deadlines
     cdef public long long volatile_containers
-    cdef public long long dirty
     cdef public long long hits
     cdef public long long misses
     cdef public long long expired
@@ -58,12 +57,13 @@ cdef class Keyspace:
     cpdef peek(self, bytes key, kind)
     cpdef long long deadline(self, bytes key) except *
     cpdef long long usage(self, bytes key) except *
-    cpdef edit(self, bytes key, kind, event)
+    cpdef edit(self, bytes key, kind, event, bint is_counted=*)
     cpdef edit_or_create(self, bytes key, kind, event)
-    cdef open(self, bytes key, Container value, event, bint is_new)
+    cdef open(self, bytes key, Container value, event, bint is_new, bint is_counted)
     cpdef settle(self)
     cdef settle_one(self, Edit edit, Container value)
-    cdef keep(self, Edit edit, Container value)
+    cdef tell_of(self, Edit edit, bint is_beside)
+    cdef keep(self, Edit edit, Container value, bint is_whole)
     cdef drop_empty(self, bytes key, Container value)
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
@@ -77,6 +77,7 @@ cdef class Keyspace:
     cdef mark(self, Container value, bint is_volatile)
     cpdef changed(self, bytes key, event)
     cpdef announce(self, bytes key, event)
+    cpdef tell(self, bytes key, event)
     cpdef notify(self, bytes key, event)
     cpdef bint delete(self, bytes key, event=*) except -1
     cdef take_out(self, bytes key)
@@ -91,7 +92,7 @@ cdef class Keyspace:
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key)
-    cpdef note_expired(self, bytes key, Container value, Py_ssize_t count)
+    cpdef note_expired(self, bytes key, Container value, list names)
     cdef Py_ssize_t expire_elements(self, bytes key, Container value, Py_ssize_t most, Histogram lags) except -1
     cdef revisit(self, long long due_ms)
     cpdef Py_ssize_t visit(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1

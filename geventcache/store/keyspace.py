@@ -8,8 +8,10 @@ access happens here and nowhere else:
   which the batch worker uses as well: the ``expired`` event fires once.
 - **Type**: after expiry; a wrong one raises WRONGTYPE.
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
-  opened by `edit` is compared with its `revision` of before when the command settles: announced if it changed, deleted
+  opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
+- **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
+  can it go elsewhere in the same order.
 - **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
   first of them. The worker then removes what is due; until it has been there, the container hides it.
 - **Packed containers**: a small container stands in the table as a run of bytes. Who opens it gets a transient object
@@ -54,17 +56,20 @@ class Edit:
     Attributes:
         key, value, event: what was opened and what tells of its change; no value when another has taken its place.
         is_new: it was made for this command.
-        revision, due_ms: the container's, and its next deadline, when it was opened.
+        is_counted: its changes count (those of a list from which an element moves to another one do not).
+        revision, side_revision, due_ms: the container's, and its next deadline, when it was opened.
     """
 
     if not cython.compiled:
-        __slots__ = ("due_ms", "event", "is_new", "key", "revision", "value")
+        __slots__ = ("due_ms", "event", "is_counted", "is_new", "key", "revision", "side_revision", "value")
 
         key: bytes
         value: Container | None
         event: bytes | None
         is_new: bool
+        is_counted: bool
         revision: int
+        side_revision: int
         due_ms: int
 
 
@@ -76,7 +81,6 @@ class Keyspace:
         table: its keys.
         volatile: how many of them have a deadline.
         volatile_containers: how many keys have elements that have one.
-        dirty: changes so far.
         hits, misses: how many reads found a key or none.
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
         evicted: keys removed because memory was full.
@@ -93,7 +97,6 @@ class Keyspace:
         self.graveyard = graveyard
         self.edits: list[Edit] = []
         self.opened = 0
-        self.dirty = 0
         self.hits = 0
         self.misses = 0
         self.expired = 0
@@ -228,7 +231,7 @@ class Keyspace:
 
     # ------------------------------------------------------------------ change
 
-    def edit(self, key, kind, event):
+    def edit(self, key, kind, event, is_counted=True):
         """Open the container at `key` for change, None if there is none; `event` tells of the change if there was one.
 
         Raises:
@@ -239,7 +242,7 @@ class Keyspace:
             return None
         if type(v) is not kind:
             raise CommandError(WRONG_TYPE)
-        self.open(key, v, event, False)
+        self.open(key, v, event, False, is_counted)
         return v
 
     def edit_or_create(self, key, kind, event):
@@ -251,14 +254,14 @@ class Keyspace:
         v = self.find(key)
         if v is None:
             v = kind(self.limits)
-            self.open(key, v, event, True)
+            self.open(key, v, event, True, True)
             return v
         if type(v) is not kind:
             raise CommandError(WRONG_TYPE)
-        self.open(key, v, event, False)
+        self.open(key, v, event, False, True)
         return v
 
-    def open(self, key, value, event, is_new):
+    def open(self, key, value, event, is_new, is_counted):
         """Note a container as opened for change."""
         if self.opened == len(self.edits):
             self.edits.append(Edit.__new__(Edit))
@@ -268,7 +271,9 @@ class Keyspace:
         edit.value = value
         edit.event = event
         edit.is_new = is_new
+        edit.is_counted = is_counted
         edit.revision = value.revision
+        edit.side_revision = value.side_revision
         edit.due_ms = value.next_deadline()
         if self.uses is not None and not is_new:
             self.touch(key)
@@ -290,24 +295,37 @@ class Keyspace:
     def settle_one(self, edit, value):
         """`settle`, of one container."""
         key: bytes = edit.key
-        if value.revision == edit.revision:
+        beside: cython.longlong = value.side_revision - edit.side_revision
+        count: cython.longlong = value.revision - edit.revision + beside
+        if count == 0:
             if self.account is not None:
                 self.account.follow(key, value)
                 self.account.sync()
             return
         is_kept: cython.bint = len(value) > 0 or value.keeps_empty
         if is_kept:
-            self.keep(edit, value)
-        self.dirty += 1
+            self.keep(edit, value, beside != 0)
+        if edit.is_counted:
+            self.changes.dirty += count
         if self.observed:
-            if edit.is_new:
-                self.changes.announce(self, key, NEW)
-            self.changes.announce(self, key, edit.event)
+            self.tell_of(edit, count == beside)
         if not is_kept:
             self.drop_empty(key, value)
 
-    def keep(self, edit, value):
-        """Store what the command made of a container, unless it is in the table as an object."""
+    def tell_of(self, edit, is_beside):
+        """Tell the listeners of a container that changed, or only beside its elements."""
+        if edit.event is None:
+            return
+        if is_beside and not edit.is_new:
+            self.changes.notify(self, edit.key, edit.event)
+        else:
+            self.changes.announce(self, edit.key, edit.event)
+
+    def keep(self, edit, value, is_whole):
+        """Store what the command made of a container, unless it is in the table as an object.
+
+        `is_whole`: it has changed in ways that its mean element does not tell.
+        """
         kind: cython.int = self.table.seek(edit.key)
         if kind == ABSENT or kind >= PACKED:
             self.store(value, self.table.deadline(), self.table.filed())
@@ -316,7 +334,7 @@ class Keyspace:
         if value.next_deadline() != edit.due_ms:
             self.follow(value)
         if self.account is not None:
-            self.account.follow(edit.key, value)
+            self.account.follow(edit.key, value, is_whole)
             self.account.sync()
 
     def drop_empty(self, key, value):
@@ -324,7 +342,7 @@ class Keyspace:
         kind: cython.int = self.table.seek(key)
         if kind >= PACKED or (kind == OBJECT and self.table.object() is value):
             self.take_out(key)
-            self.announce(key, DEL)
+            self.tell(key, DEL)
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
@@ -339,9 +357,13 @@ class Keyspace:
         self.announce(key, event)
 
     def put_until(self, key, value, deadline_ms, event):
-        """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it."""
+        """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it.
+
+        `event` is followed by that of the deadline.
+        """
         self.place(key, value, deadline_ms)
         self.announce(key, event)
+        self.notify(key, EXPIRE)
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""
@@ -442,14 +464,18 @@ class Keyspace:
 
     def announce(self, key, event):
         """Count a change and tell the listeners."""
-        self.dirty += 1
+        self.changes.dirty += 1
+        self.tell(key, event)
+
+    def tell(self, key, event):
+        """Tell the listeners of a change that is not counted: it is part of another one, or nobody asked for it."""
         if self.observed:
             self.changes.announce(self, key, event)
 
     def notify(self, key, event):
-        """Tell the listeners of an event that is no change of its own (a second event of a command that changed)."""
+        """Tell of an event that is no change; see `Changes.notify`."""
         if self.observed:
-            self.changes.announce(self, key, event)
+            self.changes.notify(self, key, event)
 
     def delete(self, key, event=DEL):
         """Delete a key; return whether it was there."""
@@ -483,9 +509,12 @@ class Keyspace:
 
     def evict(self, key):
         """Delete a key because memory is full; return whether it was there."""
-        if not self.delete(key, EVICTED):
+        if self.seek(key) == ABSENT:
             return False
+        self.take_out(key)
         self.evicted += 1
+        self.changes.lost(self, key, None)
+        self.tell(key, EVICTED)
         return True
 
     def set_deadline(self, key, deadline_ms, event=EXPIRE):
@@ -528,7 +557,7 @@ class Keyspace:
         if value is None:
             return False
         target.implant(new_key, value, deadline_ms)
-        self.announce(key, left)
+        self.tell(key, left)
         target.announce(new_key, arrived)
         return True
 
@@ -565,19 +594,23 @@ class Keyspace:
         """Remove a key that is given a deadline in the past; return whether it was there."""
         if self.seek(key) == ABSENT:
             return False
-        self.expire(key)
+        self.take_out(key)
+        self.expired += 1
+        self.announce(key, EXPIRED)
         return True
 
     def expire(self, key):
         """Remove the key at the place, whose time has come: the one way in which keys expire."""
         self.take_out(key)
         self.expired += 1
-        self.announce(key, EXPIRED)
+        self.changes.lost(self, key, None)
+        self.tell(key, EXPIRED)
 
-    def note_expired(self, key, value, count):
-        """Tell that `count` elements of the container at `key` were removed because their time had come."""
-        self.expired_elements += count
-        self.announce(key, value.expired_event)
+    def note_expired(self, key, value, names):
+        """Tell that these elements of the container at `key` were removed because their time had come."""
+        self.expired_elements += len(names)
+        self.changes.lost(self, key, names)
+        self.tell(key, value.expired_event)
 
     def expire_elements(self, key, value, most, lags):
         """At the place, whose ticket came up: remove up to `most` elements that are due; return how many.
@@ -586,20 +619,21 @@ class Keyspace:
         """
         now_ms: cython.longlong = self.clock.now_ms
         due_ms: cython.longlong = value.next_deadline()
-        count: cython.Py_ssize_t = len(value.expire_elements(now_ms, most))
+        names: list = value.expire_elements(now_ms, most)
+        count: cython.Py_ssize_t = len(names)
         if count:
             if self.account is not None:
                 self.account.follow(key, value)
             lags.record(now_ms - due_ms)
             if not len(value):
-                self.note_expired(key, value, count)
+                self.note_expired(key, value, names)
                 self.drop_empty(key, value)
                 return count
         due_ms = value.next_deadline()
         self.mark(value, due_ms != NEVER)
         self.revisit(min(due_ms, self.table.deadline()))
         if count:
-            self.note_expired(key, value, count)
+            self.note_expired(key, value, names)
         return count
 
     def revisit(self, due_ms):
@@ -688,7 +722,7 @@ class Keyspace:
         if self.account is not None:
             self.account.clear()
         self.deadlines.on_earlier = on_earlier
-        self.dirty += size
+        self.changes.dirty += size
         if self.observed:
             self.changes.flushed(self)
         return size
@@ -703,7 +737,7 @@ class Keyspace:
         other.deadlines.keyspace = other
         if self.account is not None:
             self.account.swap(other.account)
-        self.dirty += 1
+        self.changes.dirty += 1
         if self.observed:
             self.changes.swapped(self, other)
 

@@ -23,7 +23,10 @@ class Container:
     """A value that holds elements and changes in place.
 
     Attributes:
-        revision: grows with every change and with nothing else; the keyspace compares it before and after a command.
+        revision: grows with every change of an element and with nothing else; the keyspace compares it before and
+            after a command.
+        side_revision: grows with what changes beside the elements (the groups of a stream): that is counted and
+            repeated elsewhere, but whoever watches the key or keeps a copy of it does not hear of it.
         charge, charged_length: the bytes that the keyspace's account has it down for, 0 when it is not there, and how
             many elements it had then.
         is_volatile: the keyspace counts it among those whose elements have deadlines.
@@ -53,6 +56,7 @@ class Container:
 
     # Compiled containers have these as fields, and as methods of their own.
     if not cython.compiled:
+        side_revision = 0
         charge = 0
         charged_length = 0
         is_volatile = False

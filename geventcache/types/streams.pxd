@@ -11,7 +11,6 @@ cdef Py_ssize_t common_bytes(object first, object second) except -1
 cdef Py_ssize_t close_forks(list forks, Py_ssize_t depth) except -1
 
 cdef class Stream(Container):
-    cdef public long long groups_revision
     cdef readonly object limits
     cdef readonly list nodes
     cdef readonly list bases
@@ -39,6 +38,7 @@ cdef class Stream(Container):
     cpdef bint create_group(self, bytes name, object last_delivered_id, long long entries_read=*) except -1
     cpdef bint destroy_group(self, bytes name) except -1
     cpdef set_group_id(self, Group group, object last_delivered_id, long long entries_read=*)
+    cpdef bint advance_group(self, Group group, object last_delivered_id) except -1
     cpdef list sorted_groups(self)
     cpdef Consumer create_consumer(self, Group group, bytes name, long long now_ms)
     cpdef object delete_consumer(self, Group group, bytes name)

@@ -2,7 +2,7 @@
 """Streams: entries in the order of their IDs, and the consumer groups that read them.
 
 Two counters tell changes apart, as the reference does: `revision` grows when entries are added or removed,
-`groups_revision` when only groups, consumers, pending entries or the numbers kept beside the entries change. Watchers
+`side_revision` when only groups, consumers, pending entries or the numbers kept beside the entries change. Watchers
 see the first alone.
 
 IDs are integers (see `stream_ids`), times are milliseconds since the epoch, an entry is a tuple of fields and values in
@@ -40,7 +40,6 @@ class Stream(Container):
         max_deleted_id: the greatest ID that was deleted one by one (trimming does not count).
         entries_added: how many entries were ever added.
         groups: the consumer groups by name.
-        groups_revision: grows with every change that leaves the entries as they are.
     """
 
     keeps_empty = True
@@ -48,7 +47,6 @@ class Stream(Container):
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.revision = 0
-        self.groups_revision = 0
         self.limits = limits
         self.nodes: list[Node] = []
         self.bases: list[EntryId] = []
@@ -295,7 +293,7 @@ class Stream(Container):
             self.entries_added = entries_added
         if max_deleted_id > 0:
             self.max_deleted_id = max_deleted_id
-        self.groups_revision += 1
+        self.side_revision += 1
 
     # Groups
 
@@ -306,21 +304,29 @@ class Stream(Container):
         if name in self.groups:
             return False
         self.groups[name] = Group(last_delivered_id, entries_read)
-        self.groups_revision += 1
+        self.side_revision += 1
         return True
 
     def destroy_group(self, name: bytes) -> cython.bint:
         """Remove a consumer group; False if there is none of that name."""
         if self.groups.pop(name, None) is None:
             return False
-        self.groups_revision += 1
+        self.side_revision += 1
         return True
 
     def set_group_id(self, group: Group, last_delivered_id: EntryId, entries_read: cython.longlong = UNKNOWN) -> None:
         """Move a group to another place of the stream."""
         group.last_delivered_id = last_delivered_id
         group.entries_read = entries_read
-        self.groups_revision += 1
+        self.side_revision += 1
+
+    def advance_group(self, group: Group, last_delivered_id: EntryId) -> cython.bint:
+        """Move a group on to a place of the stream; False if it is there or beyond."""
+        if last_delivered_id <= group.last_delivered_id:
+            return False
+        group.last_delivered_id = last_delivered_id
+        self.side_revision += 1
+        return True
 
     def sorted_groups(self) -> list[tuple[bytes, Group]]:
         """The groups with their names, in the order of those."""
@@ -330,21 +336,21 @@ class Stream(Container):
         """Add a consumer to a group, return it; None if there is one of that name."""
         consumer = group.create_consumer(name, now_ms)
         if consumer is not None:
-            self.groups_revision += 1
+            self.side_revision += 1
         return consumer
 
     def delete_consumer(self, group: Group, name: bytes) -> "int | None":
         """Remove a consumer; return how many entries it had pending, or None without such a consumer."""
         pending = group.delete_consumer(name)
         if pending is not None:
-            self.groups_revision += 1
+            self.side_revision += 1
         return pending
 
     def ack(self, group: Group, entry_id: EntryId) -> cython.bint:
         """Acknowledge an entry; False if it is not pending in the group."""
         if not group.ack(entry_id):
             return False
-        self.groups_revision += 1
+        self.side_revision += 1
         return True
 
     def read_new(
@@ -371,7 +377,7 @@ class Stream(Container):
         if found:
             if not is_noack:
                 consumer.active_time_ms = now_ms
-            self.groups_revision += 1
+            self.side_revision += len(found)
         return found
 
     def count_read(self, group: Group, entry_id: EntryId) -> cython.longlong:
@@ -396,7 +402,7 @@ class Stream(Container):
                 pending.delivery_count += 1
             found.append((pending.entry_id, fields))
         if found:
-            self.groups_revision += 1
+            self.side_revision += 1
         return found
 
     def claim(
@@ -441,7 +447,7 @@ class Stream(Container):
         pending.delivery_time_ms = delivery_time_ms
         group.assign(pending, consumer)
         consumer.active_time_ms = now_ms
-        self.groups_revision += 1
+        self.side_revision += 1
         return fields
 
     def autoclaim(

@@ -472,6 +472,8 @@ def test_draws(table: Any) -> None:
         assert len(set(drawn)) == len(drawn)
         met.update(drawn)
     assert met == keys
+    assert set(table.draw(301)) == set(table.draw(10**9)) == keys
+    assert table.draw(0) == []
 
 
 # ---------------------------------------------------------------------- tickets

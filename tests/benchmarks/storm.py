@@ -62,18 +62,19 @@ def main() -> None:
     options = parse(made)
     show_command()
     measured = programs(options)
-    for case in _cases(options.keys):
+    for case in cases(options.keys):
         if case.name not in options.cases.split(","):
             continue
-        results = in_turn(measured, options.rounds, partial(_storm, case=case, wait_s=options.wait))
+        results = in_turn(measured, options.rounds, partial(storm, case=case, wait_s=options.wait))
         rows = [_row(program.label, case, done, options.wait) for program, done in zip(measured, results, strict=True)]
         show(case.title, _HEAD, rows)
         if options.plots:
             last = {program.label: done[-1] for program, done in zip(measured, results, strict=True)}
-            _plot(options.plots / f"storm-{case.name}.svg", case.title, last)
+            plot(options.plots / f"storm-{case.name}.svg", case.title, last)
 
 
-def _cases(keys: int) -> list[Case]:
+def cases(keys: int) -> list[Case]:
+    """Return the storms of so many keys."""
     part, few = keys // 5, min(keys, 1_000)
     return [
         Case("instant", f"{keys:,} keys due in one millisecond", keys, 1, 0),
@@ -82,7 +83,7 @@ def _cases(keys: int) -> list[Case]:
     ]
 
 
-def _storm(program: Program, case: Case, wait_s: float) -> Outcome | None:
+def storm(program: Program, case: Case, wait_s: float) -> Outcome | None:
     """Run one storm, None on a server that does not know the commands it takes."""
     with running(program, "--notify-keyspace-events", "Ex") as server, Client(server.port) as client:
         if client.lacks(*_NEEDS):
@@ -149,7 +150,8 @@ def _summary(seen: list[Series]) -> list[str]:
     return [number(median(middles), 1), number(median(tails), 1), number(max(maxima), 1)]
 
 
-def _plot(path: Path, title: str, outcomes: dict[str, Outcome | None]) -> None:
+def plot(path: Path, title: str, outcomes: dict[str, Outcome | None]) -> None:
+    """Draw the latency of a bystander and the lag of events, one line a server."""
     seen = {label: outcome for label, outcome in outcomes.items() if outcome}
     if not seen:
         return

@@ -9,6 +9,7 @@ import pytest
 
 from .client import encode
 from .plot import Line, Panel, svg
+from .readme import BEGIN, END, replaced
 from .report import geometric_mean, median_ratio, number, quantile, spread, table
 
 
@@ -50,3 +51,9 @@ def test_plot_is_well_formed(points: list[tuple[float, float]]) -> None:
     line = Line("a < b", [x for x, _ in points], [y for _, y in points])
     root = ElementTree.fromstring(svg([Panel("top", [line]), Panel("bottom", [line])], "seconds"))
     assert len(root.findall("{*}polyline")) == 2
+
+
+def test_page_gets_another_section() -> None:
+    """What stands between the two comments is replaced, what stands around them stays."""
+    page = replaced(f"before\n{BEGIN}\nold\n{END}\nafter", "new \\1")
+    assert page == f"before\n{BEGIN}\nnew \\1\n{END}\nafter"

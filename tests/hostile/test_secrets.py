@@ -172,10 +172,9 @@ def test_a_defect_is_logged_without_the_secrets_of_its_request(name: bytes) -> N
     def fail(*args: Any) -> None:
         raise ValueError(f"{args} is wrong")
 
-    try:
+    with pytest.raises(ValueError, match="is wrong") as caught:
         fail(SECRET)
-    except ValueError as error:
-        assert server.state.on_defect(error, name) == b"ERR internal error in '%b': ValueError" % name
+    assert server.state.on_defect(caught.value, name) == b"ERR internal error in '%b': ValueError" % name
     assert logs.close()
     text = b"".join(lines).decode()
     assert (SECRET in text) == (name == b"get")

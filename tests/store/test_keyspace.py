@@ -68,11 +68,11 @@ def test_edit_without_change_is_silent() -> None:
     keyspace.edit_or_create(b"l", List, b"rpush").push_right(b"a")
     keyspace.settle()
     recorder.take()
-    dirty = keyspace.dirty
+    dirty = keyspace.changes.dirty
     keyspace.edit(b"l", List, b"lrem")
     keyspace.settle()
     assert recorder.take() == []
-    assert keyspace.dirty == dirty
+    assert keyspace.changes.dirty == dirty
 
 
 def test_emptied_container_is_deleted_after_its_event() -> None:

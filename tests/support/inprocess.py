@@ -14,6 +14,9 @@ from geventcache.services.state import ServerState
 class NoLog:
     """A log that keeps nothing but fails the test on a defect."""
 
+    def info(self, event: str, **fields: object) -> None:
+        """Something that went as it should."""
+
     def warning(self, event: str, **fields: object) -> None:
         """Something that an operator should know."""
 

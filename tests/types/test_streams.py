@@ -308,9 +308,9 @@ def test_deliveries_are_counted() -> None:
 
 
 def test_groups_change_their_own_counter() -> None:
-    """What concerns groups alone moves `groups_revision`, and leaves `revision`."""
+    """What concerns groups alone moves `side_revision`, and leaves `revision`."""
     stream = filled(1, 2)
-    before = (stream.revision, stream.groups_revision)
+    before = (stream.revision, stream.side_revision)
     assert stream.create_group(b"g", 0)
     assert not stream.create_group(b"g", 0)
     group = stream.groups[b"g"]
@@ -324,7 +324,7 @@ def test_groups_change_their_own_counter() -> None:
     assert (stream.last_id, stream.entries_added, stream.max_deleted_id) == (9, 7, 3)
     assert stream.destroy_group(b"g")
     assert not stream.destroy_group(b"g")
-    assert (stream.revision, stream.groups_revision) == (before[0], before[1] + 6)
+    assert (stream.revision, stream.side_revision) == (before[0], before[1] + 7)
 
 
 def test_release_frees_in_slices() -> None:

@@ -1,1 +1,0 @@
-from geventcache.services.clients cimport Client

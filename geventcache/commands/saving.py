@@ -1,0 +1,69 @@
+"""Snapshots: SAVE, BGSAVE, LASTSAVE."""
+
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
+from geventcache.command.declaration import command
+from geventcache.resp.values import OK, Simple
+from geventcache.services.clients import Client
+
+
+@command(
+    "SAVE",
+    "server",
+    arity=1,
+    flags="admin noscript no_async_loading no_multi",
+    since="1.0.0",
+    complexity="O(N) where N is the total number of keys in all databases",
+)
+def save(ctx: Client):
+    """Synchronously saves the database(s) to disk."""
+    snapshots = ctx.server.snapshots
+    if snapshots.walk is not None:
+        raise CommandError(errors.SAVE_RUNS)
+    try:
+        snapshots.save()
+    except OSError:
+        raise CommandError(errors.SAVE_FAILED) from None
+    return OK
+
+
+@command(
+    "BGSAVE",
+    "server",
+    arity=-1,
+    flags="admin noscript no_async_loading",
+    since="1.0.0",
+    complexity="O(1)",
+    args="operation(SCHEDULE@3.2.2 | CANCEL@8.1.0)?",
+    history=[("3.2.2", "Added the `SCHEDULE` option."), ("8.1.0", "Added the `CANCEL` option.")],
+)
+def bgsave(ctx: Client, *operation: bytes):
+    """Asynchronously saves the database(s) to disk."""
+    words = [word.lower() for word in operation]
+    if len(words) > 1 or (words and words[0] not in (b"schedule", b"cancel")):
+        raise CommandError(errors.SYNTAX)
+    snapshots = ctx.server.snapshots
+    if words == [b"cancel"]:
+        if snapshots.walk is None:
+            raise CommandError(errors.NO_SAVE_RUNS)
+        snapshots.on_cancel()
+        return Simple(b"Background saving cancelled")
+    if snapshots.walk is not None:
+        raise CommandError(errors.SAVE_RUNS)
+    snapshots.begin()
+    return Simple(b"Background saving scheduled" if ctx.is_in_exec else b"Background saving started")
+
+
+@command(
+    "LASTSAVE",
+    "server",
+    arity=1,
+    flags="loading stale fast",
+    acl="admin dangerous",
+    since="1.0.0",
+    complexity="O(1)",
+    tips="nondeterministic_output",
+)
+def lastsave(ctx: Client):
+    """Returns the Unix timestamp of the last successful save to disk."""
+    return ctx.server.snapshots.saved_s

@@ -1,2 +1,0 @@
-from geventcache.services.clients cimport Client
-from geventcache.store.keyspace cimport Keyspace

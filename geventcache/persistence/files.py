@@ -1,0 +1,136 @@
+"""Files of snapshots: written beside the old one, which stays whole until the new one is safe on the disk.
+
+What may take long is called by a `Run`, which may do it in another thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from itertools import count
+from threading import Lock
+from typing import Any
+
+Run = Callable[..., Any]
+SYNC_BYTES = 4 << 20
+READ_BYTES = 256 << 10
+PERMISSIONS = 0o666
+NUMBERS = count(1)
+
+
+def at_once(function: Callable[..., Any], *args: Any) -> Any:
+    """The `Run` that just calls."""
+    return function(*args)
+
+
+class NewFile:
+    """A file that takes the place of another when it is complete.
+
+    Args:
+        path: where it will stand.
+        run: how what may take long is called.
+        syncs_early: what was written goes to the disk every few megabytes, so that the end does not take long.
+    """
+
+    def __init__(self, path: str, run: Run = at_once, syncs_early: bool = True) -> None:
+        self.path = path
+        self.run = run
+        self.syncs_early = syncs_early
+        self.folder, name = os.path.split(path)
+        self.pid = os.getpid()
+        self.temporary = os.path.join(self.folder, f"temp-{self.pid}-{next(NUMBERS)}-{name}")
+        self.lock = Lock()
+        self.is_abandoned = False
+        self.unsynced = 0
+        self.size = 0
+        self.descriptor = -1
+
+    def open(self) -> None:
+        """Begin.
+
+        Raises:
+            OSError: the file cannot be made, here or at any other step.
+        """
+        self.run(self.create)
+
+    def create(self) -> None:
+        """Make the file, and its folder if there is none."""
+        os.makedirs(self.folder, exist_ok=True)
+        self.descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PERMISSIONS)
+
+    def write(self, block: bytes) -> None:
+        """Append a block."""
+        self.run(write_all, self.descriptor, block)
+        self.size += len(block)
+        self.unsynced += len(block)
+        if self.syncs_early and self.unsynced >= SYNC_BYTES:
+            self.run(os.fsync, self.descriptor)
+            self.unsynced = 0
+
+    def commit(self) -> None:
+        """Let it take the other's place, and see to it that this outlives a loss of power."""
+        self.run(os.fsync, self.descriptor)
+        self.close()
+        self.run(self.replace)
+        self.run(sync_folder, self.folder)
+
+    def replace(self) -> None:
+        """Take the other's place, unless that is no longer wanted: a later file may stand there already."""
+        with self.lock:
+            if not self.is_abandoned:
+                os.replace(self.temporary, self.path)
+
+    def give_up(self) -> None:
+        """From now on the file will not take the other's place."""
+        with self.lock:
+            self.is_abandoned = True
+
+    def discard(self) -> None:
+        """Leave nothing behind; after `commit` there is nothing to do. A forked process leaves it to its parent."""
+        self.close()
+        if self.pid == os.getpid():
+            with contextlib.suppress(OSError):
+                os.unlink(self.temporary)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def write_all(descriptor: int, block: bytes) -> None:
+    """Write all of a block, however often that takes."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def sync_folder(folder: str) -> None:
+    """Bring to the disk which files a folder has."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class OldFile:
+    """A file that is read in blocks."""
+
+    def __init__(self, path: str, run: Run = at_once) -> None:
+        self.run = run
+        self.descriptor: int = run(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size = os.fstat(self.descriptor).st_size
+        self.position = 0
+
+    def read(self, needed: int) -> bytes:
+        """The next bytes, nothing at the end."""
+        block: bytes = self.run(os.read, self.descriptor, max(READ_BYTES, min(needed, SYNC_BYTES)))
+        self.position += len(block)
+        return block
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.descriptor)

@@ -1,0 +1,158 @@
+"""Saves in the background and loads at the start, in slices between which clients are served.
+
+The bytes go to and from the disk in gevent's thread pool, by one call at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gevent
+from gevent import get_hub
+
+from geventcache.base.clock import monotonic_us
+from geventcache.persistence.files import NewFile
+from geventcache.persistence.snapshot_reader import SnapshotError
+from geventcache.services.snapshots import RANK, Walk
+
+SLICE_US = 1000
+TINY_SECONDS = 1e-6
+
+
+def outcome(function: Any, args: Any) -> tuple[Any, OSError | None]:
+    """What a function returns, or the error that it raises, which the thread pool would write to standard error."""
+    try:
+        return function(*args), None
+    except OSError as error:
+        return None, error
+
+
+class Saving:
+    """The background of one server's `Snapshots`."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.state = server.state
+        self.snapshots = self.state.snapshots
+        self.snapshots.on_begin = self.begin
+        self.snapshots.on_cancel = self.cancel
+        self.greenlet: Any = None
+        self.file: NewFile | None = None
+        self.slice_end_us = 0
+
+    def tick(self) -> None:
+        """Once a second: begin a save if one is due."""
+        if self.snapshots.is_due():
+            self.begin()
+
+    def begin(self) -> None:
+        """Save in the background."""
+        snapshots = self.snapshots
+        snapshots.began_s = snapshots.tried_s = snapshots.now_s()
+        snapshots.walk = Walk(self.state.databases)
+        self.greenlet = gevent.spawn(self.save)
+
+    def cancel(self) -> None:
+        """End the save that runs, if one does. What is left of it goes when its last call comes back."""
+        if self.file is not None:
+            self.file.give_up()
+        if self.greenlet is not None:
+            self.greenlet.kill(block=False)
+        self.greenlet = self.file = self.snapshots.walk = None
+
+    def stop(self) -> None:
+        """End the save that runs, and wait until nothing is left of it."""
+        greenlet = self.greenlet
+        self.cancel()
+        if greenlet is not None:
+            greenlet.join()
+
+    def save(self) -> None:
+        """Save until it succeeds or fails; anew whenever databases were exchanged meanwhile."""
+        snapshots = self.snapshots
+        path = snapshots.path
+        try:
+            while not self.write(snapshots.walk):
+                snapshots.walk = Walk(self.state.databases)
+            snapshots.duration_s = snapshots.now_s() - snapshots.began_s
+        except OSError as error:
+            snapshots.note_result(False)
+            self.state.log.error("snapshot_failed", path=path, error=str(error))
+        finally:
+            if self.greenlet is gevent.getcurrent():
+                self.greenlet = snapshots.walk = None
+
+    def write(self, walk: Walk) -> bool:
+        """Write a snapshot; False if the walk turned out to be void."""
+        snapshots = self.snapshots
+        changes = snapshots.all_changes()
+        file = self.file = snapshots.new_file(self.run)
+        self.state.changes.listen(walk, RANK)
+        try:
+            file.open()
+            for block in snapshots.blocks(walk):
+                if walk.is_void:
+                    return False
+                if block:
+                    file.write(block)
+                self.pause()
+            file.commit()
+        finally:
+            self.state.changes.ignore(walk)
+            file.discard()
+        self.file = None
+        snapshots.note_saved(changes)
+        self.state.log.info("snapshot_saved", path=file.path, bytes=file.size, keys=walk.done)
+        return True
+
+    def run(self, function: Any, *args: Any) -> Any:
+        """Call a function in the thread pool, and wait for it as only greenlets do.
+
+        It is waited for even if the greenlet is to end, since what the function uses may not be taken away from it.
+        """
+        call = get_hub().threadpool.spawn(outcome, function, args)
+        try:
+            call.wait()
+        finally:
+            call.wait()
+        result, error = call.get()
+        self.slice_end_us = monotonic_us() + SLICE_US
+        if error is not None:
+            raise error
+        return result
+
+    def pause(self) -> None:
+        """Let others run, if this slice is over."""
+        if monotonic_us() >= self.slice_end_us:
+            self.server.end_turn()
+            gevent.sleep(TINY_SECONDS)
+            self.slice_end_us = monotonic_us() + SLICE_US
+
+    def announce(self) -> None:
+        """Tell clients to wait, if there is a snapshot to be loaded."""
+        snapshots = self.snapshots
+        snapshots.is_loading = snapshots.is_on and os.path.exists(snapshots.path)
+        self.state.review()
+
+    def load(self) -> None:
+        """Load the snapshot that was announced.
+
+        Raises:
+            OSError: it cannot be read, or is damaged.
+        """
+        snapshots = self.snapshots
+        if not snapshots.is_loading:
+            return
+        path = snapshots.path
+        started_us = monotonic_us()
+        try:
+            snapshots.load(self.run, lambda: not self.server.stopping.is_set())
+        except SnapshotError as error:
+            if self.server.stopping.is_set():
+                return
+            raise OSError(f"{path}: {error}") from None
+        seconds = round((monotonic_us() - started_us) / 1e6, 3)
+        self.state.log.info(
+            "snapshot_loaded", path=path, keys=snapshots.loaded, expired=snapshots.expired, seconds=seconds
+        )

@@ -1,0 +1,308 @@
+"""Snapshots: what is saved, when and where, and how that went.
+
+Nothing is saved and nothing is loaded until a setting asks for it (`save`, `dir`), or a command does. A snapshot that
+is written in the background is not of one instant: each key is as it is when the walk comes to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from geventcache.base.errors import CommandError
+from geventcache.persistence.files import NewFile, OldFile, Run, at_once
+from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
+from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
+from geventcache.services.info import REDIS_VERSION
+from geventcache.store.changes import Listener
+from geventcache.store.keyspace import Keyspace
+
+RANK = 90
+RETRY_S = 5
+NEVER_SAVED = -1
+NAMES_A_SLICE = 10_000
+# Events of keys that may have left a part of the walk that was still to come.
+MOVES = (b"rename_to", b"move_to")
+Place = tuple[Keyspace, bytes]
+
+
+class Walk(Listener):
+    """All keys of all databases, each of them once, whatever happens to them meanwhile.
+
+    Keys that were renamed or moved meanwhile, to a place that was not walked, come at the end.
+
+    It must be told of changes while others run.
+
+    Attributes:
+        done, total: how many keys have been walked, and how many there were.
+        is_void: databases were exchanged: what was walked is worth nothing.
+    """
+
+    def __init__(self, databases: Any) -> None:
+        self.names: dict[Keyspace, list[bytes]] = {
+            keyspace: keyspace.keys() for keyspace in databases.existing() if len(keyspace)
+        }
+        self.moved: dict[Place, None] = {}
+        self.missing: set[Place] = set()
+        self.done = 0
+        self.total = sum(map(len, self.names.values()))
+        self.is_void = False
+
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+        """Note where keys go."""
+        if event in MOVES:
+            self.moved[keyspace, key] = None
+
+    def swapped(self, one: Keyspace, other: Keyspace) -> None:
+        """Two databases have exchanged their keys."""
+        self.is_void = True
+
+    def records(self) -> Iterator[Record | None]:
+        """The keys with their values and deadlines; None is a place to pause."""
+        for keyspace, names in self.names.items():
+            for key in names:
+                yield self.record(keyspace, key)
+        while self.moved:
+            yield from self.late_records()
+
+    def record(self, keyspace: Keyspace, key: bytes) -> Record | None:
+        """A key as it is now; None if it has gone."""
+        self.done += 1
+        value = keyspace.find(key)
+        if value is None:
+            self.missing.add((keyspace, key))
+            return None
+        return Record(keyspace.index, key, value, keyspace.deadline(key))
+
+    def late_records(self) -> Iterator[Record | None]:
+        """The keys that have moved to where the walk had not been."""
+        moved, self.moved = self.moved, {}
+        for keyspace, names in self.names.items():
+            for start in range(0, len(names), NAMES_A_SLICE):
+                for key in names[start : start + NAMES_A_SLICE]:
+                    if (keyspace, key) in moved and (keyspace, key) not in self.missing:
+                        del moved[keyspace, key]
+                yield None
+        for keyspace, key in moved:
+            self.missing.discard((keyspace, key))
+            self.names.setdefault(keyspace, []).append(key)
+            yield self.record(keyspace, key)
+
+
+class Snapshots:
+    """The snapshots of one server.
+
+    Attributes:
+        saved_s: when the data were saved last, in seconds since the epoch; the start counts.
+        saved_changes: how many changes there had been then.
+        is_last_good: the last save in the background succeeded; tried_s: when it began; duration_s: how long it took.
+        walk: the one that runs in the background, None while none does; began_s: when it began.
+        saves: how many saves succeeded.
+        is_loading: data are being loaded; file: from where.
+        is_whole: no load failed, so that what is there may take the snapshot's place.
+        loaded, expired: how many keys the last load brought, and how many had expired.
+        saves_at_end: whether the data are saved when the server stops; None: if there are points to save at.
+        on_begin, on_cancel: begin a save in the background, end it.
+    """
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.config = state.config
+        self.saved_s = self.now_s()
+        self.saved_changes = 0
+        self.is_last_good = True
+        self.tried_s = 0
+        self.duration_s = NEVER_SAVED
+        self.walk: Walk | None = None
+        self.began_s = 0
+        self.saves = 0
+        self.is_loading = False
+        self.is_whole = True
+        self.file: OldFile | None = None
+        self.loaded = self.expired = 0
+        self.saves_at_end: bool | None = None
+        self.on_begin: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], None] = lambda: None
+        for name in ("save", "stop-writes-on-bgsave-error"):
+            self.config.on_change(name, lambda _: self.state.review())
+
+    # ------------------------------------------------------------------ facts
+
+    @property
+    def path(self) -> str:
+        """Where the snapshot stands; each shard has a folder of its own."""
+        folder = os.path.abspath(os.fsdecode(self.config["dir"]))
+        if self.state.cluster is not None:
+            folder = os.path.join(folder, f"shard-{self.state.cluster.own}")
+        return os.path.join(folder, os.fsdecode(self.config["dbfilename"]))
+
+    @property
+    def is_on(self) -> bool:
+        """A setting says that there is a snapshot to keep."""
+        return bool(self.config["save"]) or self.config["dir"] != b"."
+
+    def now_s(self) -> int:
+        """The time in seconds since the epoch."""
+        return int(self.state.clock.update() // 1000)
+
+    def all_changes(self) -> int:
+        """How many changes there have been."""
+        return int(self.state.changes.dirty)
+
+    def changes(self) -> int:
+        """How many changes are not saved."""
+        return self.all_changes() - self.saved_changes
+
+    def is_due(self) -> bool:
+        """A save in the background is to begin, by the points to save at."""
+        now_s = self.now_s()
+        if self.walk is not None or not self.is_whole or (not self.is_last_good and now_s < self.tried_s + RETRY_S):
+            return False
+        changes, age_s = self.changes(), now_s - self.saved_s
+        return any(changes >= count and age_s > seconds for seconds, count in self.config["save"])
+
+    def stops_writes(self) -> bool:
+        """The last save failed, and a setting says that nothing is to be changed then."""
+        return not self.is_last_good and self.config["stop-writes-on-bgsave-error"] and bool(self.config["save"])
+
+    # ------------------------------------------------------------------ saving
+
+    def blocks(self, walk: Walk) -> Iterator[bytes]:
+        """What is to be written of a walk; an empty block is a place to pause."""
+        keyspaces = self.state.databases.existing()
+        header = Header(
+            any(keyspace.volatile_containers for keyspace in keyspaces),
+            {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % self.now_s()},
+            {keyspace.index: (len(keyspace), keyspace.volatile) for keyspace in keyspaces},
+            [library.code for library in self.state.scripting.libraries.by_name.values()],
+        )
+        return snapshot_blocks(header, walk.records(), self.config["rdbcompression"], self.config["rdbchecksum"])
+
+    def new_file(self, run: Run = at_once) -> NewFile:
+        """The file that a save writes, not yet opened."""
+        return NewFile(self.path, run, self.config["rdb-save-incremental-fsync"])
+
+    def save(self) -> None:
+        """Save all data, while everybody waits; a save in the background ends.
+
+        Raises:
+            OSError: it cannot be done; the old file is what it was.
+        """
+        self.on_cancel()
+        changes = self.all_changes()
+        file = self.new_file()
+        try:
+            try:
+                file.open()
+                for block in self.blocks(Walk(self.state.databases)):
+                    if block:
+                        file.write(block)
+                file.commit()
+            finally:
+                file.discard()
+        except OSError as error:
+            self.state.log.error("snapshot_failed", path=file.path, error=str(error))
+            raise
+        self.note_saved(changes)
+        self.state.log.info("snapshot_saved", path=file.path, bytes=file.size)
+
+    def begin(self) -> None:
+        """Save in the background, where there is one.
+
+        Raises:
+            OSError: there is none, and it cannot be done.
+        """
+        if self.on_begin is not None:
+            self.on_begin()
+        else:
+            self.save()
+
+    def note_saved(self, changes: int) -> None:
+        """The data were saved as they were after so many changes."""
+        self.saved_changes = changes
+        self.saved_s = self.now_s()
+        self.saves += 1
+        self.note_result(True)
+
+    def note_result(self, is_good: bool) -> None:
+        """A save succeeded, or a save in the background failed."""
+        self.is_last_good = is_good
+        self.state.review()
+
+    def save_at_end(self) -> None:
+        """The server stops: save, if that is wanted. A failure is logged, for nothing else can be done."""
+        wanted = bool(self.config["save"]) if self.saves_at_end is None else self.saves_at_end
+        if wanted and self.is_whole:
+            try:
+                self.save()
+            except OSError as error:
+                self.state.log.critical("snapshot_not_saved_at_end", path=self.path, error=str(error))
+
+    # ------------------------------------------------------------------ loading
+
+    def load(self, run: Run = at_once, goes_on: Callable[[], bool] = lambda: True, merges: bool = False) -> None:
+        """Load the snapshot.
+
+        Args:
+            run: how the file is read.
+            goes_on: asked at each block; False ends the load, which then stays unfinished.
+            merges: keys that exist give way, instead of being an error.
+
+        Raises:
+            OSError: the file cannot be read.
+            SnapshotError: it is damaged; what was read so far is there.
+        """
+        self.is_loading = True
+        self.is_whole = False
+        self.state.review()
+        try:
+            self.read(run, goes_on, merges)
+        finally:
+            self.is_loading = False
+            self.state.review()
+        self.is_whole = True
+        self.saved_changes = self.all_changes()
+
+    def read(self, run: Run, goes_on: Callable[[], bool], merges: bool) -> None:
+        """Read the snapshot's file, from one end to the other."""
+        file = self.file = OldFile(self.path, run)
+
+        def source(needed: int) -> bytes:
+            return file.read(needed) if goes_on() else b""
+
+        try:
+            is_relaxed = self.config["rdb-version-check"] == b"relaxed"
+            reader = SnapshotReader(source, self.state.databases.limits, is_relaxed)
+            reader.checks = self.config["rdbchecksum"]
+            reader.on_function = lambda code: self.load_function(code, merges)
+            self.put_all(reader, merges)
+        finally:
+            file.close()
+
+    def put_all(self, reader: SnapshotReader, merges: bool) -> None:
+        """Put the keys of a snapshot where they belong, those that have expired aside."""
+        databases = self.state.databases
+        self.loaded = self.expired = 0
+        for index, key, value, deadline_ms in reader.records():
+            if index >= databases.count:
+                raise SnapshotError(f"there is no database {index}")
+            keyspace = databases.get(index)
+            if deadline_ms <= databases.clock.now_ms:
+                self.expired += 1
+                continue
+            if not merges and keyspace.find(key) is not None:
+                raise SnapshotError(f"the key {key[:100]!r} stands twice in database {index}")
+            keyspace.implant(key, value, deadline_ms)
+            self.loaded += 1
+
+    def load_function(self, code: bytes, merges: bool) -> None:
+        """Put a library of functions in place."""
+        scripting = self.state.scripting
+        try:
+            libraries = scripting.load_libraries([code])
+        except CommandError as error:
+            raise SnapshotError(f"a library of functions: {error.text.decode(errors='replace')}") from None
+        if not merges and libraries[0].name in scripting.libraries.by_name:
+            raise SnapshotError("a library of functions stands there twice")
+        scripting.libraries.put(libraries, clears=False)

@@ -1,0 +1,120 @@
+"""The compiled Table where hashes collide as they never do: compiled once more, it keeps some of their bits only."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..support.compiling import ROOT, compile_module
+from .test_table import check, compiled_only, get, put, remove, walk
+
+pytestmark = [compiled_only, pytest.mark.slow]
+# All keys are of one position; of 4 (the highest bits); of 64 with few tags; of 4096 in one corner of the space.
+MASKS = ["0", "0xC000000000000000", "0xFC00000000000003", "0x0000FFF000000100"]
+
+
+@pytest.fixture(scope="module", params=MASKS)
+def module(request: pytest.FixtureRequest) -> Any:
+    """A Table that keeps these bits of a hash."""
+    flag = f"-DGEVENTCACHE_HASH_MASK=UINT64_C({request.param})"
+    with tempfile.TemporaryDirectory() as folder:
+        yield compile_module(ROOT / "geventcache/base/table.pyx", "geventcache.base.table", Path(folder), (flag,))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_churn_where_hashes_collide(module: Any, seed: int) -> None:
+    """What finds no room raises MemoryError and changes nothing; all else is as ever."""
+    table, choice = module.Table(), random.Random(seed)
+    empty, model, refused = table.memory, dict[bytes, Any](), 0
+    for odds in (0.9, 0.2, 0.7, 0.05):
+        for _ in range(4000):
+            key = b"k%d" % choice.randrange(3000)
+            kind = table.seek(key)
+            assert bool(kind) == (key in model)
+            if choice.random() < odds:
+                value = choice.choice([b"x" * choice.randrange(100), choice.randrange(1000)])
+                try:
+                    table.put(value)
+                except MemoryError:
+                    assert not kind
+                    refused += 1
+                else:
+                    model[key] = value
+            elif kind:
+                table.remove()
+                del model[key]
+        check(table, model)
+        # A directory that nobody can use is not kept.
+        assert table.structure < 300_000
+    assert refused or positions(module) > 64
+    for key in list(model):
+        remove(table, key)
+    assert (table.count, table.memory) == (0, empty)
+
+
+def positions(module: Any) -> int:
+    """How many positions some keys have."""
+    table = module.Table()
+    return len({table.position(b"%d" % number) for number in range(1000)})
+
+
+def test_keys_of_equal_position_come_together(module: Any) -> None:
+    """However small the page is."""
+    table = module.Table()
+    kept = []
+    for number in range(300):
+        key = b"%d" % number
+        try:
+            put(table, key, number)
+        except MemoryError:
+            continue
+        kept.append(key)
+    assert len(kept) >= 28
+    of_position = Counter(table.position(key) for key in kept)
+    position, met = 0, []
+    while position < module.END:
+        after, page = table.page(position, 1)
+        for found in {table.position(key) for key in page}:
+            assert sum(table.position(key) == found for key in page) == of_position[found]
+        position = after
+        met += page
+    assert sorted(met) == sorted(kept)
+    assert {table.random_key() for _ in range(100 * len(kept))} == set(kept)
+
+
+def test_tickets_of_equal_hashes(module: Any) -> None:
+    """Each of two keys of one hash is found in the end, since the first that is found is taken out."""
+    table, tickets = module.Table(), module.Tickets()
+    kept = set()
+    for number in range(28):
+        table.seek(b"%d" % number)
+        table.put_until(number, 500, 100)
+        tickets.add(table.ticket())
+        kept.add(b"%d" % number)
+    for at in range(28):
+        assert table.redeem(tickets, at, 100)
+        kept.remove(table.key())
+        table.remove()
+    assert not kept
+    assert table.count == 0
+
+
+def test_release_where_hashes_collide(module: Any) -> None:
+    """All is freed, and the shape is that of an empty table."""
+    table = module.Table()
+    empty = table.memory
+    for number in range(2000):
+        try:
+            put(table, b"%d" % number, [number])
+        except MemoryError:
+            assert get(table, b"%d" % number) is None
+    count, buried = table.count, list[Any]()
+    while not table.release(7, buried.append):
+        assert len(walk(table)) == table.count
+    assert len(buried) == count
+    assert table.memory == empty

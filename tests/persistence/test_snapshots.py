@@ -1,0 +1,256 @@
+"""Whole snapshots: what is written is read again, what other servers may write as well, and damage is told."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geventcache.base.times import NEVER_MS
+from geventcache.persistence.checksum import crc64
+from geventcache.persistence.files import NewFile, OldFile
+from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
+from geventcache.persistence.snapshot_writer import BLOCK_BYTES, Header, Record, snapshot_blocks
+from geventcache.types.limits import EncodingLimits
+from geventcache.types.lists import List
+
+from .samples import content_here, made_here
+
+CODE = b"#!lua name=l\nredis.register_function('f', function() return 1 end)"
+HEADER = Header(False, {b"redis-ver": b"7.4.2", b"ctime": b"12"}, {0: (2, 1), 3: (1, 0)}, [CODE])
+RECORDS = [
+    Record(0, b"plain", b"value", NEVER_MS),
+    Record(0, b"12", b"volatile", 1_800_000_000_000),
+    Record(3, b"", b"7", NEVER_MS),
+    Record(0, b"later", b"x" * 100, 1),
+]
+
+
+def in_blocks(data: bytes, size: int) -> Callable[[int], bytes]:
+    """A source that gives so many bytes at once."""
+    places = iter(range(0, len(data), size))
+
+    def source(needed: int) -> bytes:
+        place = next(places, len(data))
+        return data[place : place + size]
+
+    return source
+
+
+def reader_of(data: bytes, size: int = 1 << 20, relaxed: bool = False) -> SnapshotReader:
+    """A reader of these bytes, which come in blocks."""
+    return SnapshotReader(in_blocks(data, size), EncodingLimits(), relaxed)
+
+
+def read(data: bytes, size: int = 1 << 20, relaxed: bool = False) -> list[tuple[int, bytes, Any, int]]:
+    """All records of a snapshot."""
+    records = reader_of(data, size, relaxed).records()
+    return [(database, key, content_here(value), deadline) for database, key, value, deadline in records]
+
+
+def written(header: Header, records: Iterable[Record | None], **options: bool) -> bytes:
+    """A whole snapshot."""
+    return b"".join(snapshot_blocks(header, records, **options))
+
+
+def snapshot(body: bytes, magic: bytes = b"REDIS0010") -> bytes:
+    """A snapshot with this between magic and checksum."""
+    data = magic + body + b"\xff"
+    return data + crc64(data).to_bytes(8, "little")
+
+
+# ---------------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("compresses", [False, True])
+def test_what_is_written_is_read(size: int, compresses: bool) -> None:
+    """In whatever blocks it comes, with all that stands beside the keys."""
+    data = written(HEADER, RECORDS, compresses=compresses)
+    reader = reader_of(data, size)
+    codes: list[bytes] = []
+    reader.on_function = codes.append
+    assert [tuple(record) for record in RECORDS] == list(reader.records())
+    assert reader.facts == HEADER.facts
+    assert codes == [CODE]
+    assert data.startswith(b"REDIS0010")
+
+
+def test_all_types_are_written_and_read() -> None:
+    """Each type keeps its elements; deadlines of fields need the other version."""
+    values = made_here()
+    records = [Record(0, name.encode(), value, NEVER_MS) for name, value in values.items()]
+    data = written(HEADER._replace(has_field_deadlines=True), records)
+    assert data.startswith(b"VALKEY080")
+    assert {key: value for _, key, value, _ in read(data, 5)} == {
+        name.encode(): content_here(value) for name, value in values.items()
+    }
+
+
+def test_an_empty_snapshot() -> None:
+    """No keys at all are a snapshot, too."""
+    assert read(written(Header(False, {}, {}, []), [])) == []
+
+
+def test_large_values_are_written_in_slices() -> None:
+    """Neither a list of a million elements nor a million keys stands in the way of others for long."""
+    value = List(EncodingLimits())
+    value.extend_right([b"element %d" % i for i in range(100_000)])
+    blocks = list(snapshot_blocks(HEADER, [Record(0, b"l", value, NEVER_MS)]))
+    assert blocks.count(b"") > 100
+    assert all(len(block) < 2 * BLOCK_BYTES for block in blocks)
+    assert read(b"".join(blocks))[0][2] == value.to_list()
+    records = (Record(0, b"key:%d" % i, b"v", NEVER_MS) for i in range(10_000))
+    assert list(snapshot_blocks(HEADER, records)).count(b"") > 100
+
+
+def test_a_checksum_of_zeros_is_none() -> None:
+    """Some write none, and none is written if the setting says so."""
+    data = written(HEADER, RECORDS, has_checksum=False)
+    assert data.endswith(b"\xff" + b"\0" * 8)
+    assert len(read(data)) == len(RECORDS)
+    assert len(read(written(HEADER, RECORDS) + b"what follows is not looked at")) == len(RECORDS)
+
+
+# ---------------------------------------------------------------------- what others write
+
+
+def test_what_others_write_beside_keys() -> None:
+    """Deadlines in seconds, idle times, frequencies, numbers of keys a slot, and what modules have noted."""
+    body = (
+        b"\xfa\x09slot-info\x071,2,3,4"
+        b"\xf7\x81" + b"\xab" * 8 + b"\x02\x05\x01\x07\x03\0\0\0\0\x04" + b"\0" * 8 + b"\x05\x01x\x00"
+        b"\xf4\x01\x02\x03"
+        b"\x00\x01a\x01b"
+        b"\xfe\x02\xfb\x05\x05\xfe\x01"
+        b"\xfd" + struct.pack("<i", 1_900_000_000) + b"\xf8\x45\x00\x00\x01c\x01d"
+        b"\xfc" + struct.pack("<q", 1_900_000_000_001) + b"\xf9\xc8\x00\x01e\x01f"
+        b"\x02\x01g\x00"
+        b"\xfe\x02\x00\x01h\x01i"
+    )  # fmt: skip
+    reader = reader_of(snapshot(body))
+    found = [(*record, reader.idle_s, reader.frequency) for record in reader.records()]
+    assert found == [
+        (0, b"a", b"b", NEVER_MS, -1, -1),
+        (1, b"c", b"d", 1_900_000_000_000, 0x500, -1),
+        (1, b"e", b"f", 1_900_000_000_001, -1, 200),
+        (2, b"h", b"i", NEVER_MS, -1, -1),
+    ]
+    assert reader.empty == 1
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_all_versions_of_redis_are_read(number: int) -> None:
+    """The first four have no checksum."""
+    data = snapshot(b"\x00\x01a\x01b", b"REDIS%04d" % number)
+    assert read(data if number > 4 else data[:-8]) == [(0, b"a", b"b", NEVER_MS)]
+
+
+@pytest.mark.parametrize(
+    ("magic", "is_strict", "is_relaxed"),
+    [
+        (b"VALKEY080", True, True),
+        (b"REDIS0000", False, True),
+        (b"REDIS0013", False, True),
+        (b"REDIS0080", False, True),
+        (b"VALKEY081", False, True),
+        (b"VALKEY012", False, True),
+        (b"VALKEY0x0", False, False),
+        (b"REDIS-010", False, False),
+        (b"GARBAGE10", False, False),
+        (b"\0" * 9, False, False),
+    ],
+)
+def test_versions(magic: bytes, is_strict: bool, is_relaxed: bool) -> None:
+    """Those that are not known are read only if the setting says so."""
+    for relaxed, is_read in ((False, is_strict), (True, is_relaxed)):
+        if is_read:
+            assert len(read(snapshot(b"\x00\x01a\x01b", magic), relaxed=relaxed)) == 1
+        else:
+            with pytest.raises(SnapshotError, match=r"version|signature"):
+                read(snapshot(b"\x00\x01a\x01b", magic), relaxed=relaxed)
+
+
+# ---------------------------------------------------------------------- damage
+
+
+def test_a_snapshot_that_is_cut_is_refused() -> None:
+    """At whatever byte, and the place is told."""
+    data = written(HEADER, RECORDS)
+    for size in range(len(data)):
+        with pytest.raises(SnapshotError, match="at byte"):
+            read(data[:size])
+
+
+def test_a_snapshot_with_a_wrong_byte_is_refused() -> None:
+    """Whatever bit of whatever byte."""
+    data = written(HEADER, RECORDS)
+    for place in range(len(data)):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[place] ^= 1 << bit
+            with pytest.raises(SnapshotError):
+                read(bytes(damaged))
+
+
+@pytest.mark.parametrize("kind", [23, 26, 100, 242, 243, 246])
+def test_unknown_marks_are_refused(kind: int) -> None:
+    """Nobody can tell what stands behind them."""
+    with pytest.raises(SnapshotError, match="unknown"):
+        read(snapshot(bytes([kind]) + b"\x01a\x01b"))
+
+
+# ---------------------------------------------------------------------- files
+
+
+def test_a_file_takes_the_others_place_when_it_is_complete(tmp_path: Path) -> None:
+    """Until then the old one is what it was, and nothing is left of a new one that is given up."""
+    path = tmp_path / "dump.rdb"
+    path.write_bytes(b"old")
+    given_up, kept = NewFile(str(path)), NewFile(str(path), syncs_early=False)
+    for file in (given_up, kept):
+        file.open()
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    given_up.discard()
+    assert len(list(tmp_path.iterdir())) == 2
+    kept.commit()
+    kept.discard()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_late_file_does_not_take_the_place(tmp_path: Path) -> None:
+    """One that was given up while it was being finished."""
+    path = tmp_path / "dump.rdb"
+    file = NewFile(str(path))
+    file.open()
+    file.give_up()
+    file.commit()
+    file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_does_not_remove_its_parents_file(tmp_path: Path) -> None:
+    """What a process writes is its own, forked ones close their copy and let it be."""
+    file = NewFile(str(tmp_path / "dump.rdb"))
+    file.open()
+    file.pid = os.getpid() + 1
+    file.discard()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_is_read_in_blocks(tmp_path: Path) -> None:
+    """Up to its end, which gives nothing."""
+    path = tmp_path / "dump.rdb"
+    path.write_bytes(b"x" * 300_000)
+    file = OldFile(str(path))
+    first = file.read(1)
+    assert 0 < len(first) < 300_000
+    assert file.read(1 << 40) == b"x" * (300_000 - len(first))
+    assert file.read(1) == b""
+    assert file.position == file.size == 300_000
+    file.close()

@@ -1,0 +1,1 @@
+"""The wire by itself: requests out of bytes, replies into bytes, in both builds."""

@@ -1,0 +1,179 @@
+"""The walk over all keys, and when a snapshot is due."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from geventcache.services.snapshots import RANK, Walk
+
+from ..support.inprocess import InProcessServer
+
+
+def keys_of(server: InProcessServer, *doings: tuple[int, tuple[str, ...]]) -> list[tuple[int, bytes]]:
+    """Walk over all keys of a server, in which something is done after so many records; return what was found."""
+    session = server.session()
+    walk = Walk(server.state.databases)
+    server.state.changes.listen(walk, RANK)
+    found = []
+    pending = list(doings)
+    for count, record in enumerate(walk.records()):
+        if record is not None:
+            found.append((record.database, record.key))
+        while pending and pending[0][0] == count:
+            session.do(*pending.pop(0)[1])
+    server.state.changes.ignore(walk)
+    return found
+
+
+def server_with(*keys: str) -> InProcessServer:
+    """A server with these keys."""
+    server = InProcessServer()
+    session = server.session()
+    for key in keys:
+        session.do("SET", key, "v")
+    return server
+
+
+def test_each_key_is_walked_once() -> None:
+    """Of all databases."""
+    server = server_with("a", "b", "c")
+    other = server.session()
+    other.do("SELECT", "5")
+    other.do("SET", "a", "v")
+    assert sorted(keys_of(server)) == [(0, b"a"), (0, b"b"), (0, b"c"), (5, b"a")]
+
+
+def test_a_key_that_moves_on_is_walked_once() -> None:
+    """Wherever it goes: to a new name, to one that was there, to another database, and back."""
+    for first in range(3):
+        server = server_with("a", "b", "c")
+        found = keys_of(
+            server, (first, ("RENAME", "a", "d")), (first, ("RENAME", "b", "e")), (first, ("MOVE", "c", "7"))
+        )
+        assert len(found) == len(set(found))
+        assert {key for _, key in found} & {b"a", b"d"}
+        assert {key for _, key in found} & {b"b", b"e"}
+        assert {found for found in found if found[1] == b"c"}
+
+
+def test_a_key_that_comes_back_is_walked_once() -> None:
+    """Under the name that it had, before and after it was walked."""
+    for first in range(3):
+        server = server_with("a", "b", "c")
+        found = keys_of(server, (first, ("RENAME", "a", "x")), (first, ("RENAME", "x", "a")))
+        assert sorted(found) == [(0, b"a"), (0, b"b"), (0, b"c")]
+
+
+def test_keys_that_go_are_not_walked() -> None:
+    """Deleted, or due."""
+    server = server_with(*(f"k{i}" for i in range(20)))
+    found = keys_of(server, (0, ("FLUSHALL",)))
+    assert len(found) == 1
+
+
+def test_databases_that_are_exchanged_make_the_walk_void() -> None:
+    """It has to begin anew."""
+    server = server_with("a")
+    walk = Walk(server.state.databases)
+    server.state.changes.listen(walk, RANK)
+    server.session().do("SWAPDB", "0", "1")
+    assert walk.is_void
+
+
+def test_when_a_save_is_due() -> None:
+    """After so many seconds with so many changes since the last; a failed one is tried again after a while."""
+    server = server_with()
+    snapshots, session = server.state.snapshots, server.session()
+    session.do("SET", "k", "v")
+    server.clock.advance(10_000_000)
+    assert not snapshots.is_due()
+    server.config.set(b"save", b"100 1 10 3")
+    assert snapshots.is_due()
+    snapshots.note_saved(snapshots.all_changes())
+    server.clock.advance(101_000)
+    assert not snapshots.is_due()
+    session.do("SET", "k", "v")
+    assert snapshots.is_due()
+    snapshots.note_saved(snapshots.all_changes())
+    for _ in range(3):
+        assert not snapshots.is_due()
+        session.do("SET", "k", "v")
+    assert not snapshots.is_due()
+    server.clock.advance(11_000)
+    assert snapshots.is_due()
+    snapshots.tried_s = snapshots.now_s()
+    snapshots.note_result(False)
+    assert not snapshots.is_due()
+    server.clock.advance(5_000)
+    assert snapshots.is_due()
+
+
+def test_writes_stop_after_a_failure() -> None:
+    """Only while there are points to save at, and the setting says so."""
+    server = server_with("k")
+    session = server.session()
+    server.config.set(b"save", b"100 1")
+    server.state.snapshots.note_result(False)
+    assert session.do("SET", "k", "w").startswith(b"-MISCONF")
+    assert session.do("GET", "k") == b"$1\r\nv\r\n"
+    session.do("MULTI")
+    assert session.do("SET", "k", "w").startswith(b"-MISCONF")
+    assert session.do("EXEC").startswith(b"-EXECABORT")
+    server.config.set(b"stop-writes-on-bgsave-error", b"no")
+    assert session.do("SET", "k", "w") == b"+OK\r\n"
+    server.config.set(b"stop-writes-on-bgsave-error", b"yes")
+    server.config.set(b"save", b"")
+    assert session.do("SET", "k", "w") == b"+OK\r\n"
+    server.config.set(b"save", b"1 1")
+    server.state.snapshots.note_saved(0)
+    assert session.do("SET", "k", "w") == b"+OK\r\n"
+
+
+def test_clients_are_told_of_a_load() -> None:
+    """But for those who ask how far it has come."""
+    server = server_with("k")
+    session = server.session()
+    server.state.snapshots.is_loading = True
+    server.state.review()
+    assert session.do("GET", "k") == b"-LOADING Valkey is loading the dataset in memory\r\n"
+    assert session.do("SAVE").startswith(b"-LOADING")
+    assert b"loading:1" in session.do("INFO", "persistence")
+
+
+def test_save_and_reload(tmp_path: Path) -> None:
+    """All that there is, functions included, comes back, and a load that failed is no snapshot to be saved."""
+    server = server_with("a", "b")
+    server.config.load("dir", os.fsencode(tmp_path))
+    server.config.load("enable-debug-command", b"yes")
+    session = server.session()
+    session.do("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 7 end)")
+    session.do("HSET", "h", "f", "v")
+    session.do("HPEXPIREAT", "h", "4000000000000", "FIELDS", "1", "f")
+    digest = session.do("DEBUG", "DIGEST")
+    assert session.do("DEBUG", "RELOAD") == b"+OK\r\n"
+    assert session.do("DEBUG", "DIGEST") == digest
+    assert session.do("FCALL", "f", "0") == b":7\r\n"
+    assert b"rdb_last_load_keys_loaded:3" in session.do("INFO", "persistence")
+    session.do("SET", "c", "v")
+    assert session.do("DEBUG", "RELOAD", "NOSAVE") == b"+OK\r\n"
+    assert session.do("DEBUG", "DIGEST") == digest
+    session.do("SET", "a", "changed")
+    assert session.do("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE") == b"+OK\r\n"
+    assert session.do("DEBUG", "DIGEST") == digest
+    assert session.do("DEBUG", "RELOAD", "AGAIN").startswith(b"-ERR DEBUG RELOAD only supports")
+    assert [file.name for file in tmp_path.iterdir()] == ["dump.rdb"]
+
+
+def test_what_expired_meanwhile_is_not_loaded(tmp_path: Path) -> None:
+    """Keys whose deadline has passed are counted, and left out."""
+    server = server_with("a")
+    server.config.load("dir", os.fsencode(tmp_path))
+    session = server.session()
+    session.do("SET", "b", "v", "PX", "1000")
+    assert session.do("SAVE") == b"+OK\r\n"
+    session.do("FLUSHALL")
+    server.clock.advance(1000)
+    server.state.snapshots.load()
+    assert session.do("KEYS", "*") == b"*1\r\n$1\r\na\r\n"
+    assert (server.state.snapshots.loaded, server.state.snapshots.expired) == (1, 1)

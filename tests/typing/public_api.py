@@ -1,0 +1,64 @@
+"""What a type checker infers of the public names, since the package ships `py.typed`: `mypy` fails where it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typing_extensions import assert_type
+
+import geventcache
+from geventcache import Cache, ResponseError, Server
+from geventcache.gunicorn import hooks
+
+
+def use_server() -> None:
+    """A server is a context, and tells where it listens."""
+    with Server(maxmemory="64mb") as server:
+        assert_type(server, Server)
+        assert_type(server.port, int)
+        assert_type(server.address, tuple[str, int] | str)
+        assert_type(server.addresses, list[tuple[str, int] | str])
+        assert_type(server.url, str)
+    assert_type(Server(thread=True).start(), Server)
+
+
+def use_cache(cache: Cache) -> None:
+    """Keys and values go in as bytes or text, and come out as bytes."""
+    assert_type(cache.get("key"), bytes | None)
+    assert_type(cache.set(b"key", "value", ttl=1.5, nx=True), bool)
+    assert_type(cache.delete("key", b"other"), int)
+    assert_type(cache.exists("key"), int)
+    assert_type(cache.expire("key", 1.5), bool)
+    assert_type(cache.persist("key"), bool)
+    assert_type(cache.ttl("key"), float | None)
+    assert_type(cache.incr("key"), int)
+    assert_type(cache.mget("key", "other"), list[bytes | None])
+    assert_type(cache.hget("key", "field"), bytes | None)
+    assert_type(cache.hset("key", {"field": "value"}), int)
+    assert_type(cache.hgetall("key"), dict[bytes, bytes])
+    assert_type(cache.hdel("key", "field"), int)
+    assert_type(cache.execute("PING"), Any)
+    assert_type(len(cache), int)
+    assert_type("key" in cache, bool)
+    cache.get(None)  # type: ignore[arg-type]
+
+
+def hear_expired(keys: list[bytes]) -> None:
+    """What `on_expired` is called with."""
+
+
+def make_cache() -> None:
+    """A cache is a context, and an error reply an exception."""
+    with Cache(on_expired=hear_expired, maxmemory="1mb") as cache:
+        assert_type(cache, Cache)
+    assert_type(ResponseError("text"), ResponseError)
+    assert_type(geventcache.__version__, str)
+
+
+def test_with_fixture(geventcache: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture is a `Server`."""
+    monkeypatch.setenv("REDIS_URL", geventcache.url)
+
+
+on_starting, on_exit = hooks(maxmemory="1gb")
