@@ -34,7 +34,7 @@ HOT = {
     "engine": {"engine"},
     "command": {"table"},
     "services": {"clients"},
-    "store": {"account", "changes", "deadlines", "entry", "keyspace", "uses"},
+    "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
     "types": {"container", "hashes", "lists", "ranked", "sets", "sorted_sets"},
 }
 # The time that archives give for all their files, unless the environment has another: 1 January 2026.
