@@ -1,6 +1,7 @@
 """C-level interface of the compiled Table; table.py says what the methods mean, table.pyx how they do it."""
 
 cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
@@ -107,8 +108,10 @@ cdef class Table:
     # The two passes of a look-ahead over some hashes: all buckets, then all records.
     cdef void prefetch_bucket(self, uint64_t hash) noexcept
     cdef void prefetch_record(self, uint64_t hash) noexcept
-    # Both, for up to AHEAD_MOST hashes.
+    # Both, for some hashes.
     cdef void prefetch(self, const uint64_t *hashes, Py_ssize_t count) noexcept
+    # Both, for up to AHEAD_MOST bytes objects, whose hashes are kept in them from then on.
+    cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1
 
     cdef inline int kind(self) noexcept:
         """The kind at the place."""

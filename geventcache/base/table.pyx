@@ -40,7 +40,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLong, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.object cimport PyObject, PyObject_Hash
+from cpython.object cimport PyObject_Hash
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memcmp, memset
 
@@ -603,11 +603,21 @@ cdef class Table:
 
     cpdef ahead(self, list keys):
         """Fetch what is known of up to AHEAD_MOST keys that are about to be sought from memory into the caches."""
-        cdef uint64_t hashes[AHEAD_MOST]
+        cdef PyObject *given[AHEAD_MOST]
         cdef Py_ssize_t at, count = min(<Py_ssize_t>len(keys), <Py_ssize_t>AHEAD_MOST)
         for at in range(count):
-            hashes[at] = hash_of(<bytes?>keys[at])
+            key = <bytes?>keys[at]
+            given[at] = <PyObject *>key  # the list holds it
+        self.prefetch_keys(given, count)
+
+    cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1:
+        cdef uint64_t hashes[AHEAD_MOST]
+        cdef Py_ssize_t at
+        count = min(count, <Py_ssize_t>AHEAD_MOST)
+        for at in range(count):
+            hashes[at] = hash_of(<bytes>keys[at])
         self.prefetch(hashes, count)
+        return 0
 
     # ------------------------------------------------------------------ at the place
 
