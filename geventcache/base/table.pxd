@@ -21,6 +21,7 @@ cpdef enum:
 cdef enum:
     TIMED = 1  # a deadline and a filed time stand before the key
     HASHED = 2  # the hash of the key stands before it
+    SIFTED = 4  # `sift`, which is at work, has found it
     AHEAD_MOST = 32
 
 # Then, without padding, as `flags` say: deadline and filed time, hash; the key, the value.
@@ -159,7 +160,7 @@ cdef class Table:
     cdef void leave(self) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
-    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms) noexcept
+    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept
     cdef int store(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int settle(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int insert(self, Record *record) except -1

@@ -307,10 +307,10 @@ class Table:
         raise AssertionError("the count is that of the shards")
 
     def sift(self, tickets: Tickets, start: int, stop: int, time_ms: int, kept: Tickets) -> None:
-        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count."""
-        for at in range(start, stop):
-            if self.redeem(tickets, at, time_ms) != ABSENT:
-                kept.add(tickets.keys[at])
+        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count, each once."""
+        for key in dict.fromkeys(tickets.keys[start:stop]):
+            if self.seek(key) != ABSENT and self.filed() == time_ms:
+                kept.add(key)
 
     def release(self, count: int, bury: Callable[[Any], None]) -> bool:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""

@@ -93,13 +93,16 @@ def test_keys_of_equal_position_come_together(module: Any) -> None:
 
 def test_tickets_of_equal_hashes(module: Any) -> None:
     """Each of two keys of one hash is found in the end, since the first that is found is taken out."""
-    table, tickets = module.Table(), module.Tickets()
+    table, tickets, sifted = module.Table(), module.Tickets(), module.Tickets()
     kept = set()
     for number in range(28):
         table.seek(b"%d" % number)
         table.put_until(number, 500, 100)
         tickets.add(table.ticket())
         kept.add(b"%d" % number)
+    tickets.extend(tickets, 0)
+    table.sift(tickets, 0, 56, 100, sifted)
+    assert sorted(sifted) == sorted(list(tickets)[:28])
     for at in range(28):
         assert table.redeem(tickets, at, 100)
         kept.remove(table.key())
