@@ -1,6 +1,7 @@
 """C-level interface of the compiled Table; table.py says what the methods mean, table.pyx how they do it."""
 
 cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
@@ -20,6 +21,7 @@ cpdef enum:
 cdef enum:
     TIMED = 1  # a deadline and a filed time stand before the key
     HASHED = 2  # the hash of the key stands before it
+    SIFTED = 4  # `sift`, which is at work, has found it
     AHEAD_MOST = 32
 
 # Then, without padding, as `flags` say: deadline and filed time, hash; the key, the value.
@@ -107,8 +109,10 @@ cdef class Table:
     # The two passes of a look-ahead over some hashes: all buckets, then all records.
     cdef void prefetch_bucket(self, uint64_t hash) noexcept
     cdef void prefetch_record(self, uint64_t hash) noexcept
-    # Both, for up to AHEAD_MOST hashes.
+    # Both, for some hashes.
     cdef void prefetch(self, const uint64_t *hashes, Py_ssize_t count) noexcept
+    # Both, for up to AHEAD_MOST bytes objects, whose hashes are kept in them from then on.
+    cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1
 
     cdef inline int kind(self) noexcept:
         """The kind at the place."""
@@ -156,7 +160,7 @@ cdef class Table:
     cdef void leave(self) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
-    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms) noexcept
+    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept
     cdef int store(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int settle(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int insert(self, Record *record) except -1

@@ -40,7 +40,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLong, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.object cimport PyObject, PyObject_Hash
+from cpython.object cimport PyObject_Hash
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memcmp, memset
 
@@ -522,7 +522,7 @@ cdef class Table:
             self.prefetch(<uint64_t *>tickets.items + at, min(16, tickets.count - at))
         self.leave()
         self.hash = <uint64_t>tickets.items[at]
-        self.record = self.find_filed(self.hash, time_ms)
+        self.record = self.find_filed(self.hash, time_ms, 0)
         return ABSENT if self.record is NULL else self.record.kind
 
     cdef void leave(self) noexcept:
@@ -553,8 +553,8 @@ cdef class Table:
                 return NULL
             bucket = first + ((bucket - first + 1) & mask)
 
-    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms) noexcept:
-        """The record of a key of that hash whose ticket is in that bucket; see `find`."""
+    cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept:
+        """The record of a key of that hash and mark (SIFTED or 0) whose ticket is in that bucket; see `find`."""
         cdef uintptr_t entry = self.directory[entry_number(hash, self.depth)]
         cdef Bucket *first = <Bucket *>(entry & ~<uintptr_t>63)
         cdef Bucket *bucket = home_of(entry, hash, self.depth)
@@ -565,7 +565,11 @@ cdef class Table:
             found = table_match(bucket.tags, tag_of(hash))
             while found:
                 record = bucket.records[TABLE_LOWEST(found) - 1]
-                if filed_of(record) == filed_ms and hash_of_record(record) == hash:
+                if (
+                    filed_of(record) == filed_ms
+                    and record.flags & SIFTED == mark
+                    and hash_of_record(record) == hash
+                ):
                     self.bucket = bucket
                     self.slot = TABLE_LOWEST(found)
                     return record
@@ -603,11 +607,21 @@ cdef class Table:
 
     cpdef ahead(self, list keys):
         """Fetch what is known of up to AHEAD_MOST keys that are about to be sought from memory into the caches."""
-        cdef uint64_t hashes[AHEAD_MOST]
+        cdef PyObject *given[AHEAD_MOST]
         cdef Py_ssize_t at, count = min(<Py_ssize_t>len(keys), <Py_ssize_t>AHEAD_MOST)
         for at in range(count):
-            hashes[at] = hash_of(<bytes?>keys[at])
+            key = <bytes?>keys[at]
+            given[at] = <PyObject *>key  # the list holds it
+        self.prefetch_keys(given, count)
+
+    cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1:
+        cdef uint64_t hashes[AHEAD_MOST]
+        cdef Py_ssize_t at
+        count = min(count, <Py_ssize_t>AHEAD_MOST)
+        for at in range(count):
+            hashes[at] = hash_of(<bytes>keys[at])
         self.prefetch(hashes, count)
+        return 0
 
     # ------------------------------------------------------------------ at the place
 
@@ -906,12 +920,27 @@ cdef class Table:
         return self.draw(1)[0]
 
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept):
-        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count."""
-        cdef Py_ssize_t at
-        for at in range(start, stop):
-            if self.redeem(tickets, at, time_ms) != ABSENT:
-                kept.add(<int64_t>self.hash)
+        """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count, each once.
+
+        Until the end, records that were found are marked, so that of two tickets of one hash each finds another one.
+        """
+        cdef Py_ssize_t at, first
+        cdef Record *record
+        if tickets is None or kept is None or not 0 <= start <= stop <= tickets.count:
+            raise IndexError("no such tickets")
         self.leave()
+        first = kept.count
+        kept.reserve(stop - start)
+        for at in range(start, stop):
+            if at & 15 == 0:
+                self.prefetch(<uint64_t *>tickets.items + at, min(16, stop - at))
+            record = self.find_filed(<uint64_t>tickets.items[at], time_ms, 0)
+            if record is not NULL:
+                record.flags |= SIFTED
+                kept.items[kept.count] = tickets.items[at]
+                kept.count += 1
+        for at in range(first, kept.count):
+            self.find_filed(<uint64_t>kept.items[at], time_ms, SIFTED).flags &= ~SIFTED
 
     cpdef bint release(self, Py_ssize_t count, bury) except -1:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""

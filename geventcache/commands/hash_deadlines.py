@@ -339,7 +339,7 @@ def hgetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
         return [None] * len(fields)
     if options.deadline is None:
         return [target.get_live(field, db.clock.now_ms) for field in fields]
-    db.edit(key, Hash, event_of(db, deadline_ms) if deadline_ms else HPERSIST)
+    target = db.edit(key, Hash, event_of(db, deadline_ms) if deadline_ms else HPERSIST)
     return [get_and_expire(db, target, field, deadline_ms) for field in fields]
 
 
@@ -414,7 +414,7 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
         drop_due(db, key, target, pairs[::2])
     set_all(target, pairs, keeps_deadline)
     if deadline_ms:
-        db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
+        target = db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
         for i in range(0, len(pairs), 2):
             target.set_deadline(pairs[i], deadline_ms)
 
@@ -427,11 +427,13 @@ def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
     db: Keyspace = ctx.db
     fields = dict.fromkeys(pairs[::2])
     db.expired_elements += len(fields)
-    goes: cython.bint = target is not None and not target.fields.keys().isdisjoint(fields)
+    goes: cython.bint = False
+    for field in fields:
+        goes = goes or (target is not None and target.has(field))
     events = (HSET, HEXPIRE) if goes else (HSET, HEXPIRE, HEXPIRED_AT_ONCE)
     for event in events if target is not None else (NEW, *events, DEL):
         db.notify(key, event)
     if goes:
-        db.edit(key, Hash, HEXPIRED_AT_ONCE)
+        target = db.edit(key, Hash, HEXPIRED_AT_ONCE)
         for field in fields:
             target.delete(field)

@@ -10,4 +10,3 @@ cdef long long INT64_MAX, INT64_MIN
 
 cdef set_many(Keyspace db, bytes key, tuple pairs, bytes name)
 cdef list draw(Hash target, long long count, long long now_ms)
-cdef dict live_fields(Client ctx, bytes key)

@@ -289,13 +289,6 @@ def hlen(ctx: Client, key: bytes):
     return 0 if target is None else len(target)
 
 
-def live_fields(ctx: Client, key: bytes):
-    """The fields of the hash at `key` and their values, without those that are due."""
-    db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
-    return {} if target is None else target.live(db.clock.now_ms)
-
-
 @command(
     "HGETALL",
     "hash",
@@ -309,7 +302,9 @@ def live_fields(ctx: Client, key: bytes):
 )
 def hgetall(ctx: Client, key: bytes):
     """Returns all fields and values in a hash."""
-    return live_fields(ctx, key)
+    db: Keyspace = ctx.db
+    target: Hash = db.read(key, Hash)
+    return {} if target is None else target.live(db.clock.now_ms)
 
 
 @command(
@@ -325,7 +320,11 @@ def hgetall(ctx: Client, key: bytes):
 )
 def hkeys(ctx: Client, key: bytes):
     """Returns all fields in a hash."""
-    return list(live_fields(ctx, key))
+    db: Keyspace = ctx.db
+    target: Hash = db.read(key, Hash)
+    if target is None:
+        return []
+    return target.names() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms))
 
 
 @command(
@@ -341,7 +340,11 @@ def hkeys(ctx: Client, key: bytes):
 )
 def hvals(ctx: Client, key: bytes):
     """Returns all values in a hash."""
-    return list(live_fields(ctx, key).values())
+    db: Keyspace = ctx.db
+    target: Hash = db.read(key, Hash)
+    if target is None:
+        return []
+    return target.values() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms).values())
 
 
 @command(
@@ -373,7 +376,7 @@ def hrandfield(ctx: Client, key: bytes, *options: bytes):
 def draw(target: Hash, count: cython.longlong, now_ms: cython.longlong):
     """Up to `count` different fields of a hash that are not due; if `count` is negative, as many that may repeat."""
     if target.next_deadline() > now_ms:
-        return target.random_fields(count) if count >= 0 else [target.random_field() for _ in range(-count)]
+        return target.random_names(count) if count >= 0 else [target.random_name() for _ in range(-count)]
     fields: dict = target.live(now_ms)
     if count >= 0 or not fields:
         return random_keys(fields, len(fields), max(0, count))

@@ -128,7 +128,9 @@ def elements_of(v: Any) -> list[bytes]:
     if isinstance(v, SortedSet):
         v.is_skiplist = True  # the reference sorts no other encoding, and OBJECT ENCODING tells ever after
         return v.members(0, len(v))
-    if isinstance(v, (List, Set)):
+    if isinstance(v, Set):
+        return v.names()
+    if isinstance(v, List):
         return v.to_list()
     raise CommandError(errors.WRONG_TYPE)
 

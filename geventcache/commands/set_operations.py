@@ -52,10 +52,9 @@ def common(sets: Sequence[Set]):
     if None in sets:
         return []
     smallest, *others = by_size(sets)
-    found = smallest.to_list()
+    found = smallest.names()
     for other in others:
-        table: dict = other.table
-        found = [member for member in found if member in table]
+        found = [member for member in found if other.has(member)]
     return found
 
 
@@ -108,17 +107,18 @@ def sintercard(ctx: Client, numkeys: bytes, key: bytes, *arguments: bytes):
         raise CommandError(errors.KEYS_BEYOND_ARGUMENTS)
     limit = parse_limit(arguments[number - 1 :])
     sets = read_sets(ctx, (key, *arguments)[:number])
-    return 0 if None in sets else count_common([members.table for members in by_size(sets)], limit)
+    return 0 if None in sets else count_common(by_size(sets), limit)
 
 
-def count_common(tables: list[dict], limit: cython.Py_ssize_t):
-    """How many keys of the first dict are in all of them, `limit` of them at most if it is not 0."""
+def count_common(sets: list[Set], limit: cython.Py_ssize_t):
+    """How many members of the first set are in all of them, `limit` of them at most if it is not 0."""
     found: cython.Py_ssize_t = 0
-    smallest: dict = tables[0]
-    table: dict
-    for member in smallest:
-        for table in tables:
-            if member not in table:
+    smallest: Set
+    other: Set
+    smallest, *others = sets
+    for member in smallest.names():
+        for other in others:
+            if not other.has(member):
                 break
         else:
             found += 1
@@ -163,7 +163,7 @@ def sunion(ctx: Client, key: bytes, *keys: bytes):
     sets = read_sets(ctx, (key, *keys))
     for members in sets:
         if members is not None:
-            merged.update(members.table)
+            merged.update(dict.fromkeys(members.names()))
     return Distinct(sorted(merged, key=int) if are_integers(sets) else merged)
 
 
@@ -179,17 +179,16 @@ def sunion(ctx: Client, key: bytes, *keys: bytes):
 )
 def sunionstore(ctx: Client, destination: bytes, key: bytes, *keys: bytes):
     """Stores the union of multiple sets in a key."""
-    lists = [members.to_list() for members in read_sets(ctx, (key, *keys)) if members is not None]
+    lists = [members.names() for members in read_sets(ctx, (key, *keys)) if members is not None]
     return store(ctx, destination, filled(ctx, chain.from_iterable(lists)), b"sunionstore")
 
 
 def remaining(sets: Sequence[Set]):
     """The members of the first set that are in none of the others, in its order."""
-    found = sets[0].to_list()
+    found = sets[0].names()
     for other in sets[1:]:
         if other is not None:
-            table: dict = other.table
-            found = [member for member in found if member not in table]
+            found = [member for member in found if not other.has(member)]
     return found
 
 
@@ -236,8 +235,8 @@ def difference(ctx: Client, sets: Sequence[Set]):
     present = [members for members in sets if members is not None]
     if len(sets[0]) * len(present) // 2 <= sum(map(len, present)) or sets[0] in present[1:]:
         return filled(ctx, remaining(sets))
-    result: Set = filled(ctx, sets[0].to_list())
+    result: Set = filled(ctx, sets[0].names())
     for other in present[1:]:
-        for member in other.table:
-            result.remove(member)
+        for member in other.names():
+            result.drop(member)
     return result

@@ -57,9 +57,9 @@ def srem(ctx: Client, key: bytes, member: bytes, *members: bytes):
     target: Set = ctx.db.edit(key, Set, SREM_EVENT)
     if target is None:
         return 0
-    removed: cython.Py_ssize_t = 1 if target.remove(member) else 0
+    removed: cython.Py_ssize_t = 1 if target.drop(member) else 0
     for other in members:
-        if target.remove(other):
+        if target.drop(other):
             removed += 1
     return removed
 
@@ -82,8 +82,8 @@ def smove(ctx: Client, source: bytes, destination: bytes, member: bytes):
         return 0
     db.peek(destination, Set)
     if source == destination:
-        return 1 if origin.contains(member) else 0
-    if not origin.remove(member):
+        return 1 if origin.has(member) else 0
+    if not origin.drop(member):
         return 0
     target: Set = db.edit_or_create(destination, Set, SADD_EVENT)
     target.add(member)
@@ -119,7 +119,7 @@ def scard(ctx: Client, key: bytes):
 def sismember(ctx: Client, key: bytes, member: bytes):
     """Determines whether a member belongs to a set."""
     target: Set = ctx.db.read(key, Set)
-    return 1 if target is not None and target.contains(member) else 0
+    return 1 if target is not None and target.has(member) else 0
 
 
 @command(
@@ -135,8 +135,7 @@ def sismember(ctx: Client, key: bytes, member: bytes):
 def smismember(ctx: Client, key: bytes, member: bytes, *members: bytes):
     """Determines whether multiple members belong to a set."""
     target: Set = ctx.db.read(key, Set)
-    table: dict = {} if target is None else target.table
-    return [1 if name in table else 0 for name in (member, *members)]
+    return [1 if target is not None and target.has(name) else 0 for name in (member, *members)]
 
 
 @command(
@@ -153,7 +152,7 @@ def smismember(ctx: Client, key: bytes, member: bytes, *members: bytes):
 def smembers(ctx: Client, key: bytes):
     """Returns all members of a set."""
     target: Set = ctx.db.read(key, Set)
-    return Distinct() if target is None else Distinct(target.to_list())
+    return Distinct() if target is None else Distinct(target.names())
 
 
 @command(
@@ -205,7 +204,7 @@ def srandmember(ctx: Client, key: bytes, *count: bytes):
     if count:
         return draw(ctx, key, count)
     target: Set = ctx.db.read(key, Set)
-    return None if target is None else target.random_member()
+    return None if target is None else target.random_name()
 
 
 def draw(ctx: Client, key: bytes, count: tuple):
@@ -216,7 +215,7 @@ def draw(ctx: Client, key: bytes, count: tuple):
     target: Set = ctx.db.read(key, Set)
     if target is None:
         return ()
-    return target.random_members(number) if number >= 0 else [target.random_member() for _ in range(-number)]
+    return target.random_names(number) if number >= 0 else [target.random_name() for _ in range(-number)]
 
 
 @command(

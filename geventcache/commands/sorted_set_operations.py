@@ -114,7 +114,7 @@ def scores_at(ctx: Client, key: bytes):
     if type(value) is SortedSet:
         return value.scores
     if type(value) is Set:
-        return dict.fromkeys(value.table, 1.0)
+        return dict.fromkeys(value.names(), 1.0)
     raise CommandError(WRONG_TYPE)
 
 

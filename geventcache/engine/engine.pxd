@@ -42,6 +42,7 @@ cdef class Engine:
     cpdef begin_turn(self)
     cpdef execute(self, Client client, list args)
     cpdef abandon(self)
+    cdef doubt(self)
     cdef perform(self, Client client, Command command, list args)
     cdef run(self, Client client, Command command, list args)
     cdef run_noted(self, Client client, Command command, list args)

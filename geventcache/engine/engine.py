@@ -145,14 +145,16 @@ class Engine:
             value = invoke(command.handler, args, command.start)
         except CommandError as error:
             value = error.with_traceback(None)
-        except Exception as error:  # a defect of ours must not take the server down for the others
+        except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
             value = self.defect(command, error)
+            self.doubt()
         args[command.start] = name
         if db.opened:
             try:
                 db.settle()
             except Exception as error:
                 value = self.defect(command, error)
+                self.doubt()
         return value
 
     def run_noted(self, client, command, args):
@@ -186,6 +188,18 @@ class Engine:
         for db in self.state.databases.existing():
             if db.opened:
                 db.settle()
+        self.doubt()
+
+    def doubt(self):
+        """A change may have been made that not all have heard of, because of an exception.
+
+        So all who wait for keys try again, whatever is watched counts as changed, and what clients have read is out of
+        date.
+        """
+        for db in self.state.databases.existing():
+            self.waiters.look_at(db)
+        self.state.watch.doubt()
+        self.state.tracking.doubt()
 
     if not cython.compiled:
 
@@ -222,6 +236,7 @@ class Engine:
                     self.fail(command, error)
                 except Exception as error:
                     self.fail(command, self.defect(command, error))
+                    self.doubt()
                 else:
                     if type(value) is bytes and len(value) < SHORT:
                         append(BULK_HEADERS[len(value)])

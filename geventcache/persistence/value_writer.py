@@ -46,7 +46,7 @@ def value_slices(out: Output, value: Any) -> Iterator[None]:
     if isinstance(value, List):
         return element_slices(out, value.to_list())
     if isinstance(value, Set):
-        return element_slices(out, value.to_list())
+        return element_slices(out, value.names())
     if isinstance(value, SortedSet):
         return pair_slices(out, value)
     if isinstance(value, Hash):
@@ -91,7 +91,7 @@ def pair_slices(out: Output, value: SortedSet) -> Iterator[None]:
 def field_slices(out: Output, value: Hash) -> Iterator[None]:
     """Write a hash."""
     out.length(len(value))
-    for some in slices(list(value.fields.items())):
+    for some in slices(list(value.to_dict().items())):
         for field, text in some:
             out.string(field)
             out.string(text)
@@ -101,7 +101,7 @@ def field_slices(out: Output, value: Hash) -> Iterator[None]:
 def volatile_field_slices(out: Output, value: Hash) -> Iterator[None]:
     """Write a hash whose fields have deadlines; those that are due have deadlines as well."""
     out.length(len(value))
-    items = [(field, text, value.deadline(field)) for field, text in value.fields.items()]
+    items = [(field, text, value.deadline(field)) for field, text in value.to_dict().items()]
     for some in slices(items):
         for field, text, deadline_ms in some:
             out.string(field)

@@ -73,7 +73,7 @@ def score_text(score: float) -> bytes:
 
 def with_hash(digest: int, value: Hash) -> int:
     """A hash follows."""
-    return summed(digest, value.fields.items())
+    return summed(digest, value.to_dict().items())
 
 
 def with_stream(digest: int, value: Stream) -> int:

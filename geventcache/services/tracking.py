@@ -199,6 +199,12 @@ class Tracking(Listener):
             if client.tracking is not None:
                 self.send(client.tracking, None)
 
+    def doubt(self) -> None:
+        """Changes may have been missed: nothing that was read can be relied on."""
+        for client in self.state.clients:
+            if client.tracking is not None:
+                self.send(client.tracking, None)
+
     def forget_flush(self) -> None:
         """The turn is over: the next flush is another one."""
         self.is_flush_told = False

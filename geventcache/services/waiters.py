@@ -7,7 +7,6 @@ again: for the clients of one key in the order in which they came.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -76,11 +75,11 @@ class Waiters(Listener):
         """`client` waits from now on."""
         wait.places = [(client.db, key) for key in wait.keys]
         client.blocked = wait
-        self.keyless += wait.wakes_without_key
         try:
             if not self.parked:
                 self.changes.listen(self, WAITERS_RANK)
             self.parked[client] = None
+            self.keyless += wait.wakes_without_key
             for place in wait.places:
                 self.by_key.setdefault(place, {})[client] = None
         except Exception:
@@ -105,20 +104,23 @@ class Waiters(Listener):
         wait = client.blocked
         if wait is None:
             return
-        client.blocked = None
-        client.hold()
-        self.parked.pop(client, None)
-        self.keyless -= wait.wakes_without_key
+        if client in self.parked:
+            del self.parked[client]
+            self.keyless -= wait.wakes_without_key
         for place in wait.places:
             clients = self.by_key.get(place)
             if clients is not None:
                 clients.pop(client, None)
                 if not clients:
                     del self.by_key[place]
+        client.blocked = None  # late: what broke off can be done again
+        client.hold()
         if not self.parked:
             self.ready.clear()
-            with contextlib.suppress(MemoryError):  # or it hears of changes that wake nobody
+            try:  # noqa: SIM105 (`suppress` is an object that takes memory)
                 self.changes.ignore(self)
+            except MemoryError:
+                pass  # then it hears of changes that wake nobody
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
         """A key may have become worth another try."""
@@ -135,7 +137,7 @@ class Waiters(Listener):
         self.look_at(other)
 
     def look_at(self, keyspace: Keyspace) -> None:
-        """All keys of a database that somebody waits for are worth another try."""
+        """All keys of a database that somebody waits for are worth another try: they are ready."""
         for place in self.by_key:
             if place[0] is keyspace:
                 self.ready[place] = None

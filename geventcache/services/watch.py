@@ -80,6 +80,11 @@ class Watch(Listener):
             for client in keys[key]:
                 client.is_dirty = True
 
+    def doubt(self) -> None:
+        """Changes may have been missed: no transaction relies on what was watched."""
+        for client in self.clients:
+            client.is_dirty = True
+
     def flushed(self, keyspace: Keyspace) -> None:
         """All keys of a database are gone."""
         for watchers in self.by_keyspace.get(keyspace, {}).values():

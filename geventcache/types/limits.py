@@ -1,8 +1,8 @@
 """The thresholds at which a value's encoding changes its name.
 
-No container stores small values differently: `OBJECT ENCODING`, and what depends on it (a small collection is scanned
-in one page), is reported as the reference would. CONFIG SET changes the attributes; a container reads them when it
-grows.
+How a container stores its elements does not depend on them alone: `OBJECT ENCODING`, and what depends on it (a small
+collection is scanned in one page), is reported as the reference would. CONFIG SET changes the attributes; a container
+reads them when it grows.
 """
 
 

@@ -265,6 +265,8 @@ def test_misuse_raises_and_does_no_harm() -> None:
             table.seek(wrong)
     with pytest.raises(IndexError):
         table.redeem(imported.Tickets(), 0, 5)
+    with pytest.raises(IndexError):
+        table.sift(imported.Tickets(), 0, 1, 5, imported.Tickets())
     with pytest.raises(TypeError):
         table.ahead([1])
     assert table.count == 0
@@ -509,6 +511,20 @@ def test_tickets_find_keys_of_their_bucket(module: Any, table: Any) -> None:
     table.sift(tickets, 0, 1000, 200, rest)
     assert len(rest) == 250
     assert not table.redeem(rest, 0, 100)
+
+
+def test_a_ticket_that_was_issued_twice_is_kept_once(module: Any, table: Any) -> None:
+    """A key that went, came back and was filed at the same time has two tickets in one bucket."""
+    tickets, kept = module.Tickets(), module.Tickets()
+    for _ in range(3):
+        for number in range(50):
+            table.seek(b"%d" % number)
+            table.put_until(number, 500, 100)
+            tickets.add(table.ticket())
+    for _ in range(2):
+        table.sift(tickets, 10, 150, 100, kept)
+    assert sorted(kept) == sorted(list(tickets)[:50] * 2)
+    assert all(table.redeem(kept, at, 100) for at in range(100))
 
 
 def test_tickets_are_a_list(module: Any) -> None:

@@ -182,12 +182,12 @@ def content_here(value: Any) -> Any:
     if isinstance(value, List):
         return value.to_list()
     if isinstance(value, Set):
-        return set(value.to_list())
+        return set(value.names())
     if isinstance(value, SortedSet):
         return value.pairs(0, len(value))
     if isinstance(value, Hash):
-        deadlines = {field: value.deadline(field) or -1 for field in value.fields} if value.deadlines else {}
-        return dict(value.fields), deadlines
+        deadlines = {field: value.deadline(field) or -1 for field in value} if value.deadlines else {}
+        return value.to_dict(), deadlines
     if isinstance(value, Stream):
         return stream_here(value)
     return as_string(value)

@@ -41,7 +41,7 @@ class SetMachine(RuleBasedStateMachine):
     @rule(member=members)
     def remove(self, member):
         """What is equal or named goes."""
-        assert self.set.remove(member) is (member in self.model)
+        assert self.set.drop(member) is (member in self.model)
         self.model.discard(member)
 
     @rule()
@@ -62,12 +62,12 @@ class SetMachine(RuleBasedStateMachine):
     @rule(count=st.integers(0, 20), member=members)
     def read(self, count, member):
         """Every way to read."""
-        found = self.set.random_members(count)
+        found = self.set.random_names(count)
         assert len(found) == len(set(found)) == min(count, len(self.model))
         assert self.model >= set(found)
-        assert self.set.contains(member) is (member in self.set) is (member in self.model)
+        assert self.set.has(member) is (member in self.set) is (member in self.model)
         if self.model:
-            assert self.set.random_member() in self.model
+            assert self.set.random_name() in self.model
 
     @rule()
     def copy(self):
@@ -76,14 +76,14 @@ class SetMachine(RuleBasedStateMachine):
         assert other.encoding() == self.set.encoding()
         assert list(other) == list(self.set)
         for member in list(self.set):
-            self.set.remove(member)
+            self.set.drop(member)
         self.set = other
         self.seen = (0, set(self.model))
 
     @invariant()
     def same(self):
         """Contents are those of the model, and the revision moved if they did."""
-        assert set(self.set) == set(self.set.members) == self.model
+        assert set(self.set) == set(self.set.names()) == self.model
         assert len(self.set) == len(self.model)
         revision, model = self.seen
         assert (self.set.revision > revision) is (model != self.model)
@@ -219,7 +219,7 @@ def test_encoding_of_a_result(some: list[bytes], encoding: bytes) -> None:
     target = Set(EncodingLimits())
     target.fill(some)
     assert target.encoding() == encoding
-    assert target.members == set(some)
+    assert set(target) == set(some)
 
 
 def test_members_keep_their_order() -> None:
@@ -239,9 +239,9 @@ def test_choices_are_fair_among_holes() -> None:
     kept = [b"m0", b"m1", b"m200", b"m399"]
     for member in names(400):
         if member not in kept:
-            target.remove(member)
+            target.drop(member)
     target.add_many([b"new%d" % i for i in range(12)])
-    counts = Counter(target.random_member() for _ in range(8000))
+    counts = Counter(target.random_name() for _ in range(8000))
     assert len(counts) == 16
     # 500 each; the bounds are eight standard deviations away.
     assert 325 < min(counts.values()) <= max(counts.values()) < 675
@@ -264,7 +264,7 @@ def test_a_sample_is_fair() -> None:
     seed(22)
     target = Set(EncodingLimits())
     target.add_many(names(16))
-    counts = Counter(member for _ in range(2000) for member in target.random_members(4))
+    counts = Counter(member for _ in range(2000) for member in target.random_names(4))
     assert len(counts) == 16
     assert 325 < min(counts.values()) <= max(counts.values()) < 675
 
@@ -278,12 +278,12 @@ def test_a_set_can_be_popped_empty() -> None:
 
 
 def test_a_big_set_is_scanned_in_pages_and_a_small_one_at_once() -> None:
-    """A page is as long as asked for."""
+    """A page is about as long as asked for."""
     target = Set(EncodingLimits())
     target.add_many(names(300))
     cursor, page = target.scan(0, 100)
     assert cursor != 0
-    assert len(page) == 100
+    assert 100 <= len(page) < 150
     small = Set(EncodingLimits())
     small.add_many(ints(512))
     assert small.scan(5, 1) == (0, ints(512))
@@ -292,6 +292,6 @@ def test_a_big_set_is_scanned_in_pages_and_a_small_one_at_once() -> None:
 def test_release_frees_in_slices() -> None:
     """Each slice takes its count from what is left, and the last one says so."""
     target = Set(EncodingLimits())
-    target.add_many(names(25))
-    assert target.memory_usage() > 25 * 48
-    assert [target.release(10), target.release(10), target.release(10)] == [False, False, True]
+    target.add_many(names(600))
+    assert target.memory_usage() > 600 * 24
+    assert [target.release(200), target.release(200), target.release(200)] == [False, False, True]

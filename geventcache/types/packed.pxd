@@ -1,0 +1,68 @@
+from cpython.object cimport PyObject
+
+cdef enum:
+    # The codes of entries: up to LONGEST_TEXT it is text of so many bytes, then come integers of 1, 2, 3, 4, 6 and 8 bytes.
+    LONGEST_TEXT = 247
+    INT8 = 248
+    INT16 = 249
+    INT24 = 250
+    INT32 = 251
+    INT48 = 252
+    INT64 = 253
+    REAL = 254
+    LONG = 255
+    # What stands in front of the entries: the form, and their number.
+    HEADER = 3
+    MOST_ENTRIES = 65535
+
+cdef struct Encoded:
+    unsigned char code
+    Py_ssize_t size
+    const char *data
+    char own[8]
+
+cdef inline const char *bytes_of(PyObject *run) noexcept:
+    return <const char *>PyBytes_AS_STRING(<object>run)
+
+cdef inline Py_ssize_t length_of(PyObject *run) noexcept:
+    return PyBytes_GET_SIZE(<object>run)
+
+cdef inline Py_ssize_t count_of(PyObject *run) noexcept:
+    """How many entries the run has."""
+    cdef const unsigned char *start = <const unsigned char *>bytes_of(run)
+    return start[1] | <Py_ssize_t>start[2] << 8
+
+cdef inline int form_of(PyObject *run) noexcept:
+    """What its owner has noted in it."""
+    return (<const unsigned char *>bytes_of(run))[0] & 15
+
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(object)
+    Py_ssize_t PyBytes_GET_SIZE(object)
+
+# Whole runs.
+cdef PyObject *new_run(int form) except NULL
+cdef int note_form(PyObject **run, int form) except -1
+cdef int splice(PyObject **run, Py_ssize_t at, Py_ssize_t offset, Py_ssize_t removed, Py_ssize_t removed_size,
+                const Encoded *added, Py_ssize_t count) except -1
+
+# Entries.
+cdef void encode(bytes text, Encoded *into) noexcept
+cdef void encode_score(double score, Encoded *into) noexcept
+cdef void encode_integer(long long value, Encoded *into) noexcept
+cdef bytes decode(unsigned char code, const char *payload)
+cdef double decode_score(unsigned char code, const char *payload) noexcept
+cdef bint read_integer(const char *text, Py_ssize_t n, long long *into) noexcept
+cdef Py_ssize_t size_of(unsigned char code, const char *payload) noexcept
+cdef Py_ssize_t offset_of(PyObject *run, Py_ssize_t at) noexcept
+cdef Py_ssize_t find(PyObject *run, const Encoded *wanted, Py_ssize_t stride, Py_ssize_t *offset) noexcept
+cdef const unsigned char *codes_of(PyObject *run) noexcept
+cdef list texts(PyObject *run, Py_ssize_t first, Py_ssize_t stride)
+cdef dict paired(PyObject *run)
+
+# Integers in order, a "set of integers".
+cdef Py_ssize_t find_integer(PyObject *run, long long value, bint *found) noexcept
+cdef int insert_integer(PyObject **run, Py_ssize_t at, long long value) except -1
+cdef int remove_integer(PyObject **run, Py_ssize_t at) except -1
+cdef long long integer_at(PyObject *run, Py_ssize_t at) noexcept
+cdef bytes decimal(long long value)

@@ -1,0 +1,93 @@
+"""Where memory is short: a request fails or its connection ends, others never see a byte of it, the server goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geventcache.base.build import IS_COMPILED
+
+from ..support.client import Client
+from ..support.process import memory_kb, serving
+from ..support.subject import environment
+from ..support.wire import Argument, Reply, encoded, request
+
+pytest.importorskip("_testcapi", reason="this Python has no hook that lets allocations fail")
+from .starved import CASES, WAITING
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for memory and its limits")
+
+ROOT = Path(__file__).resolve().parents[2]
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # the package under test, and not the one in this folder
+PONG = Reply("+", b"PONG")
+PATIENCE_S = 300
+COMPREHENDED = ("SCAN", "BZPOPMIN")
+SPARE = 100 * 1024 * 1024  # bytes that a server may still take where its address space is limited
+
+
+@pytest.mark.parametrize("name", [*CASES, *WAITING])
+def test_each_allocation_fails(name: str) -> None:
+    """Whichever allocation of a request fails, what `starved` asserts is so."""
+    if IS_COMPILED and name in COMPREHENDED:
+        pytest.skip("Cython 3.3 lets go of an item twice where a list comprehension cannot grow")
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-m", "tests.hostile.starved", name],
+        env={**environment(), "PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(ROOT)]), **SAFE_PATH},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+
+
+def answer(client: Client, *words: Argument) -> Reply | None:
+    """Send a request and return its reply, None when the connection ends instead."""
+    try:
+        client.send_bytes(request(tuple(map(encoded, words))))
+        return client.receive()
+    except (EOFError, ConnectionError):
+        return None
+
+
+def test_a_reply_for_which_there_is_no_memory() -> None:
+    """Under a limit of address space, a reply of 150 MB ends by an error or the connection; others get their own."""
+    resource = pytest.importorskip("resource")
+    with serving() as process:
+        pid, other = process.popen.pid, process.connect()
+        assert other.do("SADD", "k", b"x" * 50_000) == Reply(":", 1)
+        limit = memory_kb(pid, "VmSize") * 1024 + SPARE
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+        for words in (
+            ("SRANDMEMBER", "k", -3000),
+            ("EVAL", "return redis.call('SRANDMEMBER', KEYS[1], -3000)", 1, "k"),
+        ):
+            client = process.connect()
+            assert client.do("PING") == PONG
+            reply = answer(client, *words)
+            assert reply is None or reply.is_error, words
+            assert other.do("PING") == PONG
+            assert other.do("SRANDMEMBER", "k", -2) == Reply("*", (Reply("$", b"x" * 50_000),) * 2)
+            assert process.connect().do("PING") == PONG
+            client.close()
+        assert process.popen.poll() is None
+
+
+def test_a_value_for_which_there_is_no_memory() -> None:
+    """Under a limit of address space, a value of 150 MB ends the connection that sends it, and nobody else's."""
+    resource = pytest.importorskip("resource")
+    with serving() as process:
+        pid, other = process.popen.pid, process.connect()
+        limit = memory_kb(pid, "VmSize") * 1024 + SPARE
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+        client = process.connect()
+        assert answer(client, "SET", "k", b"x" * 150_000_000) is None
+        assert other.do("PING") == PONG
+        assert other.do("SET", "k", b"x" * 1_000_000) == Reply("+", b"OK")
+        client.close()
+        assert process.popen.poll() is None
