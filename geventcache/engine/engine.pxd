@@ -9,6 +9,7 @@ from geventcache.services.clients cimport Client
 from geventcache.services.slots cimport Slots
 from geventcache.store.changes cimport Changes
 from geventcache.store.keyspace cimport Keyspace
+from geventcache.base.table cimport Table
 
 cdef extern from *:
     """
@@ -18,6 +19,8 @@ cdef extern from *:
     }
     """
     object invoke "geventcache_invoke"(object handler, list args, Py_ssize_t start)
+
+cdef Py_ssize_t AHEAD
 
 @cython.final
 cdef class Engine:
@@ -40,6 +43,7 @@ cdef class Engine:
     cdef readonly list chores
     cdef Py_ssize_t mark
     cpdef begin_turn(self)
+    cpdef Py_ssize_t look_ahead(self, Client client, list commands, Py_ssize_t start) except -1
     cpdef execute(self, Client client, list args)
     cpdef abandon(self)
     cdef doubt(self)

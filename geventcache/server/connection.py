@@ -226,8 +226,11 @@ class Connection:
         if n:
             engine.begin_turn()
             limit_us: cython.longlong = engine.last_us + TURN_BUDGET_US
+            ahead: cython.Py_ssize_t = 0 if n > 1 else 1
             while i < n:
                 if cython.compiled:
+                    if i == ahead:
+                        ahead = engine.look_ahead(client, commands, i)
                     args = commands[i]
                     i += 1
                     engine.execute(client, args)

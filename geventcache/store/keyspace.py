@@ -34,9 +34,11 @@ from geventcache.store.account import Account, object_size
 from geventcache.store.deadlines import Deadlines
 from geventcache.store.uses import Uses
 from geventcache.types.container import Container
+from geventcache.types.hashes import Hash
+from geventcache.types.sets import Set
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {}
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set)}
 KEPT = 0  # in the place of a deadline: the one that the key has
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512

@@ -10,6 +10,6 @@ cdef class Container:
     cdef public long long charge
     cdef public Py_ssize_t charged_length
     cdef public bint is_volatile
-    cpdef pack(self)
+    cpdef bytes pack(self)
     cpdef long long next_deadline(self)
     cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)
