@@ -16,7 +16,7 @@ from geventcache.services.info import SECTIONS, mean_ttl_ms, report
 from geventcache.services.memory import human
 from geventcache.services.state import ServerState
 
-from .inprocess import InProcessServer
+from ..support.inprocess import InProcessServer
 
 
 @pytest.fixture
