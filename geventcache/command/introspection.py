@@ -160,7 +160,7 @@ def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[by
     """
     if declaration.find_keys is not None:
         positions = declaration.find_keys(args)
-        flags = [tuple(flag for flag in spec.flags if flag != "variable_flags") for spec in declaration.keys]
+        flags = [tuple(flag for flag in spec.flags if flag not in ("variable_flags", "incomplete")) for spec in declaration.keys]
         # Where only the command itself can tell, the further keys are those that it stores at: the last specification.
         return [(args[i], flags[-1 if n else 0]) for n, i in enumerate(positions)]
     found = []
