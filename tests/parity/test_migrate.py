@@ -74,7 +74,8 @@ def test_one_key(pair: Pair, targets: Targets, clients: tuple[Client, Client]) -
     migrate(pair, targets, "k", 5, 1000, "COPY")
     migrate(pair, targets, "k", 0, 1000, "REPLACE")
     pair.do("EXISTS", "k")
-    same_there(clients, "INFO", "keyspace")
+    same_there(clients, "SELECT", 5)
+    assert same_there(clients, "GET", "k").value == b"w"
 
 
 def test_many_keys(pair: Pair, targets: Targets, clients: tuple[Client, Client]) -> None:
