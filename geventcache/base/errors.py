@@ -88,6 +88,8 @@ NOT_SAVED = (
 SAVE_FAILED = b"ERR"
 SAVE_RUNS = b"ERR Background save already in progress"
 NO_SAVE_RUNS = b"ERR Background saving is currently not in progress or scheduled"
+MIGRATE_TWO_KEYS = b"ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
+MIGRATE_ALONE = b"ERR MIGRATE waits for another server, which neither transactions nor scripts can do"
 SHUTDOWN_FAILED = b"ERR Errors trying to SHUTDOWN. Check logs."
 RELOAD_OPTIONS = b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 RELOAD_FAILED = b"ERR Error trying to load the RDB dump, check server logs."
@@ -266,6 +268,11 @@ CHOICE_SWITCH = (
     b"ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a "
     b"different mode."
 )
+
+
+def io_error(doing: bytes) -> bytes:
+    """The error of a connection to another server."""
+    return b"IOERR error or timeout %b" % doing
 
 
 def wrong_arity(name: bytes) -> bytes:

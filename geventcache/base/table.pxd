@@ -158,6 +158,7 @@ cdef class Table:
     cdef uint64_t sweep
 
     cdef void leave(self) noexcept
+    cdef Record *record_at(self, Py_ssize_t index) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
     cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept

@@ -101,7 +101,7 @@ cdef enum:
     PROBES = 4  # buckets in which a record may stand
     MERGED_MOST = 196  # records of two segments that become one: half of what makes it split again
     LONG_KEY = 256  # bytes from which on a key's hash is kept
-    FREE_DEPTH = 10  # a directory of that depth is not measured by the keys
+    FREE_DEPTH = 14  # a directory of that depth is not measured by the keys: 128 KiB
     LINE = 64
     SLOT_BYTES = 9  # a record's tag and address
     SMALL_BLOCK = 512  # the most that the allocator takes from pools, in steps of 16 bytes
@@ -897,6 +897,7 @@ cdef class Table:
 
         A random hash leads to a bucket, and a random number to one of its slots. Since a bucket is found the more often
         the fewer bits lead to it, it counts only if the next bits are 0, up to as many as lead to the smallest ones.
+        Where that meets no key for long, as colliding hashes bring about, all segments are counted through.
         """
         cdef uint64_t hash, seed
         cdef Segment *segment
@@ -917,7 +918,26 @@ cdef class Table:
             slot = 1 + <int>(((hash & 0xFFFF) * SLOTS) >> 16)
             if bucket.tags[slot]:
                 return key_object(bucket.records[slot - 1])
-        return self.draw(1)[0]
+        return key_object(self.record_at(seed % <uint64_t>self.count))
+
+    cdef Record *record_at(self, Py_ssize_t index) noexcept:
+        """The record of that number, in a walk over all segments."""
+        cdef uint64_t number = 0
+        cdef Segment *segment = segment_of(self.directory[0])
+        cdef Bucket *bucket
+        cdef int slot
+        while index >= segment.count:
+            index -= segment.count
+            number += <uint64_t>1 << (self.depth - segment.depth)
+            segment = segment_of(self.directory[number])
+        bucket = buckets_of(segment)
+        while True:
+            for slot in range(1, SLOTS + 1):
+                if bucket.tags[slot]:
+                    if index == 0:
+                        return bucket.records[slot - 1]
+                    index -= 1
+            bucket += 1
 
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept):
         """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count, each once.

@@ -9,6 +9,7 @@ ones do.
 
 from typing import Any
 
+from geventcache.base.times import NEVER_MS
 from geventcache.command.expiration import any_deadline_of
 from geventcache.types.stream_ids import format_id
 
@@ -150,6 +151,16 @@ def expireat(args: Request, value: Any, now_ms: int) -> list[Request]:
 def pexpireat(args: Request, value: Any, now_ms: int) -> list[Request]:
     """PEXPIREAT."""
     return expire_key(args[1], any_deadline_of(int(args[2]), False, 0, b""), now_ms)
+
+
+def restore(args: Request, value: Any, now_ms: int) -> list[Request]:
+    """RESTORE, and its name in a cluster, whose deadline is counted from now unless the request says otherwise."""
+    ttl_ms, is_absolute = int(args[2]), b"ABSTTL" in [word.upper() for word in args[4:]]
+    if is_absolute and 0 < ttl_ms <= now_ms:
+        return [[DEL, args[1]]]
+    if is_absolute or not ttl_ms:
+        return [args]
+    return [[b"RESTORE", args[1], number(min(ttl_ms + now_ms, NEVER_MS - 1)), *args[3:], b"ABSTTL"]]
 
 
 # ---------------------------------------------------------------------- lists, sets, sorted sets

@@ -9,6 +9,9 @@ from geventcache.command.declaration import Declaration
 from geventcache.command.keyspecs import KeySpec
 from geventcache.resp.values import Distinct, Simple
 
+# Flags of specifications that say nothing of the keys.
+OF_SPECS = ("variable_flags", "incomplete")
+
 
 def legacy_range(declaration: Declaration) -> tuple[int, int, int]:
     """First key, last key and step, as older clients read them; zeros when the keys do not stand in one range."""
@@ -160,7 +163,7 @@ def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[by
     """
     if declaration.find_keys is not None:
         positions = declaration.find_keys(args)
-        flags = [tuple(flag for flag in spec.flags if flag != "variable_flags") for spec in declaration.keys]
+        flags = [tuple(flag for flag in spec.flags if flag not in OF_SPECS) for spec in declaration.keys]
         # Where only the command itself can tell, the further keys are those that it stores at: the last specification.
         return [(args[i], flags[-1 if n else 0]) for n, i in enumerate(positions)]
     found = []

@@ -5,6 +5,7 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.times import NEVER_MS
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
@@ -107,6 +108,7 @@ class RestoreOptions:
     complexity=RESTORE_COMPLEXITY,
     args=RESTORE_ARGS,
     history=RESTORE_HISTORY,
+    effect=effects.restore,
 )
 def restore(ctx: Client, key: bytes, ttl: bytes, serialized_value: bytes, *words: bytes) -> Any:
     """Creates a key from the serialized representation of a value."""
@@ -136,6 +138,7 @@ def restore(ctx: Client, key: bytes, ttl: bytes, serialized_value: bytes, *words
     complexity=RESTORE_COMPLEXITY,
     args=RESTORE_ARGS,
     history=RESTORE_HISTORY,
+    effect=effects.restore,
     doc_flags="syscmd",
 )
 def restore_asking(ctx: Client, key: bytes, ttl: bytes, serialized_value: bytes, *words: bytes) -> Any:

@@ -62,8 +62,7 @@ def add_positions(ctx: Client, key: bytes, args: tuple):
     target: SortedSet = db.edit(key, SortedSet, ZADD) if is_xx else db.edit_or_create(key, SortedSet, ZADD)
     if target is None:
         return 0
-    if not len(target):
-        target.expect(len(pairs), max([len(pair[0]) for pair in pairs]))
+    target.expect(len(pairs), max([len(pair[0]) for pair in pairs]))
     added, updated = 0, 0
     for member, score in pairs:
         is_there = target.score(member) is not None

@@ -401,7 +401,6 @@ def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
 def set_all(target: Hash, pairs: tuple, keeps_deadline: cython.bint):
     """Set fields to values, given one after the other."""
     i: cython.Py_ssize_t
-    target.expect(len(pairs) // 2)
     for i in range(0, len(pairs), 2):
         target.set(pairs[i], pairs[i + 1], keeps_deadline)
 

@@ -373,6 +373,8 @@ def msetex(ctx: Client, numkeys: bytes, key: bytes, value: bytes, *rest: bytes) 
         raise CommandError(errors.SYNTAX)
     options = StringOptions(words[end:], MSETEX_OPTIONS)
     deadline_ms: cython.longlong = options.deadline_ms(db.clock.now_ms, b"msetex")
+    if deadline_ms != 0:  # one that is long over when it is given makes nobody late who removes the keys
+        deadline_ms = max(deadline_ms, db.clock.now_ms)
     if options.condition is not None:
         for i in range(0, end, 2):
             if not may_set(db, words[i], options):

@@ -30,6 +30,7 @@ from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
 from geventcache.server.listening import Listening, listen_on, remove_path
+from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.services.addresses import Address, listen_addresses
@@ -82,6 +83,7 @@ class Server:
         self.cron = Cron(self)
         self.state.cron = self.cron
         self.saving = Saving(self)
+        self.migrating = Migrating(self)
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[Acceptor] = []
@@ -232,6 +234,7 @@ class Server:
                 client.transport.break_off()
         if self.bus is not None:
             self.bus.stop()
+        self.migrating.stop()
         self.saving.stop()
         self.state.snapshots.save_at_end()
         gevent.sleep(0)
@@ -258,6 +261,7 @@ class Server:
             self.expiry.abandon()
             self.cron.stop()
             self.saving.cancel()
+            self.migrating.abandon()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:

@@ -83,6 +83,7 @@ class Cron:
         self.state.client_memory.enforce()
         self.state.memory_limit.tick()
         self.server.saving.tick()
+        self.server.migrating.tick()
         if len(self.state.databases.graveyard) or any(
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
         ):

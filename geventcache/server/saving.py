@@ -14,7 +14,8 @@ from gevent import get_hub
 from geventcache.base.clock import monotonic_us
 from geventcache.persistence.files import NewFile
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.services.snapshots import RANK, Walk
+from geventcache.services.snapshots import Walk
+from geventcache.store.changes import COPY_RANK
 
 SLICE_US = 1000
 TINY_SECONDS = 1e-6
@@ -88,7 +89,7 @@ class Saving:
         snapshots = self.snapshots
         changes = snapshots.all_changes()
         file = self.file = snapshots.new_file(self.run)
-        self.state.changes.listen(walk, RANK)
+        self.state.changes.listen(walk, COPY_RANK)
         try:
             file.open()
             for block in snapshots.blocks(walk):

@@ -18,7 +18,6 @@ from geventcache.services.info import REDIS_VERSION
 from geventcache.store.changes import Listener
 from geventcache.store.keyspace import Keyspace
 
-RANK = 90
 RETRY_S = 5
 NEVER_SAVED = -1
 NAMES_A_SLICE = 10_000

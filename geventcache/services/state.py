@@ -49,6 +49,7 @@ class ServerState:
         addresses: what the server listens on.
         config_file: the path of the file that the settings come from, if there is one.
         on_shutdown: called by SHUTDOWN.
+        on_migrate: called with the Migration of MIGRATE; None if nobody can run it.
         let_clients_in: called by a script that runs for long; False if the server is to stop.
     """
 
@@ -81,6 +82,7 @@ class ServerState:
         self.addresses: list[Address] = []
         self.config_file = ""
         self.on_shutdown: Callable[[], None] = lambda: None
+        self.on_migrate: Callable[[Any], None] | None = None
         self.pause_until_ms = 0
         self.pauses_all = False
         self.on_resume: Callable[[], None] = lambda: None

@@ -14,6 +14,9 @@ from geventcache.resp.values import NULL_ARRAY
 from geventcache.store.changes import WAITERS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
+# What a group has not read grows by this, but who waits is served by new entries only, as with the reference.
+BRINGS_NOTHING = frozenset([b"xgroup-setid"])
+
 Key = tuple[Keyspace, bytes]
 
 
@@ -124,7 +127,7 @@ class Waiters(Listener):
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
         """A key may have become worth another try."""
-        if (keyspace, key) in self.by_key:
+        if event not in BRINGS_NOTHING and (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None
 
     def flushed(self, keyspace: Keyspace) -> None:

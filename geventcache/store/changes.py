@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Listeners of lower ranks hear first: who reads is told that a key is stale before it may be served what is new there.
-WATCH_RANK, TRACKING_RANK, WAITERS_RANK, NOTIFICATIONS_RANK, HOST_RANK = range(5)
+WATCH_RANK, TRACKING_RANK, WAITERS_RANK, NOTIFICATIONS_RANK, HOST_RANK, COPY_RANK = range(6)
 
 
 class Listener:

@@ -76,7 +76,7 @@ def cached_count(data: Data) -> "int | None":
 
 def cache_count(data: bytearray, count: int) -> None:
     """Make a HyperLogLog remember its count."""
-    data[8:HEADER] = count.to_bytes(8, "little")
+    data[8:HEADER] = (count & MAX_COUNT).to_bytes(8, "little")
 
 
 def add(data: bytearray, elements: Elements, sparse_max_bytes: cython.Py_ssize_t) -> cython.bint:
@@ -371,6 +371,10 @@ def histogram(found: bytearray) -> list[int]:
     return [found.count(value) for value in range(MAX_VALUES)]
 
 
+ENDLESS = -(2**63)
+MAX_COUNT = 2**64 - 1
+
+
 def estimate(found: bytearray) -> int:
     """The estimated number of elements that left these registers."""
     counts = histogram(found)
@@ -379,6 +383,8 @@ def estimate(found: bytearray) -> int:
     for value in range(HASH_BITS, 0, -1):
         z = (z + counts[value]) * 0.5
     z += REGISTERS * sigma(counts[0] * SHARE)
+    if z == 0.0:  # all registers are beyond what a hash can bring: endless, which the reference makes this number
+        return ENDLESS
     estimated = ALPHA * REGISTERS * REGISTERS / z
     whole = int(estimated)
     return whole + 1 if estimated - whole >= 0.5 else whole

@@ -8,6 +8,7 @@ import math
 import random
 import struct
 import sys
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -611,6 +612,25 @@ def test_bytes_a_key() -> None:
             table.seek(b"key:%016d" % number)
             table.put_until(b"v" * 64, *times)
         assert table.memory / 100_000 <= limit
+
+
+@compiled_only
+def test_memory_is_what_was_allocated() -> None:
+    """The count of bytes is the allocator's, but for what it keeps of each block itself."""
+    table: Any = imported.Table()
+    keys = [b"%d%s" % (number, b"k" * (number % 30)) for number in range(20_000)]
+    value, long_value = b"x" * 77, b"y" * 700
+    before = table.memory
+    tracemalloc.start()
+    try:
+        for number, key in enumerate(keys):
+            put(table, key, long_value if number % 5 == 0 else value)
+        for key in keys[:7000]:
+            remove(table, key)
+        traced = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.99 < (table.memory - before) / traced < 1.02
 
 
 # ---------------------------------------------------------------------- long runs

@@ -167,3 +167,15 @@ def test_hyperloglog_events(pair: Pair) -> None:
     if not pair.has("psubscribe"):
         pytest.skip("the subject has no PSUBSCRIBE")
     run_machine(HyperLogLogMachine, pair, events="KEAn")
+
+
+def test_registers_that_no_hash_brings(resp2_pair: Pair) -> None:
+    """A string whose registers are all at their end is counted as the reference counts it."""
+    head = b"HYLL\0\0\0\0" + b"\0" * 7 + b"\x80"
+    for registers in (b"\xff" * 12288, b"\xff" * 12285 + b"\0" * 3, b"\xff" * 3 + b"\0" * 12285):
+        resp2_pair.do("SET", "k", head + registers)
+        for keys in (("k",), ("k",), ("k", "none")):
+            resp2_pair.do("PFCOUNT", *keys)
+        resp2_pair.do("GET", "k")
+        resp2_pair.do("PFMERGE", "d", "k")
+        resp2_pair.do("PFCOUNT", "d")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from geventcache.services.snapshots import RANK, Walk
+from geventcache.services.snapshots import Walk
+from geventcache.store.changes import COPY_RANK
 
 from ..support.inprocess import InProcessServer
 
@@ -14,7 +15,7 @@ def keys_of(server: InProcessServer, *doings: tuple[int, tuple[str, ...]]) -> li
     """Walk over all keys of a server, in which something is done after so many records; return what was found."""
     session = server.session()
     walk = Walk(server.state.databases)
-    server.state.changes.listen(walk, RANK)
+    server.state.changes.listen(walk, COPY_RANK)
     found = []
     pending = list(doings)
     for count, record in enumerate(walk.records()):
@@ -76,7 +77,7 @@ def test_databases_that_are_exchanged_make_the_walk_void() -> None:
     """It has to begin anew."""
     server = server_with("a")
     walk = Walk(server.state.databases)
-    server.state.changes.listen(walk, RANK)
+    server.state.changes.listen(walk, COPY_RANK)
     server.session().do("SWAPDB", "0", "1")
     assert walk.is_void
 
