@@ -402,17 +402,14 @@ def key_count(count: bytes) -> Any:
 def increment(ctx: Client, key: bytes, by: cython.longlong, event: bytes):
     """Add to a counter; return what it is then."""
     db: Keyspace = ctx.db
-    number: cython.longlong
+    total = db.add_to_integer(key, by, event)
+    if total is not None:
+        return total
     value = db.find(key)
-    if value is None:
-        number = 0
-    elif type(value) is int:
-        number = value
-    else:
-        number = integer(as_string(value))
+    number: cython.longlong = 0 if value is None else integer(as_string(value))
     if (by > 0 and number > INT64_MAX - by) or (by < 0 and number < INT64_MIN - by):
         raise CommandError(errors.OVERFLOW)
-    total: object = number + by
+    total = number + by
     db.replace(key, total, event)
     return total
 

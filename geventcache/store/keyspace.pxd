@@ -10,7 +10,8 @@ from geventcache.types.container cimport Container
 
 cdef long long NEVER, KEPT
 cdef unsigned long long END
-cdef int ABSENT, OBJECT, PACKED
+cdef int ABSENT, BYTES, INTEGER, OBJECT, PACKED
+cdef long long INT64_MAX, INT64_MIN
 cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT
 
 @cython.final
@@ -68,6 +69,7 @@ cdef class Keyspace:
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cpdef replace(self, bytes key, value, event)
+    cpdef add_to_integer(self, bytes key, long long by, event)
     cdef place(self, bytes key, value, long long deadline_ms)
     cdef store(self, value, long long deadline_ms, long long filed_ms)
     cdef placed(self, bytes key, int kind, old)

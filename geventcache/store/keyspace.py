@@ -27,8 +27,8 @@ from typing import Any
 
 import cython
 
-from geventcache.base.errors import WRONG_TYPE, CommandError
-from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table, Text
+from geventcache.base.errors import OVERFLOW, WRONG_TYPE, CommandError
+from geventcache.base.table import ABSENT, BYTES, END, INTEGER, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
 from geventcache.store.account import Account, object_size
 from geventcache.store.deadlines import Deadlines
@@ -40,6 +40,8 @@ from geventcache.types.sets import Set
 NEVER = NEVER_MS
 CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set)}
 KEPT = 0  # in the place of a deadline: the one that the key has
+INT64_MAX = (1 << 63) - 1
+INT64_MIN = -(1 << 63)
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
@@ -194,6 +196,11 @@ class Keyspace:
         Raises:
             CommandError: WRONGTYPE.
         """
+        table: Table = self.table
+        # Most are bytes in a record, and need no more calls.
+        if table.seek(key) == BYTES and self.uses is None and table.deadline() > self.clock.now_ms:
+            self.hits += 1
+            return table.value()
         v = self.lookup(key)
         return v if v is None or type(v) is bytes else as_string(v)
 
@@ -374,6 +381,24 @@ class Keyspace:
             self.announce(key, event)
         else:
             self.put(key, value, event)
+
+    def add_to_integer(self, key, by, event):
+        """Add to an integer where it stands; return what it is then, None if there is no integer at `key`.
+
+        Raises:
+            CommandError: it would not fit into 64 bits.
+        """
+        if self.seek(key) != INTEGER:
+            return None
+        number: cython.longlong = self.table.value()
+        if (by > 0 and number > INT64_MAX - by) or (by < 0 and number < INT64_MIN - by):
+            raise CommandError(OVERFLOW)
+        total: object = number + by
+        self.table.put(total)
+        if self.uses is not None:
+            self.uses.touch(self.table)
+        self.announce(key, event)
+        return total
 
     def place(self, key, value, deadline_ms):
         """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
