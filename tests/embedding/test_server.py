@@ -161,6 +161,8 @@ def test_data_are_kept_if_settings_ask_for_it(tmp_path: Path) -> None:
         client = connect(second)
         assert client.do("DBSIZE").value == 0
         client.send("SHUTDOWN", "NOSAVE")
+        with pytest.raises((EOFError, ConnectionError)):
+            client.receive()
         client.close()
     with Server(**settings) as third:
         client = connect(third)
