@@ -125,7 +125,7 @@ class Waiters(Listener):
             except MemoryError:
                 pass  # then it hears of changes that wake nobody
 
-    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes | None) -> None:
         """A key may have become worth another try."""
         if event not in BRINGS_NOTHING and (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None
