@@ -48,6 +48,7 @@ TABLE: tuple[tuple[str, Any, str], ...] = (
     ("PEXPIRE k 100000", 1, f"PEXPIREAT k {LATER}"),
     ("EXPIREAT k 4000000000", 1, "PEXPIREAT k 4000000000000"),
     ("PEXPIREAT k 1", 1, "DEL k"),
+    ("DEBUG POPULATE 5", None, "DEBUG POPULATE 5"),
     ("BLPOP a b 0", [b"b", b"x"], "LPOP b"),
     ("BRPOP a b 0", [b"b", b"x"], "RPOP b"),
     ("LMPOP 2 a b left COUNT 9", [b"b", [b"x", b"y"]], "LPOP b 2"),
