@@ -163,6 +163,11 @@ def restore(args: Request, value: Any, now_ms: int) -> list[Request]:
     return [[b"RESTORE", args[1], number(min(ttl_ms + now_ms, NEVER_MS - 1)), *args[3:], b"ABSTTL"]]
 
 
+def debug(args: Request, value: Any, now_ms: int) -> list[Request]:
+    """DEBUG: what it loads again is what was there."""
+    return [args] if args[1].upper() == b"POPULATE" else []
+
+
 # ---------------------------------------------------------------------- lists, sets, sorted sets
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import CommandError, printable
 from geventcache.base.numbers import parse_float, parse_integer
+from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.commands.keys_object import encoding
 from geventcache.persistence.snapshot_reader import SnapshotError
@@ -71,6 +72,7 @@ HELP = (
     since="1.0.0",
     complexity="Depends on subcommand.",
     doc_flags="syscmd",
+    effect=effects.debug,
 )
 def debug(ctx: Client, subcommand: bytes, *args: bytes):
     """A container for debugging commands."""

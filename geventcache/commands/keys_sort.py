@@ -14,6 +14,7 @@ from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
 from geventcache.types.lists import List
+from geventcache.types.scored import SKIPLIST
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
@@ -126,7 +127,7 @@ def elements_of(v: Any) -> list[bytes]:
     if v is None:
         return []
     if isinstance(v, SortedSet):
-        v.is_skiplist = True  # the reference sorts no other encoding, and OBJECT ENCODING tells ever after
+        v.become(SKIPLIST)  # the reference sorts no other encoding, and OBJECT ENCODING tells ever after
         return v.members(0, len(v))
     if isinstance(v, Set):
         return v.names()

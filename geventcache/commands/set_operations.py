@@ -110,15 +110,13 @@ def sintercard(ctx: Client, numkeys: bytes, key: bytes, *arguments: bytes):
     return 0 if None in sets else count_common(by_size(sets), limit)
 
 
-def count_common(sets: list[Set], limit: cython.Py_ssize_t):
-    """How many members of the first set are in all of them, `limit` of them at most if it is not 0."""
+def count_common(containers: list, limit: cython.Py_ssize_t):
+    """How many elements of the first container are in all of them, `limit` of them at most if it is not 0."""
     found: cython.Py_ssize_t = 0
-    smallest: Set
-    other: Set
-    smallest, *others = sets
-    for member in smallest.names():
+    smallest, *others = containers
+    for element in smallest:
         for other in others:
-            if not other.has(member):
+            if element not in other:
                 break
         else:
             found += 1

@@ -112,7 +112,7 @@ def scores_at(ctx: Client, key: bytes):
     if value is None:
         return {}
     if type(value) is SortedSet:
-        return value.scores
+        return value.to_dict()
     if type(value) is Set:
         return dict.fromkeys(value.names(), 1.0)
     raise CommandError(WRONG_TYPE)

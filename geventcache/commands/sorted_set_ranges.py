@@ -221,7 +221,7 @@ def remove_in(ctx: Client, key: bytes, range_: RankRange | ScoreRange | LexRange
     if target is None:
         return 0
     start, stop = range_.window(target, False)
-    return target.remove_window(start, stop)
+    return target.delete_between(start, stop)
 
 
 @command(

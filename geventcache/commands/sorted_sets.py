@@ -96,7 +96,7 @@ def set_scores(target: SortedSet, members, scores: list, rules):
     outcome: cython.int
     score = None
     for i in range(len(members)):
-        score = wanted(target.scores.get(members[i]), scores[i], rules)
+        score = wanted(target.score(members[i]), scores[i], rules)
         if score is not None:
             outcome = target.add(members[i], score)
             added += outcome == 1
@@ -169,9 +169,9 @@ def zrem(ctx: Client, key: bytes, member: bytes, *members: bytes):
     target: SortedSet = ctx.db.edit(key, SortedSet, b"zrem")
     if target is None:
         return 0
-    removed: cython.Py_ssize_t = 1 if target.remove(member) else 0
+    removed: cython.Py_ssize_t = 1 if target.drop(member) else 0
     for other in members:
-        if target.remove(other):
+        if target.drop(other):
             removed += 1
     return removed
 
@@ -205,7 +205,7 @@ def zcard(ctx: Client, key: bytes):
 def zscore(ctx: Client, key: bytes, member: bytes):
     """Returns the score of a member in a sorted set."""
     target: SortedSet = ctx.db.read(key, SortedSet)
-    return None if target is None else target.scores.get(member)
+    return None if target is None else target.score(member)
 
 
 @command(
@@ -221,8 +221,7 @@ def zscore(ctx: Client, key: bytes, member: bytes):
 def zmscore(ctx: Client, key: bytes, member: bytes, *members: bytes):
     """Returns the score of one or more members in a sorted set."""
     target: SortedSet = ctx.db.read(key, SortedSet)
-    scores: dict = {} if target is None else target.scores
-    return [scores.get(name) for name in (member, *members)]
+    return [None if target is None else target.score(name) for name in (member, *members)]
 
 
 def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple, reverse: cython.bint):
@@ -233,7 +232,7 @@ def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple, reverse: cyt
     target: SortedSet = ctx.db.read(key, SortedSet)
     rank: cython.Py_ssize_t = -1 if target is None else target.rank(member, reverse)
     if with_score:
-        return NULL_ARRAY if rank < 0 else [rank, target.scores[member]]
+        return NULL_ARRAY if rank < 0 else [rank, target.score(member)]
     return None if rank < 0 else rank
 
 
@@ -298,7 +297,7 @@ def draw(ctx: Client, key: bytes, options: tuple):
     if target is None:
         return ()
     members = target.random_members(count) if count >= 0 else [target.random_member() for _ in range(-count)]
-    return Pairs([(member, target.scores[member]) for member in members]) if with_scores else members
+    return Pairs([(member, target.score(member)) for member in members]) if with_scores else members
 
 
 @command(
@@ -331,6 +330,6 @@ def with_texts(target: SortedSet, members: list[bytes]):
     """Members and the texts of their scores, which a scan shows with all their digits unless the set is small."""
     found: list[bytes] = []
     for member in members:
-        score = target.scores[member]
+        score: float = target.score(member)  # type: ignore[assignment] # it is there
         found += (member, b"%.17g" % score if target.is_skiplist else format_float(score))
     return found

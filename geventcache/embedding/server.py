@@ -92,6 +92,8 @@ class Server:
     def reset(self) -> None:
         """Begin anew on the same addresses: no keys, no clients, no users, scripts or changed settings of before.
 
+        What was saved is not loaded, and stays until the next save.
+
         Raises:
             RuntimeError: the server does not run, or belongs to the process that this one was forked from.
         """
@@ -107,9 +109,9 @@ class Server:
         if self._is_foreign:
             raise RuntimeError("this server belongs to the process that started it; connect to it, or make another one")
 
-    def _launch(self, settings: dict[str, Any]) -> None:
+    def _launch(self, settings: dict[str, Any], loads: bool = True) -> None:
         self._app = app.Server(config_of(settings), embedded_log())
-        self._app.start()
+        self._app.start(loads=loads)
         self._app.load()
         self._serving = gevent.spawn(self._app.serve_forever)
 
@@ -118,9 +120,10 @@ class Server:
         self._serving.join()
 
     def _restart(self) -> None:
+        self._app.state.snapshots.saves_at_end = False
         self._finish()
         words = [str(address) for address in self._addresses]
-        self._launch({**self._settings, "bind": words, "unixsocket": ""})
+        self._launch({**self._settings, "bind": words, "unixsocket": ""}, loads=False)
 
     def _running(self) -> _Hub | _HubThread:
         if self._host is None:

@@ -16,6 +16,7 @@ MAGIC_SIZE = 9
 FIRST_WITH_CHECKSUM = 5
 UNUSED = -1
 MOST_FACTS = 64
+HIGHEST_DATABASE = (1 << 31) - 1
 WRONG_MAGIC = "Wrong signature trying to load DB from file"
 
 
@@ -109,6 +110,8 @@ class SnapshotReader:
             self.deadline_ms = 1000 * cursor.signed_number(4)
         elif kind == kinds.DATABASE:
             self.database = cursor.length()
+            if self.database > HIGHEST_DATABASE:
+                raise DataError("impossible number of a database")
         elif kind == kinds.SIZES:
             cursor.length()
             cursor.length()

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Writes a whole snapshot: a header, the libraries of functions, keys with their values and deadlines, a checksum."""
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def record_slices(out: Output, header: Header, records: Iterable[Record | None])
             out.raw(DEADLINE.pack(deadline_ms))
         out.byte(kind_of(value))
         out.string(key)
-        if isinstance(value, Container) and len(value) > SLICE:
+        if type(value) is bytes:
+            out.string(value)
+        elif isinstance(value, Container) and len(value) > SLICE:
             yield from value_slices(out, value)
         else:
             write_value(out, value)

@@ -107,12 +107,13 @@ class Server:
         """What the server listens on."""
         return self.state.addresses
 
-    def start(self, sockets: Sequence[Listening] = ()) -> None:
+    def start(self, sockets: Sequence[Listening] = (), loads: bool = True) -> None:
         """Listen and serve; `load` is to follow.
 
         Args:
             sockets: listening ones with their addresses, to be served instead of those that the settings name. Their
                 paths are not this server's to remove.
+            loads: what was saved is loaded by `load`; else that does nothing.
 
         Raises:
             ListenError: an address is taken or wrong; nothing is listened on then.
@@ -131,7 +132,8 @@ class Server:
         forks.watch(self)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         self.arrivals = Arrivals()
-        self.saving.announce()
+        if loads:
+            self.saving.announce()
         for sock, address in sockets or bound:
             self.accept_on(sock, address)
         if self.bus is not None:

@@ -98,7 +98,7 @@ class Migrating:
         self.server = server
         self.state = server.state
         self.state.on_migrate = self.begin
-        self.links: dict[tuple[bytes, bytes], Link] = {}
+        self.links: dict[tuple[bytes, bytes], Link] = self.state.migration_links
         self.running: set[Any] = set()
 
     def begin(self, migration: Migration) -> None:

@@ -155,5 +155,5 @@ class Saving:
             raise OSError(f"{path}: {error}") from None
         seconds = round((monotonic_us() - started_us) / 1e6, 3)
         self.state.log.info(
-            "snapshot_loaded", path=path, keys=snapshots.loaded, expired=snapshots.expired, seconds=seconds
+            "snapshot_loaded", path=path, keys=snapshots.loaded.keys, expired=snapshots.loaded.expired, seconds=seconds
         )

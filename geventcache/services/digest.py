@@ -63,7 +63,7 @@ def with_set(digest: int, value: Set) -> int:
 
 def with_sorted_set(digest: int, value: SortedSet) -> int:
     """A sorted set follows."""
-    return summed(digest, ((member, score_text(score)) for member, score in value.scores.items()))
+    return summed(digest, ((member, score_text(score)) for member, score in value.to_dict().items()))
 
 
 def score_text(score: float) -> bytes:

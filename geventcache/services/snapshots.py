@@ -12,6 +12,7 @@ from typing import Any
 
 from geventcache.base.errors import CommandError
 from geventcache.persistence.files import NewFile, OldFile, Run, at_once
+from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
 from geventcache.services.info import REDIS_VERSION
@@ -100,7 +101,7 @@ class Snapshots:
         saves: how many saves succeeded.
         is_loading: data are being loaded; file: from where.
         is_whole: no load failed, so that what is there may take the snapshot's place.
-        loaded, expired: how many keys the last load brought, and how many had expired.
+        loaded: what came of the last load, or of the one that runs.
         saves_at_end: whether the data are saved when the server stops; None: if there are points to save at.
         on_begin, on_cancel: begin a save in the background, end it.
     """
@@ -119,7 +120,7 @@ class Snapshots:
         self.is_loading = False
         self.is_whole = True
         self.file: OldFile | None = None
-        self.loaded = self.expired = 0
+        self.loaded = Loaded()
         self.saves_at_end: bool | None = None
         self.on_begin: Callable[[], None] | None = None
         self.on_cancel: Callable[[], None] = lambda: None
@@ -266,6 +267,7 @@ class Snapshots:
     def read(self, run: Run, goes_on: Callable[[], bool], merges: bool) -> None:
         """Read the snapshot's file, from one end to the other."""
         file = self.file = OldFile(self.path, run)
+        self.loaded = Loaded()
 
         def source(needed: int) -> bytes:
             return file.read(needed) if goes_on() else b""
@@ -275,25 +277,9 @@ class Snapshots:
             reader = SnapshotReader(source, self.state.databases.limits, is_relaxed)
             reader.checks = self.config["rdbchecksum"]
             reader.on_function = lambda code: self.load_function(code, merges)
-            self.put_all(reader, merges)
+            load_records(reader, self.state.databases, merges, self.loaded)
         finally:
             file.close()
-
-    def put_all(self, reader: SnapshotReader, merges: bool) -> None:
-        """Put the keys of a snapshot where they belong, those that have expired aside."""
-        databases = self.state.databases
-        self.loaded = self.expired = 0
-        for index, key, value, deadline_ms in reader.records():
-            if index >= databases.count:
-                raise SnapshotError(f"there is no database {index}")
-            keyspace = databases.get(index)
-            if deadline_ms <= databases.clock.now_ms:
-                self.expired += 1
-                continue
-            if not merges and keyspace.find(key) is not None:
-                raise SnapshotError(f"the key {key[:100]!r} stands twice in database {index}")
-            keyspace.implant(key, value, deadline_ms)
-            self.loaded += 1
 
     def load_function(self, code: bytes, merges: bool) -> None:
         """Put a library of functions in place."""

@@ -49,7 +49,8 @@ class ServerState:
         addresses: what the server listens on.
         config_file: the path of the file that the settings come from, if there is one.
         on_shutdown: called by SHUTDOWN.
-        on_migrate: called with the Migration of MIGRATE; None if nobody can run it.
+        on_migrate: called with the Migration of MIGRATE; None if nobody can run it. migration_links: the connections
+            that are kept for the next one.
         let_clients_in: called by a script that runs for long; False if the server is to stop.
     """
 
@@ -83,6 +84,7 @@ class ServerState:
         self.config_file = ""
         self.on_shutdown: Callable[[], None] = lambda: None
         self.on_migrate: Callable[[Any], None] | None = None
+        self.migration_links: dict[Any, Any] = {}
         self.pause_until_ms = 0
         self.pauses_all = False
         self.on_resume: Callable[[], None] = lambda: None

@@ -14,8 +14,9 @@ from geventcache.resp.values import NULL_ARRAY
 from geventcache.store.changes import WAITERS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
-# What a group has not read grows by this, but who waits is served by new entries only, as with the reference.
-BRINGS_NOTHING = frozenset([b"xgroup-setid"])
+# What a group has not read grows by the first, but who waits is served by new entries only, as with the reference; what
+# has no name is acknowledged or claimed.
+BRINGS_NOTHING = frozenset([b"xgroup-setid", None])
 
 Key = tuple[Keyspace, bytes]
 
@@ -125,7 +126,7 @@ class Waiters(Listener):
             except MemoryError:
                 pass  # then it hears of changes that wake nobody
 
-    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes | None) -> None:
         """A key may have become worth another try."""
         if event not in BRINGS_NOTHING and (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None

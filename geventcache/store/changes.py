@@ -26,7 +26,10 @@ class Listener:
     hears_all = False
 
     def changed(self, keyspace, key, event):
-        """`event` (a wire name such as ``b"lpush"``) happened to `key` in `keyspace`."""
+        """`event` (a wire name such as ``b"lpush"``) happened to `key` in `keyspace`.
+
+        Who hears all is also told of what has no name: what is acknowledged to a group of a stream, with None.
+        """
 
     def missed(self, keyspace, key):
         """A read found no `key`: no change, but there are those who want to know."""

@@ -323,8 +323,6 @@ class Keyspace:
 
     def tell_of(self, edit, is_beside):
         """Tell the listeners of a container that changed, or only beside its elements."""
-        if edit.event is None:
-            return
         if is_beside and not edit.is_new:
             self.changes.notify(self, edit.key, edit.event)
         else:

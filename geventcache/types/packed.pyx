@@ -25,6 +25,7 @@ The rules:
 """
 
 from cpython.object cimport PyObject
+from libc.math cimport signbit
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef extern from *:
@@ -36,6 +37,23 @@ cdef extern from *:
     #endif
 
     static const unsigned char number_sizes[8] = {1, 2, 3, 4, 6, 8, 8, 4};
+
+    /* Integers are little-endian; each of these is one load, or two, where memory is as well. */
+    static inline long long read_number(const char *at, Py_ssize_t size) {
+        const unsigned char *p = (const unsigned char *)at;
+        unsigned low;
+        switch (size) {
+            case 1: return (signed char)p[0];
+            case 2: return (short)(p[0] | p[1] << 8);
+            case 3: return (int)((unsigned)(p[0] << 8 | p[1] << 16) | (unsigned)p[2] << 24) >> 8;
+            default:
+                low = (unsigned)(p[0] | p[1] << 8 | p[2] << 16) | (unsigned)p[3] << 24;
+                if (size == 4) return (int)low;
+                if (size == 6) return (long long)(short)(p[4] | p[5] << 8) * 4294967296LL + low;
+                return (long long)((unsigned long long)((unsigned)(p[4] | p[5] << 8 | p[6] << 16)
+                                   | (unsigned)p[7] << 24) << 32 | low);
+        }
+    }
 
     static PyObject *empty_run(int form) {
         PyObject *made = PyBytes_FromStringAndSize("\\0\\0\\0", 3);
@@ -63,6 +81,7 @@ cdef extern from *:
     """
     void CHECK_RUN(bint claim) noexcept
     const unsigned char number_sizes[8]
+    long long read_number(const char *at, Py_ssize_t size) noexcept
     PyObject *empty_run(int form) except NULL
     int resize_run(PyObject **run, Py_ssize_t length, PyObject *spare) except -1
 
@@ -79,15 +98,6 @@ cdef inline void write_number(char *at, unsigned long long value, Py_ssize_t siz
     cdef Py_ssize_t i
     for i in range(size):
         at[i] = <char>(value >> (8 * i))
-
-
-cdef inline long long read_number(const char *at, Py_ssize_t size) noexcept:
-    cdef unsigned long long value = 0
-    cdef Py_ssize_t i
-    for i in range(size):
-        value |= <unsigned long long>(<unsigned char>at[i]) << (8 * i)
-    cdef int shift = <int>(64 - 8 * size)
-    return <long long>(value << shift) >> shift
 
 
 cdef bint read_integer(const char *text, Py_ssize_t n, long long *into) noexcept:
@@ -174,8 +184,8 @@ cdef void encode(bytes text, Encoded *into) noexcept:
 
 
 cdef void encode_score(double score, Encoded *into) noexcept:
-    """Make an entry of a score, which is not NaN; zero has no sign then."""
-    if -EXACT < score < EXACT and score == <double>(<long long>score):
+    """Make an entry of a score, which is not NaN."""
+    if -EXACT < score < EXACT and score == <double>(<long long>score) and not (score == 0 and signbit(score)):
         encode_integer(<long long>score, into)
         return
     into.code = REAL

@@ -1,4 +1,3 @@
-# cython: boundscheck=False, wraparound=False, cdivision=True
 """Pairs of a score and a member, ordered by score and then by the member's bytes.
 
 Pairs stand in chunks of up to 2 * `LOAD`: an array of doubles beside a list of members. `tops` and `sizes` hold each
@@ -14,73 +13,10 @@ is empty when there are no pairs.
 from array import array
 from bisect import bisect_left, bisect_right
 
-import cython
-
-from geventcache.types.container import untracked
-
 LOAD = 256
 # A chunk that shrinks below this is merged with a neighbour, if both together stay under `MERGED_LOAD`.
 MIN_LOAD = 64
 MERGED_LOAD = 384
-
-
-def doubles(values: array) -> cython.p_double:  # type: ignore[type-arg]
-    """The numbers of an array of doubles, as what is quickest to index; good until the array changes its length."""
-    if cython.compiled:
-        return values.data.as_doubles  # type: ignore[attr-defined]
-    else:  # noqa: RET505
-        return values
-
-
-def integers(values: array) -> cython.p_longlong:  # type: ignore[type-arg]
-    """The numbers of an array of integers, as what is quickest to index; good until the array changes its length."""
-    if cython.compiled:
-        return values.data.as_longlongs  # type: ignore[attr-defined]
-    else:  # noqa: RET505
-        return values
-
-
-def is_less(a: bytes, b: bytes) -> cython.bint:
-    """`a` comes before `b`."""
-    if cython.compiled:
-        n: cython.Py_ssize_t = PyBytes_GET_SIZE(a)  # type: ignore[name-defined]  # noqa: F821
-        m: cython.Py_ssize_t = PyBytes_GET_SIZE(b)  # type: ignore[name-defined]  # noqa: F821
-        order: cython.int = memcmp(PyBytes_AS_STRING(a), PyBytes_AS_STRING(b), n if n < m else m)  # type: ignore[name-defined]  # noqa: F821
-        return order < 0 or (order == 0 and n < m)
-    return a < b
-
-
-def score_position(scores: array, score: cython.double, after: cython.bint) -> cython.Py_ssize_t:  # type: ignore[type-arg]
-    """Where `score` belongs among `scores`: in front of equal ones, or behind them with `after`."""
-    if not cython.compiled:
-        return bisect_right(scores, score) if after else bisect_left(scores, score)
-    values: cython.p_double = doubles(scores)
-    low: cython.Py_ssize_t = 0
-    high: cython.Py_ssize_t = len(scores)
-    middle: cython.Py_ssize_t
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] < score or (after and values[middle] == score):
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def member_position(
-    members: list[bytes], low: cython.Py_ssize_t, high: cython.Py_ssize_t, member: bytes, after: cython.bint
-) -> cython.Py_ssize_t:
-    """Where `member` belongs among `members[low:high]`: in front of an equal one, or behind it with `after`."""
-    if not cython.compiled:
-        return (bisect_right if after else bisect_left)(members, member, low, high)
-    middle: cython.Py_ssize_t
-    while low < high:
-        middle = (low + high) >> 1
-        if is_less(members[middle], member) or (after and members[middle] == member):
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 class Chunk:
@@ -88,39 +24,26 @@ class Chunk:
 
     def __init__(self, scores: array, members: list[bytes]) -> None:  # type: ignore[type-arg]
         self.scores = scores
-        self.members = untracked(members)
+        self.members = members
 
-    def position(self, score: cython.double, member: bytes) -> cython.Py_ssize_t:
+    def position(self, score: float, member: bytes) -> int:
         """Where the pair is or belongs."""
-        low: cython.Py_ssize_t = score_position(self.scores, score, False)
-        if low == len(self.members) or doubles(self.scores)[low] != score:
+        low = bisect_left(self.scores, score)
+        if low == len(self.members) or self.scores[low] != score:
             return low
-        return member_position(self.members, low, score_position(self.scores, score, True), member, False)
+        return bisect_left(self.members, member, low, bisect_right(self.scores, score))
 
-    def insert(self, at: cython.Py_ssize_t, score: cython.double, member: bytes) -> None:
+    def insert(self, at: int, score: float, member: bytes) -> None:
         """Put a pair in front of position `at`."""
-        if cython.compiled:
-            n: cython.Py_ssize_t = len(self.members)
-            resize_smart(self.scores, n + 1)  # type: ignore[name-defined]  # noqa: F821
-            values: cython.p_double = doubles(self.scores)
-            memmove(values + at + 1, values + at, (n - at) * 8)  # type: ignore[name-defined]  # noqa: F821
-            values[at] = score
-        else:
-            self.scores.insert(at, score)
+        self.scores.insert(at, score)
         self.members.insert(at, member)
 
-    def delete(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
+    def delete(self, start: int, stop: int) -> None:
         """Delete the pairs from `start` up to, not including, `stop`."""
-        if cython.compiled:
-            n: cython.Py_ssize_t = len(self.members)
-            values: cython.p_double = doubles(self.scores)
-            memmove(values + start, values + stop, (n - stop) * 8)  # type: ignore[name-defined]  # noqa: F821
-            resize_smart(self.scores, n - (stop - start))  # type: ignore[name-defined]  # noqa: F821
-        else:
-            del self.scores[start:stop]
+        del self.scores[start:stop]
         del self.members[start:stop]
 
-    def split(self, at: cython.Py_ssize_t) -> "Chunk":
+    def split(self, at: int) -> "Chunk":
         """Cut the pairs from `at` on off and return them as a chunk."""
         n = len(self.members)
         rest = Chunk(self.scores[at:n], self.members[at:n])
@@ -143,91 +66,84 @@ class Ranked:
         self.is_stale = True
         self.size = 0
 
-    def chunk_of_member(
-        self, low: cython.Py_ssize_t, high: cython.Py_ssize_t, member: bytes, after: cython.bint
-    ) -> cython.Py_ssize_t:
+    def chunk_of_member(self, low: int, high: int, member: bytes, after: bool) -> int:
         """The first of the chunks from `low` on whose last member is not before `member`; `high` if there is none.
 
         With `after`, the first whose last member is behind it.
         """
-        middle: cython.Py_ssize_t
-        last: bytes
-        chunk: Chunk
         while low < high:
             middle = (low + high) >> 1
             chunk = self.chunks[middle]
             last = chunk.members[len(chunk.members) - 1]
-            if is_less(last, member) or (after and last == member):
+            if last < member or (after and last == member):
                 low = middle + 1
             else:
                 high = middle
         return low
 
-    def chunk_of(self, score: cython.double, member: bytes) -> cython.Py_ssize_t:
+    def chunk_of(self, score: float, member: bytes) -> int:
         """The chunk in which the pair is or belongs."""
-        last: cython.Py_ssize_t = len(self.chunks) - 1
-        low: cython.Py_ssize_t = score_position(self.tops, score, False)
+        last = len(self.chunks) - 1
+        low = bisect_left(self.tops, score)
         if low >= last:
             return last
-        if doubles(self.tops)[low] != score:
+        if self.tops[low] != score:
             return low
-        return self.chunk_of_member(low, min(score_position(self.tops, score, True), last), member, False)
+        return self.chunk_of_member(low, min(bisect_right(self.tops, score), last), member, False)
 
     def refresh(self) -> None:
         """Build the tree from the sizes."""
-        n: cython.Py_ssize_t = len(self.sizes)
-        i: cython.Py_ssize_t
-        parent: cython.Py_ssize_t
+        n = len(self.sizes)
         self.tree = array("q", [0])
         self.tree.extend(self.sizes)
-        tree: cython.p_longlong = integers(self.tree)
+        tree = self.tree
         for i in range(1, n + 1):
             parent = i + (i & -i)
             if parent <= n:
                 tree[parent] += tree[i]
         self.is_stale = False
 
-    def resized(self, index: cython.Py_ssize_t, change: cython.Py_ssize_t) -> None:
+    def resized(self, index: int, change: int) -> None:
         """The chunk at `index` got longer by `change`."""
         self.size += change
-        sizes: cython.p_longlong = integers(self.sizes)
+        sizes = self.sizes
         sizes[index] += change
         if self.is_stale:
             return
-        tree: cython.p_longlong = integers(self.tree)
-        n: cython.Py_ssize_t = len(self.tree)
-        i: cython.Py_ssize_t = index + 1
+        tree = self.tree
+        n = len(self.tree)
+        i = index + 1
         while i < n:
             tree[i] += change
             i += i & -i
 
-    def before(self, index: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    def before(self, index: int) -> int:
         """The number of pairs in front of the chunk at `index`."""
         if index == 0:
             return 0
         if self.is_stale:
             self.refresh()
-        total: cython.Py_ssize_t = 0
-        tree: cython.p_longlong = integers(self.tree)
-        i: cython.Py_ssize_t = index
+        total = 0
+        tree = self.tree
+        i = index
         while i > 0:
             total += tree[i]
             i -= i & -i
         return total
 
-    def locate(self, rank: cython.Py_ssize_t) -> tuple[int, int]:
+    def locate(self, rank: int) -> tuple[int, int]:
         """The chunk that holds the pair of that rank, and its position there. Both ends are found without the tree."""
-        last: cython.Py_ssize_t = len(self.sizes) - 1
-        sizes: cython.p_longlong = integers(self.sizes)
+        last = len(self.sizes) - 1
+        sizes = self.sizes
         if rank < sizes[0]:
             return 0, rank
         if rank >= self.size - sizes[last]:
             return last, rank - (self.size - sizes[last])
         if self.is_stale:
             self.refresh()
-        tree: cython.p_longlong = integers(self.tree)
-        index: cython.Py_ssize_t = 0
-        step: cython.Py_ssize_t = 1
+        tree = self.tree
+        index = 0
+        step = 1
         while step * 2 <= last:
             step *= 2
         while step > 0:
@@ -237,10 +153,10 @@ class Ranked:
             step >>= 1
         return index, rank
 
-    def split(self, index: cython.Py_ssize_t, at: cython.Py_ssize_t) -> None:
+    def split(self, index: int, at: int) -> None:
         """Make two chunks of the one at `index`, the second from position `at` on."""
-        chunk: Chunk = self.chunks[index]
-        n: cython.Py_ssize_t = len(chunk.members)
+        chunk = self.chunks[index]
+        n = len(chunk.members)
         self.chunks.insert(index + 1, chunk.split(at))
         self.sizes.insert(index + 1, n - at)
         self.tops.insert(index + 1, self.tops[index])
@@ -248,23 +164,23 @@ class Ranked:
         self.tops[index] = chunk.scores[at - 1]
         self.is_stale = True
 
-    def drop(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
+    def drop(self, start: int, stop: int) -> None:
         """Forget the chunks from `start` up to, not including, `stop`."""
         del self.chunks[start:stop]
         del self.sizes[start:stop]
         del self.tops[start:stop]
         self.is_stale = True
 
-    def mend(self, index: cython.Py_ssize_t) -> None:
+    def mend(self, index: int) -> None:
         """After deletions from the chunk at `index`, if there is one: drop it, merge it, or note its last score."""
         if index >= len(self.chunks):
             return
-        n: cython.Py_ssize_t = self.sizes[index]
+        n = self.sizes[index]
         if n == 0:
             if len(self.chunks) > 1:
                 self.drop(index, index + 1)
             return
-        chunk: Chunk = self.chunks[index]
+        chunk = self.chunks[index]
         self.tops[index] = chunk.scores[n - 1]
         if n >= MIN_LOAD:
             return
@@ -273,38 +189,38 @@ class Ranked:
         if index >= 0 and self.sizes[index] + self.sizes[index + 1] <= MERGED_LOAD:
             self.merge(index)
 
-    def merge(self, index: cython.Py_ssize_t) -> None:
+    def merge(self, index: int) -> None:
         """Make one chunk of the one at `index` and the next."""
-        left: Chunk = self.chunks[index]
-        right: Chunk = self.chunks[index + 1]
+        left = self.chunks[index]
+        right = self.chunks[index + 1]
         left.scores.extend(right.scores)
         left.members.extend(right.members)
         self.sizes[index] += self.sizes[index + 1]
         self.tops[index] = self.tops[index + 1]
         self.drop(index + 1, index + 2)
 
-    def add(self, score: cython.double, member: bytes) -> None:
+    def add(self, score: float, member: bytes) -> None:
         """Add a pair that is not there."""
-        index: cython.Py_ssize_t = self.chunk_of(score, member)
-        chunk: Chunk = self.chunks[index]
-        at: cython.Py_ssize_t = chunk.position(score, member)
-        n: cython.Py_ssize_t = len(chunk.members)
+        index = self.chunk_of(score, member)
+        chunk = self.chunks[index]
+        at = chunk.position(score, member)
+        n = len(chunk.members)
         chunk.insert(at, score, member)
         self.resized(index, 1)
         if at == n:
-            tops: cython.p_double = doubles(self.tops)
+            tops = self.tops
             tops[index] = score
         if n + 1 > 2 * LOAD:
             # Pairs that come in their order leave full chunks behind.
             self.split(index, n if at == n and index + 1 == len(self.chunks) else LOAD)
 
-    def remove(self, score: cython.double, member: bytes) -> cython.bint:
+    def remove(self, score: float, member: bytes) -> bool:
         """Remove a pair; False when it is not there."""
-        index: cython.Py_ssize_t = self.chunk_of(score, member)
-        chunk: Chunk = self.chunks[index]
-        at: cython.Py_ssize_t = chunk.position(score, member)
-        n: cython.Py_ssize_t = len(chunk.members)
-        if at == n or doubles(chunk.scores)[at] != score or chunk.members[at] != member:
+        index = self.chunk_of(score, member)
+        chunk = self.chunks[index]
+        at = chunk.position(score, member)
+        n = len(chunk.members)
+        if at == n or chunk.scores[at] != score or chunk.members[at] != member:
             return False
         chunk.delete(at, at + 1)
         self.resized(index, -1)
@@ -312,35 +228,33 @@ class Ranked:
             self.mend(index)
         return True
 
-    def rank(self, score: cython.double, member: bytes) -> cython.Py_ssize_t:
+    def rank(self, score: float, member: bytes) -> int:
         """The number of pairs before this one, which need not be there."""
-        index: cython.Py_ssize_t = self.chunk_of(score, member)
-        chunk: Chunk = self.chunks[index]
+        index = self.chunk_of(score, member)
+        chunk = self.chunks[index]
         return self.before(index) + chunk.position(score, member)
 
-    def score_rank(self, score: cython.double, after: cython.bint) -> cython.Py_ssize_t:
+    def score_rank(self, score: float, after: bool) -> int:
         """The number of pairs with a score less than `score`, or not greater with `after`."""
-        index: cython.Py_ssize_t = score_position(self.tops, score, after)
+        index = (bisect_right if after else bisect_left)(self.tops, score)
         if index == len(self.chunks):
             return self.size
-        chunk: Chunk = self.chunks[index]
-        return self.before(index) + score_position(chunk.scores, score, after)
+        chunk = self.chunks[index]
+        return self.before(index) + (bisect_right if after else bisect_left)(chunk.scores, score)
 
-    def member_rank(self, member: bytes, after: cython.bint) -> cython.Py_ssize_t:
+    def member_rank(self, member: bytes, after: bool) -> int:
         """The number of pairs whose member comes before `member`, or is it with `after`; all scores are the same."""
-        index: cython.Py_ssize_t = self.chunk_of_member(0, len(self.chunks) - 1, member, after)
-        chunk: Chunk = self.chunks[index]
-        return self.before(index) + member_position(chunk.members, 0, len(chunk.members), member, after)
+        index = self.chunk_of_member(0, len(self.chunks) - 1, member, after)
+        chunk = self.chunks[index]
+        return self.before(index) + (bisect_right if after else bisect_left)(chunk.members, member)
 
-    def members(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> list[bytes]:
+    def members(self, start: int, stop: int) -> list[bytes]:
         """The members of rank `start` up to, not including, `stop` (ranks that exist)."""
         if start >= stop:
             return []
-        index: cython.Py_ssize_t
-        offset: cython.Py_ssize_t
         index, offset = self.locate(start)
-        chunk: Chunk = self.chunks[index]
-        count: cython.Py_ssize_t = stop - start
+        chunk = self.chunks[index]
+        count = stop - start
         found: list[bytes] = chunk.members[offset : min(offset + count, len(chunk.members))]
         while len(found) < count:
             index += 1
@@ -348,39 +262,33 @@ class Ranked:
             found += chunk.members[0 : min(count - len(found), len(chunk.members))]
         return found
 
-    def pairs(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> list[tuple[bytes, float]]:
+    def pairs(self, start: int, stop: int) -> list[tuple[bytes, float]]:
         """The same members with their scores."""
         found: list[tuple[bytes, float]] = []
         if start >= stop:
             return found
-        index: cython.Py_ssize_t
-        offset: cython.Py_ssize_t
         index, offset = self.locate(start)
-        chunk: Chunk = self.chunks[index]
-        scores: cython.p_double = doubles(chunk.scores)
+        chunk = self.chunks[index]
+        scores = chunk.scores
         while start < stop:
             if offset == len(chunk.members):
                 index += 1
                 offset = 0
                 chunk = self.chunks[index]
-                scores = doubles(chunk.scores)
+                scores = chunk.scores
             found.append((chunk.members[offset], scores[offset]))
             offset += 1
             start += 1
         return found
 
-    def delete(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> list[bytes]:
+    def delete(self, start: int, stop: int) -> list[bytes]:
         """Delete the pairs of rank `start` up to, not including, `stop` (ranks that exist); return their members."""
         deleted: list[bytes] = []
         if start >= stop:
             return deleted
-        first: cython.Py_ssize_t
-        offset: cython.Py_ssize_t
         first, offset = self.locate(start)
-        index: cython.Py_ssize_t = first
-        count: cython.Py_ssize_t = stop - start
-        end: cython.Py_ssize_t
-        chunk: Chunk
+        index = first
+        count = stop - start
         while len(deleted) < count:
             chunk = self.chunks[index]
             end = min(offset + count - len(deleted), len(chunk.members))
@@ -396,13 +304,13 @@ class Ranked:
         self.mend(first)
         return deleted
 
-    def pop_end(self, last: cython.bint) -> tuple[bytes, float]:
+    def pop_end(self, last: bool) -> tuple[bytes, float]:
         """Delete and return the first pair, or the last; there is one at least."""
-        index: cython.Py_ssize_t = len(self.chunks) - 1 if last else 0
-        chunk: Chunk = self.chunks[index]
-        n: cython.Py_ssize_t = len(chunk.members)
-        at: cython.Py_ssize_t = n - 1 if last else 0
-        pair = (chunk.members[at], doubles(chunk.scores)[at])
+        index = len(self.chunks) - 1 if last else 0
+        chunk = self.chunks[index]
+        n = len(chunk.members)
+        at = n - 1 if last else 0
+        pair = (chunk.members[at], chunk.scores[at])
         chunk.delete(at, at + 1)
         self.resized(index, -1)
         if last or n <= MIN_LOAD:
@@ -425,7 +333,6 @@ class Ranked:
     def copy(self) -> "Ranked":
         """The same pairs in an order of their own."""
         other = Ranked()
-        chunk: Chunk
         other.chunks = []
         for chunk in self.chunks:
             other.chunks.append(Chunk(chunk.scores[:], chunk.members[:]))

@@ -1,5 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The loops of the benchmark of tables: requests as the parser makes them, each key and value a fresh bytes object."""
+"""The loops of the benchmark of tables: requests come as the parser makes them, all of a batch before the first is run.
+
+Each key and value is a fresh bytes object.
+"""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject_Hash
@@ -30,10 +33,13 @@ def get_from_dicts(list shards, list keys, int batch):
 
 def set_in_dicts(list shards, list keys, bytes value, int batch):
     """SET of every key."""
-    cdef Py_ssize_t start
+    cdef Py_ssize_t start, at
+    cdef list now, values
     for start in range(0, len(keys) - batch + 1, batch):
-        for key in batch_of(keys, start, batch):
-            (<dict>shards[PyObject_Hash(key) & 255])[key] = fresh(value)
+        now = batch_of(keys, start, batch)
+        values = [fresh(value) for at in range(batch)]
+        for at in range(batch):
+            (<dict>shards[PyObject_Hash(now[at]) & 255])[now[at]] = values[at]
 
 
 def get_from_table(Table table, list keys, int batch, bint is_ahead, bint as_object):
@@ -57,12 +63,13 @@ def get_from_table(Table table, list keys, int batch, bint is_ahead, bint as_obj
 
 def set_in_table(Table table, list keys, bytes value, int batch, bint is_ahead):
     """SET of every key."""
-    cdef Py_ssize_t start
-    cdef list now
+    cdef Py_ssize_t start, at
+    cdef list now, values
     for start in range(0, len(keys) - batch + 1, batch):
         now = batch_of(keys, start, batch)
+        values = [fresh(value) for at in range(batch)]
         if is_ahead:
             table.ahead(now)
-        for key in now:
-            table.seek(<bytes>key)
-            table.put(fresh(value))
+        for at in range(batch):
+            table.seek(<bytes>now[at])
+            table.put(values[at])

@@ -144,3 +144,27 @@ def test_the_program_keeps_its_garbage_collector(server: Server) -> None:
     """A server inside another program leaves automatic collections on and freezes nothing."""
     assert gc.isenabled()
     assert server._app.owns_process is False
+
+
+def test_data_are_kept_if_settings_ask_for_it(tmp_path: Path) -> None:
+    """What one server saved, the next one has, but for one that begins anew."""
+    settings = {"dir": str(tmp_path), "save": "3600 1", "port": 0}
+    with Server(**settings) as first:
+        client = connect(first)
+        client.do("SET", "k", "v")
+        client.close()
+    with Server(**settings) as second:
+        client = connect(second)
+        assert client.do("GET", "k").value == b"v"
+        client.close()
+        second.reset()
+        client = connect(second)
+        assert client.do("DBSIZE").value == 0
+        client.send("SHUTDOWN", "NOSAVE")
+        with pytest.raises((EOFError, ConnectionError)):
+            client.receive()
+        client.close()
+    with Server(**settings) as third:
+        client = connect(third)
+        assert client.do("GET", "k").value == b"v"
+        client.close()

@@ -94,7 +94,10 @@ SCRIPTS = {
         ZADD n -0 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         ZADD n -0 d 3.1 e
         ZRANGE n 0 -1 WITHSCORES
-        ZSCAN n 0 COUNT 100
+        ZSCAN n 0 COUNT 100 MATCH a
+        ZSCAN n 0 COUNT 100 MATCH aa*
+        ZSCAN n 0 COUNT 100 MATCH b
+        ZSCAN n 0 COUNT 100 MATCH e
         ZUNIONSTORE d 1 n WEIGHTS -1
         ZRANGE d 0 -1 WITHSCORES
         ZREM n aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa

@@ -204,6 +204,12 @@ def test_unknown_marks_are_refused(kind: int) -> None:
         read(snapshot(bytes([kind]) + b"\x01a\x01b"))
 
 
+def test_impossible_databases_are_refused() -> None:
+    """Their numbers have 31 bits, as many as a setting allows."""
+    with pytest.raises(SnapshotError, match="database"):
+        read(snapshot(b"\xfe\x81" + b"\xff" * 8 + b"\x00\x01a\x01b"))
+
+
 # ---------------------------------------------------------------------- files
 
 

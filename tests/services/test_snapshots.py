@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from geventcache.persistence.checksum import crc64
+from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.services.snapshots import Walk
 from geventcache.store.changes import COPY_RANK
 
@@ -166,6 +170,23 @@ def test_save_and_reload(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["dump.rdb"]
 
 
+def test_what_does_not_belong_there_is_refused(tmp_path: Path) -> None:
+    """A key that stands twice, a database that is not here, a library that is none: each by its name."""
+    for body, text in (
+        (b"\x00\x01a\x01b\x00\x01a\x01c", "the key b'a' stands twice in database 0"),
+        (b"\xfe\x10\x00\x01a\x01b", "there is no database 16"),
+        (b"\xf5\x05#!lua", "a library of functions"),
+    ):
+        server = server_with()
+        server.config.load("dir", os.fsencode(tmp_path))
+        data = b"REDIS0010" + body + b"\xff"
+        (tmp_path / "dump.rdb").write_bytes(data + crc64(data).to_bytes(8, "little"))
+        with pytest.raises(SnapshotError, match=text):
+            server.state.snapshots.load()
+        assert not server.state.snapshots.is_whole
+        assert not server.state.snapshots.is_loading
+
+
 def test_what_expired_meanwhile_is_not_loaded(tmp_path: Path) -> None:
     """Keys whose deadline has passed are counted, and left out."""
     server = server_with("a")
@@ -177,4 +198,4 @@ def test_what_expired_meanwhile_is_not_loaded(tmp_path: Path) -> None:
     server.clock.advance(1000)
     server.state.snapshots.load()
     assert session.do("KEYS", "*") == b"*1\r\n$1\r\na\r\n"
-    assert (server.state.snapshots.loaded, server.state.snapshots.expired) == (1, 1)
+    assert (server.state.snapshots.loaded.keys, server.state.snapshots.loaded.expired) == (1, 1)

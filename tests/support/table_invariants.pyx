@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 from geventcache.base.table cimport HASHED, OBJECT, SIFTED, TIMED, Bucket, Record, Segment, Table, key_of, value_of
 
 SLOTS = 7
-PROBES = 4
+PROBES = 8
 
 
 def check_invariants(object given, uint64_t mask):

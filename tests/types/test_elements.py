@@ -20,7 +20,7 @@ TEXTS = [b"", b"a", b"-", b"+1", b"00", b"-0", b"1 ", b"\x00" * 8, b"0" * 20, b"
 LENGTHS = [b"x" * length for length in (7, 8, 9, 63, 64, 65, 246, 247, 248, 249, 255, 256, 300, 1023, 1024, 1025, 5000)]
 WORDS = [*NUMBERS, *TEXTS, *LENGTHS, *(text[:-1] + b"y" for text in LENGTHS)]
 
-words = st.integers(0, len(WORDS) - 1).map(WORDS.__getitem__)
+words = st.integers(0, len(WORDS) - 1).map(lambda at: WORDS[at])
 several = st.lists(words, max_size=12)
 ranges = st.tuples(st.sampled_from([b"name:%d", b"%d", b"%d000000", b"k%0100d"]), st.sampled_from([5, 100, 130, 520]))
 

@@ -1,0 +1,2 @@
+from geventcache.persistence.output cimport Output
+from geventcache.types.container cimport Container

@@ -1,0 +1,436 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The members of scored.py, which says what they are to their users, packed or on a Table.
+
+Few members stand in a run (types/packed.pyx), each followed by its score, in their order. Many stand on a Table, the
+value of each its score, beside an Order of their records.
+
+The invariants:
+
+- `run` is NULL exactly if there are a `table` and an `order`. The run is this object's own reference.
+- The run's form is `form`.
+- The pairs of the order are the records of the table, and their scores the values there.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.string cimport memcmp
+from geventcache.base.table cimport ABSENT, DOUBLE, Table, key_of
+from geventcache.types.container cimport Container
+from geventcache.types.footprint cimport bytes_size
+from geventcache.types.limits cimport EncodingLimits
+from geventcache.types.order cimport Bound, Order, Pair, bound_of
+from geventcache.types.packed cimport *
+from geventcache.types.random_pick cimport below
+
+from random import sample
+
+from geventcache.base.table import END
+
+cdef enum:
+    # Bounds of a run, by the encoding's name.
+    MOST_SMALL = 512
+    MOST_SMALL_BYTES = 1 << 16
+    MOST_LARGE = 128
+    MOST_LARGE_BYTES = 1 << 12
+    # A run of more bytes is better off in an object than copied with each look at it.
+    MOST_PACKED_BYTES = 1 << 12
+
+
+def let_go(value):
+    """Scores are no objects."""
+
+
+# ---------------------------------------------------------------------- runs of members and scores
+
+cdef bint is_behind(unsigned char code, const char *payload, const Bound *bound):
+    """Does a member of the bound's score stand at or behind the place?"""
+    cdef bytes number
+    cdef Py_ssize_t length = code
+    cdef int difference
+    if bound.side:
+        return bound.side < 0
+    if code > LONGEST_TEXT:
+        number = decode(code, payload)
+        payload = PyBytes_AS_STRING(number)
+        length = PyBytes_GET_SIZE(number)
+    difference = memcmp(payload, bound.member, min(length, bound.length))
+    if difference == 0:
+        return length > bound.length or (length == bound.length and not bound.after)
+    return difference > 0
+
+
+cdef inline bint is_last(
+    const char *start, const unsigned char *codes, Py_ssize_t count, Py_ssize_t end, const Bound *bound
+) noexcept:
+    """Is a place behind all pairs, by their scores?"""
+    cdef const char *payload = start + end - size_of(codes[count - 1], NULL)
+    cdef double last = decode_score(codes[count - 1], payload)
+    return last < bound.score or (last == bound.score and bound.side > 0)
+
+
+cdef Py_ssize_t rank_in_run(PyObject *run, const Bound *bound, Py_ssize_t *offset) except -1:
+    """How many pairs stand in front of a place, and where the payload of the next begins."""
+    cdef Py_ssize_t count = count_of(run), i, at = HEADER, size
+    cdef const char *start = bytes_of(run)
+    cdef const unsigned char *codes = codes_of(run)
+    cdef double score
+    if count and is_last(start, codes, count, length_of(run) - count, bound):
+        offset[0] = length_of(run) - count
+        return count // 2
+    for i in range(0, count, 2):
+        size = size_of(codes[i], start + at)
+        score = decode_score(codes[i + 1], start + at + size)
+        if score > bound.score or (score == bound.score and is_behind(codes[i], start + at, bound)):
+            offset[0] = at
+            return i // 2
+        at += size + size_of(codes[i + 1], start + at + size)
+    offset[0] = at
+    return count // 2
+
+
+cdef class Scored(Container):
+    """Members with scores, in order.
+
+    Attributes:
+        form: the encoding's name: LISTPACK or SKIPLIST.
+    """
+
+    def __dealloc__(self):
+        if self.run is not NULL:
+            Py_DECREF(<object>self.run)
+
+    cpdef begin(self, EncodingLimits limits):
+        """Be empty."""
+        self.limits = limits
+        self.form = LISTPACK
+        self.replace_run(new_run(LISTPACK))
+        self.table = None
+        self.order = None
+
+    cdef replace_run(self, PyObject *run):
+        """Have another run, whose reference becomes this object's own, or none."""
+        cdef PyObject *old = self.run
+        self.run = run
+        if old is not NULL:
+            Py_DECREF(<object>old)
+
+    cpdef bytes pack(self):
+        """The run, None if there is none that is short enough to stand in a record."""
+        if self.run is NULL or length_of(self.run) > MOST_PACKED_BYTES:
+            return None
+        return <bytes>self.run
+
+    cpdef load(self, bytes run, EncodingLimits limits):
+        """Be what was packed."""
+        Py_INCREF(run)
+        self.replace_run(<PyObject *>run)
+        self.form = form_of(self.run)
+        self.limits = limits
+
+    # ------------------------------------------------------------------ one member
+
+    def __len__(self):
+        return self.order.size if self.run is NULL else count_of(self.run) // 2
+
+    def __contains__(self, bytes member):
+        return self.has(member)
+
+    def __iter__(self):
+        return iter(self.between(0, len(self)))
+
+    cpdef bint has(self, bytes member) except -1:
+        """Is there such a member?"""
+        cdef Encoded wanted
+        cdef Py_ssize_t offset
+        if self.run is NULL:
+            return self.table.seek(member) != ABSENT
+        encode(member, &wanted)
+        return find(self.run, &wanted, 2, &offset) >= 0
+
+    cpdef score(self, bytes member):
+        """The score of a member; None if there is no such member."""
+        cdef Encoded wanted
+        cdef Py_ssize_t at, offset = 0
+        if self.run is NULL:
+            return None if self.table.seek(member) == ABSENT else self.table.number()
+        encode(member, &wanted)
+        at = find(self.run, &wanted, 2, &offset)
+        return None if at < 0 else decode_score(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + wanted.size)
+
+    cpdef int put(self, bytes member, double score) except -2:
+        """Give a member a score: 1 if it is new, 0 if its score changed, -1 if it has this score already."""
+        cdef int outcome
+        outcome = self.put_in_table(member, score) if self.run is NULL else self.put_in_run(member, score)
+        if outcome >= 0:
+            self.revision += 1
+        return outcome
+
+    cdef int put_in_table(self, bytes member, double score) except -2:
+        cdef double old
+        cdef bint is_new = self.table.seek(member) == ABSENT
+        if is_new:
+            self.table.put(score)
+            try:
+                self.order.add(score, self.table.record)
+            except:
+                self.table.remove()
+                raise
+            return 1
+        old = self.table.number()
+        if old == score:
+            return -1
+        self.order.add(score, self.table.record)
+        self.order.remove(old, self.table.record)
+        self.table.put(score)
+        return 0
+
+    cdef int put_in_run(self, bytes member, double score) except -2:
+        cdef Encoded parts[2]
+        cdef Bound bound = bound_of(score, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
+        cdef Py_ssize_t at, offset = 0, size
+        cdef int outcome = 1
+        encode(member, &parts[0])
+        encode_score(score, &parts[1])
+        at = find(self.run, &parts[0], 2, &offset)
+        if at >= 0:
+            size = parts[0].size
+            if decode_score(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + size) == score:
+                return -1
+            size += size_of(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + size)
+            splice(&self.run, at, offset, 2, size, NULL, 0)
+            outcome = 0
+        at = 2 * rank_in_run(self.run, &bound, &offset)
+        splice(&self.run, at, offset, 0, 0, parts, 2)
+        if not self.is_small():
+            self.spread()
+        return outcome
+
+    cpdef bint drop(self, bytes member) except -1:
+        """Remove a member; False if there is no such member."""
+        cdef Encoded wanted
+        cdef Py_ssize_t at, offset = 0, size
+        if self.run is NULL:
+            if self.table.seek(member) == ABSENT:
+                return False
+            self.order.remove(self.table.number(), self.table.record)
+            self.table.remove()
+        else:
+            encode(member, &wanted)
+            at = find(self.run, &wanted, 2, &offset)
+            if at < 0:
+                return False
+            size = wanted.size
+            size += size_of(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + size)
+            splice(&self.run, at, offset, 2, size, NULL, 0)
+        self.revision += 1
+        return True
+
+    # ------------------------------------------------------------------ ranks
+
+    cpdef Py_ssize_t rank_of(self, bytes member) except -2:
+        """The rank of a member; -1 if there is no such member."""
+        cdef Encoded wanted
+        cdef Bound bound
+        cdef Py_ssize_t at, offset
+        if self.run is NULL:
+            if self.table.seek(member) == ABSENT:
+                return -1
+            bound = bound_of(self.table.number(), PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
+            return self.order.rank(&bound)
+        encode(member, &wanted)
+        at = find(self.run, &wanted, 2, &offset)
+        return at // 2 if at >= 0 else -1
+
+    cpdef Py_ssize_t score_rank(self, double score, bint after) except -1:
+        """How many members have a score less than `score`, or not greater with `after`."""
+        cdef Bound bound = bound_of(score, NULL, 0)
+        cdef Py_ssize_t offset
+        bound.side = 1 if after else -1
+        return self.order.rank(&bound) if self.run is NULL else rank_in_run(self.run, &bound, &offset)
+
+    cpdef Py_ssize_t member_rank(self, bytes member, bint after) except -1:
+        """How many members come before `member`, or are it with `after`; all scores are the same."""
+        cdef Bound bound = bound_of(0, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
+        cdef Py_ssize_t offset
+        if len(self) == 0:
+            return 0
+        bound.after = after
+        if self.run is NULL:
+            bound.score = self.order.at(0).score
+            return self.order.rank(&bound)
+        bound.score = decode_score(codes_of(self.run)[1], bytes_of(self.run) + offset_of(self.run, 1))
+        return rank_in_run(self.run, &bound, &offset)
+
+    cpdef list between(self, Py_ssize_t start, Py_ssize_t stop):
+        """The members of rank `start` up to, not including, `stop` (ranks that exist)."""
+        cdef list found
+        cdef Py_ssize_t i, offset
+        cdef const unsigned char *codes
+        cdef const char *payloads
+        if self.run is NULL:
+            return self.order.members(start, stop)
+        found = []
+        if start < stop:
+            codes = codes_of(self.run)
+            payloads = bytes_of(self.run)
+            offset = offset_of(self.run, 2 * start)
+            for i in range(start, stop):
+                found.append(decode(codes[2 * i], payloads + offset))
+                offset += size_of(codes[2 * i], payloads + offset)
+                offset += size_of(codes[2 * i + 1], payloads + offset)
+        return found
+
+    cpdef list pairs_between(self, Py_ssize_t start, Py_ssize_t stop):
+        """The same members with their scores."""
+        cdef list found
+        cdef Py_ssize_t i, offset, size
+        cdef const unsigned char *codes
+        cdef const char *payloads
+        if self.run is NULL:
+            return self.order.pairs(start, stop)
+        found = []
+        if start < stop:
+            codes = codes_of(self.run)
+            payloads = bytes_of(self.run)
+            offset = offset_of(self.run, 2 * start)
+            for i in range(start, stop):
+                size = size_of(codes[2 * i], payloads + offset)
+                found.append(
+                    (decode(codes[2 * i], payloads + offset), decode_score(codes[2 * i + 1], payloads + offset + size))
+                )
+                offset += size
+                offset += size_of(codes[2 * i + 1], payloads + offset)
+        return found
+
+    cpdef Py_ssize_t delete_between(self, Py_ssize_t start, Py_ssize_t stop) except -1:
+        """Remove the members of rank `start` up to, not including, `stop` (ranks that exist); return how many."""
+        cdef Py_ssize_t offset
+        if start >= stop:
+            return 0
+        if self.run is NULL:
+            members = self.order.members(start, stop)
+            self.order.delete(start, stop)
+            for member in members:
+                self.table.seek(member)
+                self.table.remove()
+        else:
+            offset = offset_of(self.run, 2 * start)
+            splice(&self.run, 2 * start, offset, 2 * (stop - start), offset_of(self.run, 2 * stop) - offset, NULL, 0)
+        self.revision += 1
+        return stop - start
+
+    cpdef tuple pop_end(self, bint last):
+        """Remove and return the first member with its score, or the last; there is one at least."""
+        cdef Py_ssize_t rank = len(self) - 1 if last else 0
+        pair = self.pairs_between(rank, rank + 1)[0]
+        self.delete_between(rank, rank + 1)
+        return pair
+
+    # ------------------------------------------------------------------ all members
+
+    cpdef bytes random_member(self):
+        """A fair choice of the members, of which there is one at least."""
+        cdef Py_ssize_t rank
+        if self.run is NULL:
+            return self.table.random_key()
+        rank = below(len(self))
+        return self.between(rank, rank + 1)[0]
+
+    cpdef list random_members(self, Py_ssize_t count):
+        """A fair choice of `count` different members, or all of them if there are fewer."""
+        cdef Py_ssize_t size = len(self)
+        cdef set found
+        if self.run is not NULL or count > size // 3:
+            return sample(self.between(0, size), min(count, size))
+        found = set()
+        while len(found) < count:
+            found.add(self.table.random_key())
+        return list(found)
+
+    cpdef dict to_dict(self):
+        """Scores by member; it may be the container's own, so it is to be read at once."""
+        return dict(self.pairs_between(0, len(self)))
+
+    def scan(self, cursor, Py_ssize_t count):
+        """A page of members, and the next cursor, 0 after the last; few members come whole.
+
+        A member that stays while all pages are read comes once.
+        """
+        if self.run is not NULL or self.form == LISTPACK:
+            return 0, self.between(0, len(self))
+        if cursor >= END:
+            return 0, []
+        following, found = self.table.page(cursor, count)
+        return 0 if following == END else following, found
+
+    cpdef replace_all(self, list members, list scores):
+        """Have these members, which are in order, with their scores, and be a LISTPACK."""
+        cdef Encoded parts[2]
+        cdef Py_ssize_t i
+        self.begin(self.limits)
+        for i in range(len(members)):
+            if self.run is NULL:
+                self.put_in_table(members[i], scores[i])
+                continue
+            encode(members[i], &parts[0])
+            encode_score(scores[i], &parts[1])
+            splice(&self.run, 2 * i, offset_of(self.run, 2 * i), 0, 0, parts, 2)
+            if not self.is_small():
+                self.spread()
+        self.revision += 1
+
+    cpdef become(self, int form):
+        """Have another encoding's name."""
+        self.form = form
+        if self.run is not NULL:
+            note_form(&self.run, form)
+            if not self.is_small():
+                self.spread()
+
+    cdef bint is_small(self) noexcept:
+        """Are the members few enough for a run?"""
+        cdef Py_ssize_t count = count_of(self.run) // 2
+        if self.form == SKIPLIST:
+            return count <= MOST_LARGE and length_of(self.run) <= MOST_LARGE_BYTES
+        return count <= MOST_SMALL and length_of(self.run) <= MOST_SMALL_BYTES
+
+    cdef spread(self):
+        """Move the members from the run to a Table."""
+        cdef list pairs = self.pairs_between(0, len(self))
+        self.table = Table()
+        self.order = Order()
+        self.replace_run(NULL)
+        for member, score in pairs:
+            self.put_in_table(member, score)
+
+    cpdef take_over(self, Scored other):
+        """Have the same members, scores and form as another container, whose limits are the same."""
+        self.begin(self.limits)
+        self.form = other.form
+        if other.run is not NULL:
+            Py_INCREF(<object>other.run)
+            self.replace_run(other.run)
+            return
+        self.spread()
+        for member, score in other.pairs_between(0, len(other)):
+            self.put_in_table(member, score)
+
+    def memory_usage(self):
+        """Bytes of the container and its members."""
+        cdef Py_ssize_t total = self.__sizeof__()
+        if self.run is not NULL:
+            return total + bytes_size(length_of(self.run))
+        return total + self.table.memory + self.order.__sizeof__() + self.order.memory
+
+    def release(self, Py_ssize_t count):
+        """Free about `count` members, of a container that no key holds any more; True when none is left.
+
+        The order goes first, in slices as well.
+        """
+        if self.run is not NULL:
+            self.replace_run(new_run(self.form))
+            return True
+        if self.order.number:
+            self.order.release(4 * count)
+            return False
+        return self.table.release(count, let_go)

@@ -1,0 +1,154 @@
+"""What sinks get: units, complete and in order, with the database in which they begin and end."""
+
+from __future__ import annotations
+
+import pytest
+
+from geventcache.engine.effects import Sink, in_transaction
+
+from ..store.keyspaces import visit_due
+from ..support.inprocess import InProcessServer, Session
+
+Units = list[tuple[int, str]]
+
+
+class Recorder(Sink):
+    """Keeps what it is given, as text."""
+
+    def __init__(self, takes_messages: bool = False) -> None:
+        self.takes_messages = takes_messages
+        self.units: Units = []
+
+    def note(self, index: int, requests: list[list[bytes]]) -> None:
+        """Keep a unit."""
+        self.units.append((index, "; ".join(b" ".join(request).decode() for request in requests)))
+
+    def take(self) -> Units:
+        """The units since the last call."""
+        units, self.units = self.units, []
+        return units
+
+
+@pytest.fixture
+def server() -> InProcessServer:
+    """A server."""
+    return InProcessServer()
+
+
+@pytest.fixture
+def sink(server: InProcessServer) -> Recorder:
+    """A sink of the server's effects."""
+    recorder = Recorder()
+    server.engine.add_sink(recorder)
+    return recorder
+
+
+@pytest.fixture
+def session(server: InProcessServer) -> Session:
+    """A client of the server."""
+    return server.session()
+
+
+def run(session: Session, script: str) -> None:
+    """Run requests, a line each."""
+    for line in script.strip().splitlines():
+        session.do(*line.split())
+
+
+def test_a_command_that_changed_something_is_noted(session: Session, sink: Recorder) -> None:
+    """Its own request is its effect; what changed nothing, failed or only read has none."""
+    run(session, "SET k v\nGET k\nSETNX k w\nINCR k\nHDEL h f\nSADD s a\nSADD s a")
+    assert sink.take() == [(0, "SET k v"), (0, "SADD s a")]
+
+
+def test_transactions_are_one_unit(session: Session, sink: Recorder) -> None:
+    """EXEC hands over the effects of its commands together; a queue that changed nothing, nothing."""
+    run(session, "MULTI\nSET a 1\nGET a\nINCR a\nEXEC\nMULTI\nGET a\nEXEC")
+    assert sink.take() == [(0, "SET a 1; INCR a")]
+    assert in_transaction([[b"A"]]) == [[b"A"]]
+    assert in_transaction([[b"A"], [b"B"]]) == [[b"MULTI"], [b"A"], [b"B"], [b"EXEC"]]
+
+
+def test_scripts_are_one_unit(session: Session, sink: Recorder) -> None:
+    """Of a script its commands are noted, those before an error too."""
+    session.do("EVAL", "redis.call('SET', 'a', 1) redis.call('INCRBYFLOAT', 'a', 1) error('x')", "0")
+    assert sink.take() == [(0, "SET a 1; SET a 2 KEEPTTL")]
+
+
+def test_units_begin_and_end_in_their_database(session: Session, sink: Recorder) -> None:
+    """A unit has the number of its database, and SELECTs where it changes on the way."""
+    run(session, "SELECT 1\nSET a 1\nMULTI\nSET b 1\nSELECT 0\nSET c 1\nEXEC\nSET d 1")
+    assert sink.take() == [(1, "SET a 1"), (1, "SET b 1; SELECT 0; SET c 1; SELECT 1"), (0, "SET d 1")]
+
+
+def test_expired_keys_go_before_who_met_them(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """A key that is due is deleted at once: by a read alone, by a write before its own effect."""
+    run(session, "SET a 1 PX 5\nSET b 1 PX 5")
+    sink.take()
+    server.clock.now_ms += 10
+    run(session, "GET a\nAPPEND b x")
+    assert sink.take() == [(0, "DEL a"), (0, "DEL b; APPEND b x")]
+
+
+def test_the_worker_deletes(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """What the batch worker removes are units of their own: keys, and fields of hashes."""
+    run(session, "SET a 1 PX 5\nHSET h f 1 g 1 i 1\nHPEXPIRE h 7 FIELDS 2 f g")
+    sink.take()
+    server.clock.now_ms += 10
+    visit_due(server.state.databases.get(0))
+    assert sink.take() == [(0, "DEL a"), (0, "HDEL h f g")]
+
+
+def test_due_fields_go_before_they_are_written(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """A field that is due is deleted before a command gives it a value."""
+    run(session, "HSET h f 1 g 1\nHPEXPIRE h 5 FIELDS 1 f")
+    sink.take()
+    server.clock.now_ms += 10
+    run(session, "HINCRBY h f 5")
+    assert sink.take() == [(0, "HDEL h f; HINCRBY h f 5")]
+
+
+def test_evicted_keys_go_before_the_command(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """What made room for a command is told before it, in a unit of its own."""
+    session.do("SET", "large", "x" * 1_000_000)
+    server.config.set_many([(b"maxmemory-policy", b"allkeys-random"), (b"maxmemory", b"500000")])
+    while server.state.memory_limit.step() is False:
+        pass
+    session.do("SET", "a", "1")
+    assert sink.take()[1:] == [(0, "DEL large"), (0, "SET a 1")]
+
+
+def test_who_waited_is_a_unit_of_its_own(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """What serves a client that waits follows what woke it; one that waits in vain leaves nothing."""
+    waiter = server.session()
+    waiter.do("BLPOP", "l", "0")
+    session.do("RPUSH", "l", "a", "b")
+    waiter.do("BRPOP", "nothing", "0")
+    server.engine.time_out(waiter.client)
+    assert sink.take() == [(0, "RPUSH l a b"), (0, "LPOP l")]
+
+
+def test_messages_are_for_those_who_pass_them_on(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """PUBLISH goes to the sinks that take messages alone."""
+    passing_on = Recorder(takes_messages=True)
+    server.engine.add_sink(passing_on)
+    run(session, "PUBLISH c m\nMULTI\nPUBLISH c m\nSET a 1\nEXEC")
+    assert sink.take() == [(0, "SET a 1")]
+    assert passing_on.take() == [(0, "PUBLISH c m"), (0, "PUBLISH c m; SET a 1")]
+
+
+def test_functions_are_noted(session: Session, sink: Recorder) -> None:
+    """Libraries belong to the data."""
+    session.do("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)")
+    session.do("FUNCTION", "LOAD", "no library")
+    run(session, "FUNCTION FLUSH\nSCRIPT FLUSH")
+    assert [text.split()[:2] for _, text in sink.take()] == [["FUNCTION", "LOAD"], ["FUNCTION", "FLUSH"]]
+
+
+def test_a_sink_that_left_gets_nothing(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """Without sinks nothing is noted any more."""
+    server.engine.remove_sink(sink)
+    run(session, "SET a 1 PX 5")
+    server.clock.now_ms += 10
+    run(session, "GET a")
+    assert sink.take() == []
