@@ -705,6 +705,10 @@ class Keyspace:
         position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
         return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
 
+    def position(self, key):
+        """Where a scan comes to `key`, whether there is such a key or not: scans go by rising positions."""
+        return self.table.position(key)
+
     def random_key(self):
         """A live key, each as likely as any other; None when there is none."""
         while True:
