@@ -36,9 +36,10 @@ from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
 from geventcache.types.sets import Set
+from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set)}
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set, SortedSet)}
 KEPT = 0  # in the place of a deadline: the one that the key has
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
