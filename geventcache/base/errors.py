@@ -134,6 +134,10 @@ DEBUG_REFUSED = (
     b'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
     b"connection, otherwise you need to set this option in the configuration file, and then restart the server."
 )
+MODULES_REFUSED = (
+    b'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a '
+    b"local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
 COUNT_BELOW_ALL = b"ERR count should be greater than or equal to -1"
 COMMAND_LOG_TYPE = b"ERR type should be one of the following: slow, large-request, large-reply"
 RESP3_ONLY = b"ERR RESP2 is not supported by this command"

@@ -7,7 +7,7 @@ from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.command.keyspecs import counted_at
 from geventcache.commands.scripting import FLUSH_MODES, NEGATIVE_KEYS, TOO_MANY_KEYS, WORST_READ, WORST_WRITE
-from geventcache.resp.values import OK, Simple
+from geventcache.resp.values import OK, Distinct, Simple
 from geventcache.services.clients import Client
 from geventcache.services.scripting import payload
 from geventcache.services.scripting.headers import read_library
@@ -50,7 +50,7 @@ def described(library, with_code: bool) -> dict:
         {
             b"name": function.name,
             b"description": function.description,
-            b"flags": {Simple(flag) for flag in function.flags},
+            b"flags": Distinct([Simple(flag) for flag in function.flags]),
         }
         for function in library.functions.values()
     ]

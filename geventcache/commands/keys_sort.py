@@ -160,13 +160,17 @@ def in_order(db: Keyspace, elements: list[bytes], options: SortOptions) -> list[
     return [elements[i] for i in order]
 
 
-def arranged(db: Keyspace, v: Any, options: SortOptions) -> list[bytes]:
-    """The elements in the order in which they are returned; what BY forbids to sort stays as it is."""
+def arranged(db: Keyspace, v: Any, options: SortOptions, is_script: bool) -> list[bytes]:
+    """The elements in the order in which they are returned.
+
+    What BY forbids to sort stays as it is, but that a set has no order which a script or a stored list could rely on.
+    """
     elements = elements_of(v)
     if options.is_sorted:
         return in_order(db, elements, options)
     if isinstance(v, Set):
-        return sorted(elements) if options.target is not None else elements
+        has_order = options.target is not None or is_script
+        return sorted(elements, reverse=options.is_reversed) if has_order else elements
     return elements[::-1] if options.is_reversed else elements
 
 
@@ -203,7 +207,7 @@ def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes |
     if ctx.server.cluster is not None:
         check_slots(key, options)
     db = ctx.db
-    elements = arranged(db, db.lookup(key), options)
+    elements = arranged(db, db.lookup(key), options, ctx.is_script)
     elements = elements[options.window(len(elements))]
     if not options.gets:
         return list(elements)

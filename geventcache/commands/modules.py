@@ -1,5 +1,7 @@
 """MODULE, for clients that ask which modules there are: none, and none can be loaded."""
 
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
 from geventcache.command.declaration import DECLARATIONS, command, container
 from geventcache.command.help import help_lines
 from geventcache.services.clients import Client
@@ -39,3 +41,45 @@ def module_list(ctx: Client):
 def module_help(ctx: Client):
     """Returns helpful text about the different subcommands."""
     return help_lines(DECLARATIONS["MODULE"])
+
+
+@command(
+    "MODULE|LOAD",
+    "server",
+    arity=-3,
+    flags="admin noscript no_async_loading",
+    since="4.0.0",
+    complexity="O(1)",
+    args="path arg?*",
+)
+def module_load(ctx: Client, path: bytes, *arguments: bytes):
+    """Loads a module."""
+    raise CommandError(errors.MODULES_REFUSED)
+
+
+@command(
+    "MODULE|LOADEX",
+    "server",
+    arity=-3,
+    flags="admin noscript no_async_loading",
+    since="7.0.0",
+    complexity="O(1)",
+    args="path CONFIG=configs{name value}?*+ ARGS=args?*",
+)
+def module_loadex(ctx: Client, path: bytes, *arguments: bytes):
+    """Loads a module using extended parameters."""
+    raise CommandError(errors.MODULES_REFUSED)
+
+
+@command(
+    "MODULE|UNLOAD",
+    "server",
+    arity=3,
+    flags="admin noscript no_async_loading",
+    since="4.0.0",
+    complexity="O(1)",
+    args="name",
+)
+def module_unload(ctx: Client, name: bytes):
+    """Unloads a module."""
+    raise CommandError(errors.MODULES_REFUSED)

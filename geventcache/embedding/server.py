@@ -22,6 +22,7 @@ from gevent.event import Event
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.server import app
 from geventcache.services.addresses import Address
+from geventcache.web import accompany
 
 Result = TypeVar("Result")
 
@@ -111,6 +112,7 @@ class Server:
 
     def _launch(self, settings: dict[str, Any], loads: bool = True) -> None:
         self._app = app.Server(config_of(settings), embedded_log())
+        accompany(self._app)
         self._app.start(loads=loads)
         self._app.load()
         self._serving = gevent.spawn(self._app.serve_forever)

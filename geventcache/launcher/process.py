@@ -22,6 +22,7 @@ from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.server.app import Server, tame_garbage_collector
 from geventcache.server.listening import address_of
 from geventcache.services.config import Config
+from geventcache.web import accompany
 
 
 class Process:
@@ -97,6 +98,7 @@ class ServerProcess(Process):
         super().__init__(settings, logs, report)
         self.server = self.make_server()
         self.server.owns_process = True
+        accompany(self.server)
         self.server.state.config_file = str(settings.file or "")
 
     def make_server(self) -> Server:

@@ -60,6 +60,8 @@ class Server:
         addresses: what it listens on, real ports included, as soon as it has started.
         thread: the one whose hub it runs on, as soon as it has started.
         owns_process: nothing else runs in the process, whose garbage collector is the server's to drive.
+        companions: what is started and stopped with it, and abandoned in a forked process; each with the number of
+            `descriptors` that it needs.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Server:
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[Acceptor] = []
+        self.companions: list[Any] = []
         self.own_addresses: list[Address] = []
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
@@ -138,6 +141,8 @@ class Server:
             self.accept_on(sock, address)
         if self.bus is not None:
             self.bus.start()
+        for companion in self.companions:
+            companion.start()
         self.expiry.start()
         self.cron.start()
 
@@ -148,7 +153,7 @@ class Server:
             OSError: there is no room for any client.
         """
         asked = self.config["maxclients"]
-        self.reserve = reserve_now()
+        self.reserve = reserve_now() + sum(companion.descriptors for companion in self.companions)
         room = make_room(asked, self.reserve)
         if not room:
             raise OSError(f"the limit of {open_files()} open files leaves no room for clients")
@@ -236,6 +241,8 @@ class Server:
                 client.transport.break_off()
         if self.bus is not None:
             self.bus.stop()
+        for companion in self.companions:
+            companion.stop()
         self.migrating.stop()
         self.saving.stop()
         self.state.snapshots.save_at_end()
@@ -272,6 +279,8 @@ class Server:
             forks.let_go(sock)
         if self.bus is not None:
             self.bus.abandon()
+        for companion in self.companions:
+            companion.abandon(is_own_hub)
 
     # ------------------------------------------------------------------ clients
 

@@ -45,12 +45,14 @@ class Tls:
 
     Attributes:
         context: made of the settings; made anew when one of them changes.
+        kind: its class.
     """
 
-    def __init__(self, config: Config, log: Any) -> None:
+    def __init__(self, config: Config, log: Any, kind: type[ssl.SSLContext] = ssl.SSLContext) -> None:
         self.config = config
         self.log = log
-        self.context = build_context(config)
+        self.kind = kind
+        self.context = build_context(config, kind)
         for name in config.names("tls-"):
             config.on_change(name, lambda _: self.reload())
 
@@ -61,19 +63,19 @@ class Tls:
             InvalidSettingError: it does not work; the context before stays in use.
         """
         try:
-            self.context = build_context(self.config)
+            self.context = build_context(self.config, self.kind)
         except TlsError as error:
             self.log.warning("tls_not_changed", reason=str(error))
             raise InvalidSettingError(REFUSED) from None
 
 
-def build_context(config: Config) -> ssl.SSLContext:
+def build_context(config: Config, kind: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """The context that the settings ask for.
 
     Raises:
         TlsError: a file cannot be read, or a value means nothing to OpenSSL.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     if not config["tls-cert-file"]:
         raise TlsError("no tls-cert-file is set")

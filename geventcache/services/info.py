@@ -22,6 +22,8 @@ from geventcache.services.memory import human
 
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
+# The server whose behaviour this one has.
+VALKEY_VERSION = "9.1.2"
 TTL_SAMPLES = 64
 KIBIBYTE = 1024
 LRU_CLOCK_MASK = (1 << 24) - 1
@@ -69,6 +71,7 @@ def server(state: Any) -> Fields:
     uptime_s = state.stats.uptime_seconds()
     return {
         "redis_version": REDIS_VERSION,
+        "valkey_version": VALKEY_VERSION,
         "server_name": "geventcache",
         "geventcache_version": __version__,
         "redis_mode": mode(state),
@@ -181,11 +184,14 @@ def scripts(state: Any) -> Fields:
     """Scripts, functions and the memory of Lua, which both share."""
     scripting = state.scripting
     used = scripting.used_memory()
+    texts = scripting.cache.text_bytes + sum(len(one.code) for one in scripting.libraries.by_name.values())
     return {
         "used_memory_lua": used,
         "used_memory_lua_human": human(used),
         "used_memory_vm_total": used,
         "used_memory_vm_total_human": human(used),
+        "used_memory_scripts": texts,
+        "used_memory_scripts_human": human(texts),
         "number_of_cached_scripts": len(scripting.cache),
         "number_of_functions": len(scripting.libraries.functions),
         "number_of_libraries": len(scripting.libraries),
@@ -351,6 +357,18 @@ def cpu(state: Any) -> Fields:
         "used_cpu_user": f"{own.ru_utime:.6f}",
         "used_cpu_sys_children": f"{children.ru_stime:.6f}",
         "used_cpu_user_children": f"{children.ru_utime:.6f}",
+        **main_thread(),
+    }
+
+
+def main_thread() -> Fields:
+    """Seconds of CPU of the thread that runs the data, where the system tells."""
+    if not hasattr(resource, "RUSAGE_THREAD"):
+        return {}
+    own = resource.getrusage(resource.RUSAGE_THREAD)
+    return {
+        "used_cpu_sys_main_thread": f"{own.ru_stime:.6f}",
+        "used_cpu_user_main_thread": f"{own.ru_utime:.6f}",
     }
 
 

@@ -62,6 +62,19 @@ class Addresses(Kind):
         return b" ".join(value)
 
 
+class HttpAddresses(Addresses):
+    """Addresses for HTTP, which has no port of its own that could be left out."""
+
+    def parse(self, text: bytes, current: Any) -> tuple[bytes, ...]:
+        """Return the words of `text`, each of them with a port or a path."""
+        words = super().parse(text, current)
+        for word in words:
+            address = parse_address(word)
+            if not address.path and address.port is None:
+                raise InvalidSettingError(f"no port in address '{address}'")
+        return words
+
+
 class Integer(Kind):
     """A decimal integer from `low` to `high`, both included; `ceiling` is what higher ones are quietly cut down to."""
 

@@ -19,6 +19,7 @@ from geventcache.services.setting_kinds import (
     Events,
     FileName,
     Folder,
+    HttpAddresses,
     Integer,
     Kind,
     Memory,
@@ -70,6 +71,7 @@ _LIMITS = "Limits of clients"
 _MEMORY = "Memory"
 _ENCODINGS = "Encodings"
 _OBSERVING = "Observing"
+_HTTP = "HTTP"
 _RUNNING = "Running"
 _EXPIRY = "Expiry"
 _SNAPSHOTS = "Snapshots"
@@ -434,6 +436,22 @@ SETTINGS: tuple[Setting, ...] = (
         "Least important lines to log.",
     ),
     Setting("logfile", Kind(), b"", _OBSERVING, "File to log to; empty for standard error.", is_mutable=False),
+    Setting(
+        "http",
+        HttpAddresses(),
+        (),
+        _HTTP,
+        "Addresses to serve metrics and health at: HOST:PORT, [IPv6]:PORT, unix:PATH or tls:HOST:PORT; empty for none.",
+        is_mutable=False,
+    ),
+    Setting(
+        "http-token",
+        Kind(),
+        b"",
+        _HTTP,
+        "Token that lets clients from other machines see reports; empty for none.",
+        is_secret=True,
+    ),
     Setting(
         "busy-reply-threshold",
         _COUNT,

@@ -7,6 +7,8 @@ is written in the background is not of one instant: each key is as it is when th
 from __future__ import annotations
 
 import os
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ from geventcache.store.keyspace import Keyspace
 
 RETRY_S = 5
 NEVER_SAVED = -1
-NAMES_A_SLICE = 10_000
+KEYS_A_PAGE = 64
 # Events of keys that may have left a part of the walk that was still to come.
 MOVES = (b"rename_to", b"move_to")
 Place = tuple[Keyspace, bytes]
@@ -30,7 +32,8 @@ Place = tuple[Keyspace, bytes]
 class Walk(Listener):
     """All keys of all databases, each of them once, whatever happens to them meanwhile.
 
-    Keys that were renamed or moved meanwhile, to a place that was not walked, come at the end.
+    It goes by the positions of the keys, as a scan does, and keeps those where it found one: eight bytes a key. Keys
+    that were renamed or moved meanwhile, to a place where it found none, come at the end.
 
     It must be told of changes while others run.
 
@@ -40,13 +43,12 @@ class Walk(Listener):
     """
 
     def __init__(self, databases: Any) -> None:
-        self.names: dict[Keyspace, list[bytes]] = {
-            keyspace: keyspace.keys() for keyspace in databases.existing() if len(keyspace)
-        }
+        self.keyspaces: list[Keyspace] = [keyspace for keyspace in databases.existing() if len(keyspace)]
+        self.found: dict[Keyspace, array[int]] = {}
         self.moved: dict[Place, None] = {}
-        self.missing: set[Place] = set()
+        self.late: set[Place] = set()
         self.done = 0
-        self.total = sum(map(len, self.names.values()))
+        self.total = sum(map(len, self.keyspaces))
         self.is_void = False
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
@@ -60,34 +62,41 @@ class Walk(Listener):
 
     def records(self) -> Iterator[Record | None]:
         """The keys with their values and deadlines; None is a place to pause."""
-        for keyspace, names in self.names.items():
-            for key in names:
-                yield self.record(keyspace, key)
+        for keyspace in self.keyspaces:
+            yield from self.pages(keyspace)
         while self.moved:
-            yield from self.late_records()
+            place, _ = self.moved.popitem()
+            record = None if self.was_found(*place) else self.record(*place)
+            if record is not None:
+                self.late.add(place)
+            yield record
+
+    def pages(self, keyspace: Keyspace) -> Iterator[Record | None]:
+        """The keys of one database. Those of a page are taken at one time, so that none of them moves in between."""
+        found = self.found[keyspace] = array("Q")
+        cursor = 0
+        while True:
+            cursor, keys = keyspace.scan(cursor, KEYS_A_PAGE)
+            records = [self.record(keyspace, key) for key in keys]
+            found.extend(sorted(map(keyspace.position, keys)))
+            yield from records
+            if not cursor:
+                return
 
     def record(self, keyspace: Keyspace, key: bytes) -> Record | None:
         """A key as it is now; None if it has gone."""
         self.done += 1
         value = keyspace.find(key)
-        if value is None:
-            self.missing.add((keyspace, key))
-            return None
-        return Record(keyspace.index, key, value, keyspace.deadline(key))
+        return None if value is None else Record(keyspace.index, key, value, keyspace.deadline(key))
 
-    def late_records(self) -> Iterator[Record | None]:
-        """The keys that have moved to where the walk had not been."""
-        moved, self.moved = self.moved, {}
-        for keyspace, names in self.names.items():
-            for start in range(0, len(names), NAMES_A_SLICE):
-                for key in names[start : start + NAMES_A_SLICE]:
-                    if (keyspace, key) in moved and (keyspace, key) not in self.missing:
-                        del moved[keyspace, key]
-                yield None
-        for keyspace, key in moved:
-            self.missing.discard((keyspace, key))
-            self.names.setdefault(keyspace, []).append(key)
-            yield self.record(keyspace, key)
+    def was_found(self, keyspace: Keyspace, key: bytes) -> bool:
+        """Has there been a record of this key, or of one that has the same position?"""
+        if (keyspace, key) in self.late:
+            return True
+        found = self.found.get(keyspace, ())
+        position = keyspace.position(key)
+        at = bisect_left(found, position)
+        return at < len(found) and found[at] == position
 
 
 class Snapshots:

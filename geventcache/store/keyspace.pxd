@@ -99,5 +99,6 @@ cdef class Keyspace:
     cdef revisit(self, long long due_ms)
     cpdef Py_ssize_t visit(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
     cpdef scan(self, cursor, count)
+    cpdef position(self, bytes key)
 
 cpdef as_string(v)

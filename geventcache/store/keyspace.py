@@ -36,9 +36,10 @@ from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
 from geventcache.types.sets import Set
+from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set)}
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set, SortedSet)}
 KEPT = 0  # in the place of a deadline: the one that the key has
 INT64_MAX = (1 << 63) - 1
 INT64_MIN = -(1 << 63)
@@ -729,6 +730,10 @@ class Keyspace:
         keys: list
         position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
         return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
+
+    def position(self, key):
+        """Where a scan comes to `key`, whether there is such a key or not: scans go by rising positions."""
+        return self.table.position(key)
 
     def random_key(self):
         """A live key, each as likely as any other; None when there is none."""

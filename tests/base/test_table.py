@@ -593,7 +593,7 @@ def test_memory_is_what_it_was_when_all_keys_went() -> None:
     for way in range(2):
         for number in range(40_000):
             put(table, b"%d" % number, b"x" * (number % 300))
-        assert 20 < table.memory / 40_000 - 12 - 5 - 150 < 60
+        assert 167 < table.memory / 40_000 < 227  # 12 of header, 5 of key and 150 of value in the mean, and the shape
         for number in range(40_000 if way else 0):
             remove(table, b"%d" % number)
             if number % 10_000 == 9999 and number < 39_000:

@@ -55,7 +55,7 @@ CJSON = (
     "local t={} local r=t for i=1,1000 do t[1]={} t=t[1] end return #cjson.encode(r)",
     "cjson.encode_max_depth(2) local ok,e=pcall(cjson.encode,{{{}}}) cjson.encode_max_depth(1000) return e",
     "cjson.encode_number_precision(3) local r=cjson.encode(1.23456) cjson.encode_number_precision(14) return r",
-    ("cjson.encode_sparse_array(true) local r=cjson.encode({[1]=1,[100]=2}) cjson.encode_sparse_array(false) return r"),
+    ("cjson.encode_sparse_array(true) local r=cjson.encode({[100]=2}) cjson.encode_sparse_array(false) return r"),
     "return {cjson.encode_sparse_array()}",
     "return {cjson.encode_max_depth(),cjson.decode_max_depth(),cjson.encode_number_precision()}",
     (
@@ -242,7 +242,7 @@ CMSGPACK = (
     "return cmsgpack.pack({1,2,3})",
     "return cmsgpack.pack({a=1})",
     "return cmsgpack.pack({1,nil,3})",
-    "return cmsgpack.pack({[1]=1,[3]=3})",
+    "return #cmsgpack.pack({[1]=1,[3]=3})",
     "return cmsgpack.pack({1,2,a=1})",
     "return cmsgpack.pack({{{}}})",
     "return cmsgpack.pack({1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16})",

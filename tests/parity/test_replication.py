@@ -59,6 +59,12 @@ SCRIPTS = {
         MODULE NOSUCH
         MODULE
         MODULE LIST x
+        MODULE LOAD
+        MODULE LOAD /nothing.so
+        MODULE LOAD /nothing.so a b
+        MODULE LOADEX /nothing.so CONFIG a b ARGS c
+        MODULE UNLOAD x
+        MODULE UNLOAD x y
     """,
     "import source": """
         CLIENT IMPORT-SOURCE ON

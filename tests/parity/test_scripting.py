@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from . import script_cases as cases
@@ -9,6 +11,7 @@ from . import script_library_cases as library_cases
 from .match import unordered
 from .pair import Pair
 
+CORNERS = Path(__file__).with_name("script_corners.txt")
 SHOW = """
     local function show(value, depth)
         if value == cjson.null then return 'NULL' end
@@ -42,6 +45,11 @@ def test_scripts(pair: Pair, group: str) -> None:
 def test_libraries(resp2_pair: Pair, group: str) -> None:
     """Each function of a library gives the reference's value, or its error."""
     evaluate(resp2_pair, getattr(library_cases, group))
+
+
+def test_corners(resp2_pair: Pair) -> None:
+    """Odd arguments and the corners of the language, one script a line: values and error texts are the reference's."""
+    evaluate(resp2_pair, tuple(CORNERS.read_text(encoding="utf-8").splitlines()))
 
 
 def test_json_is_decoded_alike(resp2_pair: Pair) -> None:

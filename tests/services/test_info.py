@@ -149,3 +149,22 @@ def test_usage_grows_with_the_value() -> None:
     assert keyspace.usage(b"k") > small
     keyspace.put(b"k", b"v" * 1000, b"set")
     assert keyspace.usage(b"k") >= small + 999
+
+
+def test_memory_of_scripts() -> None:
+    """The texts of scripts and libraries count, as long as they are kept."""
+    server = InProcessServer()
+    session = server.session()
+    library = b"#!lua name=l\nserver.register_function('f', function() return 1 end)"
+    session.do("EVAL", "return 1", "0")
+    session.do("SCRIPT", "LOAD", "return 22")
+    session.do("FUNCTION", "LOAD", library)
+    assert fields(server.state, b"memory")["used_memory_scripts"] == str(len("return 1" + "return 22") + len(library))
+    session.do("SCRIPT", "FLUSH")
+    assert fields(server.state, b"memory")["used_memory_scripts"] == str(len(library))
+
+
+def test_main_thread_uses_no_more_than_the_process(state: ServerState) -> None:
+    """What one thread has used is a part of what all have."""
+    found = {name: float(text) for name, text in fields(state, b"cpu").items()}
+    assert 0 < found["used_cpu_user_main_thread"] <= found["used_cpu_user"] + 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from geventcache.base.errors import CommandError
-from geventcache.services.scripting import numbers, payload
+from geventcache.services.scripting import payload
 from geventcache.services.scripting.scripts import EVAL_LIMIT
 from geventcache.services.scripting.service import SCRIPT
 
@@ -190,15 +190,3 @@ def test_broken_compression(data: bytes) -> None:
     """What refers to nothing, or ends early, is refused."""
     with pytest.raises(CommandError):
         payload.decompress(data, 9)
-
-
-def test_library_functions_never_raise() -> None:
-    """What Lua may pass to the libraries' functions comes back as a result or as a message."""
-    odd: tuple[object, ...] = (None, True, b"", b"x", -1, 2**53, 1e300, float("nan"), float("inf"), object())
-    for value in odd:
-        for other in odd:
-            for name in (b"band", b"lshift", b"tohex", b"bswap"):
-                assert numbers.bit(name, value, other)[0] in (True, False)
-            for name in (b"pack", b"unpack", b"size"):
-                for layout in (b"i", b"c0", b"s", b"d", b"!3i", b"i99", b"c99999999999", value):
-                    assert numbers.struct_(name, layout, value, other)[0] in (True, False)

@@ -73,9 +73,9 @@ def running_subject(*options: str) -> Iterator[Address]:
 
 
 @contextlib.contextmanager
-def running_shards(count: int) -> Iterator[tuple[Address, ...]]:
+def running_shards(count: int, *options: str) -> Iterator[tuple[Address, ...]]:
     """Run geventcache as so many shards, and yield their addresses in the order of their slots."""
-    with _process(command("-w", str(count), "--bind", "127.0.0.1:0")) as lines:
+    with _process(command("-w", str(count), "--bind", "127.0.0.1:0", *options)) as lines:
         events = [json.loads(_await_line(lines, b'"listening"')) for _ in range(count)]
         events.sort(key=operator.itemgetter("worker"))
         yield tuple(parse_address(event["address"]) for event in events)

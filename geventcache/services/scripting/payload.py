@@ -10,38 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import lzf
+
 from geventcache.base.errors import CommandError
+from geventcache.persistence.checksum import crc64
 
 OPCODE = 0xF5
 VERSION = 80
 FOOTER_SIZE = 10
 LONGEST = 512 << 20
-POLYNOMIAL = 0x95AC9329AC4BC9B5
+MOST_EXPANDED = 132  # bytes that one byte of a reference can stand for
 WRONG_CHECKSUM = b"ERR DUMP payload version or checksum are wrong"
 WRONG_TYPE = b"ERR given type is not a function"
 WRONG_DATA = b"ERR failed loading library data"
-
-
-def crc_table() -> list[int]:
-    """The CRC of each byte."""
-    table = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (POLYNOMIAL if crc & 1 else 0)
-        table.append(crc)
-    return table
-
-
-CRC_TABLE = crc_table()
-
-
-def crc64(data: bytes) -> int:
-    """The CRC64 of Jones."""
-    crc = 0
-    for byte in data:
-        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
-    return crc
 
 
 def dump(codes: Iterable[bytes]) -> bytes:
@@ -118,39 +99,21 @@ class Reader:
         if value < 3:
             return b"%d" % int.from_bytes(self.take(1 << value), "little", signed=True)
         packed_size, size = self.integer()[0], self.integer()[0]
-        if size > LONGEST:
-            raise CommandError(WRONG_DATA)
         return decompress(self.take(packed_size), size)
 
 
 def decompress(data: bytes, size: int) -> bytes:
-    """Bytes that LZF compressed, `size` of them.
+    """Bytes that LZF compressed, `size` of them, which is checked before memory is taken.
 
     Raises:
         CommandError: they are not.
     """
-    out = bytearray()
-    position = 0
-    try:
-        while position < len(data):
-            control = data[position]
-            position += 1
-            if control < 32:
-                out += data[position : position + control + 1]
-                position += control + 1
-                continue
-            count = control >> 5
-            if count == 7:
-                count += data[position]
-                position += 1
-            start = len(out) - ((control & 0x1F) << 8 | data[position]) - 1
-            position += 1
-            if start < 0:
-                raise CommandError(WRONG_DATA)
-            for i in range(start, start + count + 2):
-                out.append(out[i])
-    except IndexError:
-        raise CommandError(WRONG_DATA) from None
-    if len(out) != size:
+    if not 0 < size <= min(LONGEST, len(data) * MOST_EXPANDED):
         raise CommandError(WRONG_DATA)
-    return bytes(out)
+    try:
+        text: bytes | None = lzf.decompress(data, size)
+    except (ValueError, OverflowError):
+        text = None
+    if text is None or len(text) != size:
+        raise CommandError(WRONG_DATA)
+    return text

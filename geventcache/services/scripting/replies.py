@@ -1,9 +1,8 @@
 """Values between commands and scripts.
 
-A command's reply becomes what a script sees in RESP2 or RESP3 (`as_lua2`, `as_lua3`: plain bytes, numbers, booleans,
-lists and dicts, which the runtime makes tables of). What a script returns comes as a flat list of tokens (`Tokens`),
-since reading a table item by item from outside costs ten times as much. A token is a value itself, or True, which
-announces a kind and its facts.
+Between both stand flat lists of tokens, since reading or making a table item by item from outside costs ten times as
+much. A token is a value itself, or True, which announces a kind and its facts: `tokens_of` makes those of a command's
+reply as a script sees it in RESP2 or RESP3, `Tokens` reads those of what a script returns.
 """
 
 from __future__ import annotations
@@ -28,119 +27,144 @@ from geventcache.resp.values import (
 
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
-ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN = range(1, 10)
+ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN, NULL = range(1, 11)
 
 
-def as_lua2(value: Any) -> Any:
-    """A command's value as a script sees it that speaks RESP2: null is false, a map a flat list."""
-    return TO_LUA2[type(value)](value)
+def tokens_of(value: Any, is_resp3: bool) -> list[Any]:
+    """A command's value: in RESP2 null is false, a map a flat list; in RESP3 doubles, maps, sets are named as such."""
+    out: list[Any] = []
+    writers = TO_LUA3 if is_resp3 else TO_LUA2
+    writers[type(value)](out, value)
+    return [None] if out == [True, NULL] else out
 
 
-def as_lua3(value: Any) -> Any:
-    """A command's value as a script that speaks RESP3 sees it: null is nil; doubles, maps, sets are named as such."""
-    return TO_LUA3[type(value)](value)
-
-
-def same(value: Any) -> Any:
+def put(out: list[Any], value: Any) -> None:
     """What Lua has itself."""
-    return value
+    out.append(value)
 
 
-def list2(values: Any) -> list[Any]:
+def put_integer(out: list[Any], value: int) -> None:
+    """An integer, as a float if it is too large."""
+    out.append(value if INT64_MIN <= value <= INT64_MAX else float(value))
+
+
+def list2(out: list[Any], values: Any) -> None:
     """An array in RESP2; most items are strings."""
-    return [item if type(item) is bytes else as_lua2(item) for item in values]
+    out += (True, ARRAY, len(values))
+    append = out.append
+    for item in values:
+        if type(item) is bytes:
+            append(item)
+        else:
+            TO_LUA2[type(item)](out, item)
 
 
-def flat2(pairs: Any) -> list[Any]:
+def flat2(out: list[Any], pairs: Any) -> None:
     """Pairs, one after the other."""
-    return [as_lua2(item) for pair in pairs for item in pair]
+    list2(out, [item for pair in pairs for item in pair])
 
 
-def list3(values: Any) -> list[Any]:
+def list3(out: list[Any], values: Any) -> None:
     """An array in RESP3."""
-    return [as_lua3(item) for item in values]
+    out += (True, ARRAY, len(values))
+    for item in values:
+        TO_LUA3[type(item)](out, item)
 
 
-def map3(pairs: Any) -> dict[bytes, Any]:
+def map3(out: list[Any], pairs: Any) -> None:
     """A map in RESP3."""
-    return {b"map": {key_of(key): as_lua3(item) for key, item in pairs}}
+    out += (True, MAP, len(pairs))
+    for key, item in pairs:
+        put_key(out, key)
+        TO_LUA3[type(item)](out, item)
 
 
-def set3(values: Any) -> dict[bytes, Any]:
+def set3(out: list[Any], values: Any) -> None:
     """A set in RESP3."""
-    return {b"set": {key_of(item): True for item in values}}
+    out += (True, SET, len(values))
+    for item in values:
+        put_key(out, item)
 
 
-def key_of(value: Any) -> Any:
+def put_key(out: list[Any], value: Any) -> None:
     """A key of a table: what is no number is the string that it shows."""
-    return bytes(value) if isinstance(value, bytes) else value
+    out.append(bytes(value) if isinstance(value, (bytes, bytearray)) else float(value))
 
 
-def double3(value: Any) -> dict[bytes, float]:
+def double3(out: list[Any], value: Any) -> None:
     """A floating-point number in RESP3."""
-    return {b"double": float(value)}
+    out += (True, DOUBLE, float(value))
 
 
-def status(value: Simple) -> dict[bytes, bytes]:
+def status(out: list[Any], value: Simple) -> None:
     """A simple string."""
-    return {b"ok": bytes(value)}
+    out += (True, STATUS, bytes(value))
 
 
-def error(value: CommandError) -> dict[bytes, bytes]:
+def error(out: list[Any], value: CommandError) -> None:
     """An error within a reply."""
-    return {b"err": value.text}
+    out += (True, ERROR, value.text)
 
 
-def false(value: Any) -> bool:
+def false(out: list[Any], value: Any) -> None:
     """A null in RESP2."""
-    return False
+    out.append(False)
 
 
-def nil(value: Any) -> None:
+def null(out: list[Any], value: Any) -> None:
     """A null in RESP3."""
+    out += (True, NULL)
 
 
-def verbatim3(value: Verbatim) -> dict[bytes, Any]:
+def boolean3(out: list[Any], value: bool) -> None:
+    """A boolean in RESP3."""
+    out += (True, BOOLEAN, int(value))
+
+
+def verbatim3(out: list[Any], value: Verbatim) -> None:
     """Text in RESP3."""
-    return {b"verbatim_string": {b"string": bytes(value), b"format": b"txt"}}
+    out += (True, VERBATIM, bytes(value))
 
 
-def big_number3(value: BigNumber) -> dict[bytes, bytes]:
+def big_number3(out: list[Any], value: BigNumber) -> None:
     """An integer of any size in RESP3."""
-    return {b"big_number": bytes(value)}
+    out += (True, BIG_NUMBER, bytes(value))
 
 
-TO_LUA2: dict[type, Callable[[Any], Any]] = {
-    bytes: same,
-    int: same,
+def text(out: list[Any], value: Any) -> None:
+    """Text of any kind as a string."""
+    out.append(bytes(value))
+
+
+Writer = Callable[[list[Any], Any], None]
+TO_LUA2: dict[type, Writer] = {
+    bytes: put,
+    int: put_integer,
     type(None): false,
     NullArray: false,
-    bool: int,
-    float: format_float,
-    bytearray: bytes,
-    Verbatim: bytes,
-    BigNumber: bytes,
-    Double: bytes,
+    bool: lambda out, value: out.append(int(value)),
+    float: lambda out, value: out.append(format_float(value)),
+    **dict.fromkeys((bytearray, Verbatim, BigNumber, Double), text),
     Simple: status,
     CommandError: error,
-    dict: lambda value: flat2(value.items()),
+    dict: lambda out, value: flat2(out, value.items()),
     Pairs: flat2,
     **dict.fromkeys((list, tuple, set, frozenset, Distinct, PairedMap, Push, Many), list2),
 }
-TO_LUA3: dict[type, Callable[[Any], Any]] = {
-    bytes: same,
-    int: same,
-    bool: same,
-    type(None): nil,
-    NullArray: nil,
+TO_LUA3: dict[type, Writer] = {
+    bytes: put,
+    int: put_integer,
+    bool: boolean3,
+    type(None): null,
+    NullArray: null,
     float: double3,
-    bytearray: bytes,
+    bytearray: text,
     Verbatim: verbatim3,
     BigNumber: big_number3,
     Double: double3,
     Simple: status,
     CommandError: error,
-    dict: lambda value: map3(value.items()),
+    dict: lambda out, value: map3(out, value.items()),
     PairedMap: map3,
     **dict.fromkeys((set, frozenset, Distinct), set3),
     **dict.fromkeys((list, tuple, Pairs, Push, Many), list3),

@@ -2,33 +2,39 @@
 
 It knows Lua and nothing of commands: what scripts call is given to it as functions of the host (see ``lua/sandbox.lua``
 for the rules between both sides). It is not re-entrant: one script runs at a time, and nothing calls into Lua while one
-does, tables for its replies aside.
+does.
+
+The engine is LuaJIT, which hashes long strings in full and has a bit library; where lupa has none, Lua 5.1, with the
+same results.
 
 Memory is bounded by the allocator. A failed allocation is an ordinary error inside Lua; outside of Lua's protection it
-would end the process. So whatever is about to be handed over is measured first: `admit` keeps a distance to the limit
-that no small value can use up.
+would end the process, and in a frame of the binding's it would jump over what that frame has to give back. So the
+limit holds only while Lua itself runs: the sandbox sets it when it begins (`restrict`), and whoever hands over a value
+lifts it before. What is large is measured first (`admit`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 from geventcache.base.errors import CommandError, printable
+from geventcache.services.scripting.headers import FLAGS
 from geventcache.services.scripting.replies import Tokens, integer_of
 
 ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"forget")
 FEW = 16
-MODULES = ("bit", "cjson", "cmsgpack", "struct")
-DISTANCE = 1 << 20
+MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect", "sha1")
 SMALL = 4096
 SLICE = 4000
 KEPT_REFERENCES = 256
 COLLECT_ABOVE = 0.5
-SCALAR, TOKENS, SLICES, FAILURE = range(4)
+GROWTH = 16 << 20  # bytes of garbage that are not left to stay until the next script
+SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = range(5)
 OUT_OF_MEMORY = b"ERR the script needs more memory than script-max-memory allows"
-NO_MEMORY = b"ERR not enough memory"
 
 
 def refuse_access(*args: Any) -> Any:
@@ -36,19 +42,31 @@ def refuse_access(*args: Any) -> Any:
     raise AttributeError("not accessible")
 
 
+def engine() -> Any:
+    """The module of lupa that is used; imported only now: a server without scripts does without Lua."""
+    with contextlib.suppress(ImportError):
+        from lupa import luajit21
+
+        return luajit21
+    from lupa import lua51
+
+    return lua51
+
+
 class Runtime:
     """Lua, with the sandbox in it.
 
     Attributes:
-        failed, okay: what a host function returns for a failed call, and for OK.
-        is_exhausted: the running script was stopped for want of memory; the limit is lifted until it has ended.
+        is_ending, last_words: the running script was told to end; the limit is lifted until it has.
+        floor: the bytes that were in use after the last collection.
     """
 
-    def __init__(self, host: dict[bytes, Callable[..., Any]], versions: dict[bytes, Any], limit: int) -> None:
-        from lupa import lua51  # only now: a server without scripts does without Lua
-
-        self.error = lua51.LuaError
-        self.lua = lua51.LuaRuntime(
+    def __init__(
+        self, host: dict[bytes, Callable[..., Any]], versions: dict[bytes, Any], limit: int, lua: Any = None
+    ) -> None:
+        module = lua or engine()
+        self.error = module.LuaError
+        self.lua = module.LuaRuntime(
             encoding=None,
             register_eval=False,
             register_builtins=False,
@@ -58,33 +76,64 @@ class Runtime:
         )
         self.used = self.lua.get_memory_used
         self.table = self.lua.table_from
-        functions = self.table(host)
-        functions[b"versions"] = self.table(versions)
-        modules = self.table({name.encode(): self.lua.execute(source_of(name), functions) for name in MODULES})
-        exports = self.lua.execute(source_of("sandbox"), functions, modules)
-        self.failed = exports[b"failed"]
-        self.okay = exports[b"okay"]
+        self.is_ending = False
+        self.last_words = OUT_OF_MEMORY
+        self.floor = 0
+        self.limit_memory(limit)
+        exports = self.load_sandbox(host, versions)
         self.functions = {name: exports[name] for name in ENTRIES}
         # References that were used once are taken again without an allocation.
         references = [self.lua.table() for _ in range(KEPT_REFERENCES)]
         del references
-        self.is_exhausted = False
-        self.limit_memory(limit)
+
+    def load_sandbox(self, host: dict[bytes, Callable[..., Any]], versions: dict[bytes, Any]) -> Any:
+        """Load the modules and the sandbox; return what it exports."""
+        given: dict[bytes, Any] = {**host, b"restrict": self.restrict, b"lift": self.lift}
+        given[b"versions"] = self.table(versions)
+        given[b"flags"] = self.table(dict.fromkeys(FLAGS, True))
+        functions = self.table(given)
+        execute = self.lua.execute
+        base = execute(source_of("base"), functions)
+        if base[b"bit"] is None:
+            base[b"bit"] = execute(source_of("bit"), base)
+        modules = self.table({})
+        for name in MODULES:
+            made = execute(source_of(name), base)
+            if name == "cjson":
+                made, modules[b"reset_json"] = made
+            modules[name.encode()] = made
+        return execute(source_of("sandbox"), functions, modules, base)
 
     def limit_memory(self, limit: int) -> None:
         """Let scripts use up to `limit` bytes, 0 for any number."""
         self.limit = limit
-        self.threshold = max(limit - DISTANCE, 0) if limit else 1 << 62
-        self.lua.set_max_memory(limit)
+        self.most = limit or 1 << 62
 
     # ------------------------------------------------------------------ memory
 
-    def admit(self, size: int) -> bool:
-        """May `size` bytes be handed to the running script? If not, it has to end, and gets what it needs for that."""
-        if self.used() + size <= self.threshold:
-            return True
-        self.is_exhausted = True
+    def restrict(self) -> None:
+        """The limit holds from now on."""
+        if not self.is_ending:
+            self.lua.set_max_memory(self.limit)
+
+    def lift(self) -> None:
+        """No limit holds while a value is handed over."""
         self.lua.set_max_memory(0)
+
+    def end(self, text: bytes = OUT_OF_MEMORY) -> None:
+        """The running script has to end with an error, and gets what it needs for that."""
+        self.is_ending = True
+        self.last_words = text
+        self.lua.set_max_memory(0)
+
+    def admit(self, size: int) -> bool:
+        """May `size` bytes be handed to the running script? If not, it has to end."""
+        if self.used() + size <= self.most:
+            return True
+        self.lua.gccollect()
+        if self.used() + size <= self.most:
+            return True
+        self.end()
         return False
 
     def make_room(self, size: int) -> None:
@@ -93,25 +142,21 @@ class Runtime:
         Raises:
             CommandError: there is no room for its arguments.
         """
-        if self.used() + size > self.threshold * COLLECT_ABOVE:
+        if self.used() + size > self.most * COLLECT_ABOVE:
             self.lua.gccollect()
-            if self.used() + size > self.threshold:
+            if self.used() + size > self.most:
                 raise CommandError(OUT_OF_MEMORY)
 
-    def recover(self) -> None:
-        """A script was stopped for want of memory: all is as before it."""
-        self.is_exhausted = False
-        self.functions[b"forget"]()
-        self.lua.gccollect()
-        self.lua.set_max_memory(self.limit)
-
-    def reply_table(self, value: Any) -> Any:
-        """A table of a value of `as_lua2` or `as_lua3`, over the limit if need be: the script notices soon enough."""
+    def settle(self) -> None:
+        """After a script: nothing is limited, and much garbage does not stay."""
+        self.is_ending = False
+        self.last_words = OUT_OF_MEMORY
         self.lua.set_max_memory(0)
-        made = self.table(value, recursive=True)
-        if not self.is_exhausted:
-            self.lua.set_max_memory(self.limit)
-        return made
+        if self.used() > self.floor + GROWTH:
+            self.functions[b"forget"]()
+            self.lua.gccollect()
+            self.floor = self.used()
+            give_back()
 
     # ------------------------------------------------------------------ scripts
 
@@ -122,10 +167,14 @@ class Runtime:
             CommandError: it is no Lua.
         """
         self.make_room(len(text) * 8)
-        result = self.protected(b"compile", text)
-        if isinstance(result, tuple):
-            raise CommandError(printable(b"ERR Error compiling script (new function): " + result[1]))
-        return result
+        try:
+            kind, *result = self.protected(b"compile", text)
+            self.check(kind, result)
+        finally:
+            self.settle()
+        if len(result) == 1:
+            return result[0]
+        raise CommandError(printable(b"ERR Error compiling script (new function): " + result[1]))
 
     def run(self, function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]) -> Any:
         """Run a script; return its value, as the reply writer takes it.
@@ -147,22 +196,46 @@ class Runtime:
         self, entries: tuple[bytes, bytes], function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]
     ) -> Any:
         """Call the function of the sandbox that takes tables, or the one that takes a few arguments as they are."""
-        count = len(keys) + len(args)
-        self.make_room(64 * count + sum(map(len, keys)) + sum(map(len, args)))
-        if count <= FEW:
-            outcome = self.protected(entries[1], function, len(keys), *keys, *args)
-        else:
-            outcome = self.protected(entries[0], function, self.table(keys), self.table(args))
+        self.make_room(64 * (len(keys) + len(args)) + sum(map(len, keys)) + sum(map(len, args)))
+        try:
+            return self.value(self.outcome(entries, function, keys, args))
+        finally:
+            self.settle()
+
+    def outcome(
+        self, entries: tuple[bytes, bytes], function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]
+    ) -> tuple[Any, ...]:
+        """What the sandbox says of a call: a kind, and its facts."""
+        if len(keys) + len(args) <= FEW:
+            return self.protected(entries[1], function, len(keys), *keys, *args)
+        return self.protected(entries[0], function, self.table(keys), self.table(args))
+
+    def value(self, outcome: tuple[Any, ...]) -> Any:
+        """The value of an outcome.
+
+        Raises:
+            CommandError: the script failed, or returned an error.
+        """
         kind = outcome[0]
         if kind == SCALAR:
             value = outcome[1]
             return value if type(value) is bytes else integer_of(value)
-        if kind == FAILURE:
-            raise CommandError(located(*outcome[1:]))
-        value = Tokens(iter(outcome[1:] if kind == TOKENS else self.slices(outcome[1]))).read()
+        self.check(kind, outcome[1:])
+        value = Tokens(iter(outcome[1:] if kind == VALUES else self.slices(outcome[1]))).read()
         if type(value) is CommandError:
             raise value
         return value
+
+    def check(self, kind: int, facts: Any) -> None:
+        """Raise the error that an outcome tells of.
+
+        Raises:
+            CommandError: the script's, or that its memory was not enough.
+        """
+        if kind == FAILURE:
+            raise CommandError(located(*facts))
+        if kind == OVERFLOW:
+            raise CommandError(OUT_OF_MEMORY)
 
     def slices(self, size: int) -> list[Any]:
         """The tokens of a large value."""
@@ -170,7 +243,6 @@ class Runtime:
         for first in range(1, size + 1, SLICE):
             part = self.functions[b"slice"](first, min(first + SLICE - 1, size))
             tokens += part if isinstance(part, tuple) else (part,)
-        self.functions[b"forget"]()
         return tokens
 
     def load(self, text: bytes) -> list[tuple[bytes, Any, bytes | None, list[bytes]]]:
@@ -180,31 +252,40 @@ class Runtime:
             CommandError: it is no Lua, or it failed.
         """
         self.make_room(len(text) * 8)
-        count, entries = self.protected(b"load", text)
-        if count is False:
-            raise CommandError(printable(b"ERR Error compiling function: " + entries))
-        if count is None:
-            raise CommandError(printable(b"ERR Error registering functions: " + entries))
-        found = [entries(i) for i in range(1, count + 1)]
+        try:
+            kind, *result = self.protected(b"load", text)
+            self.check(kind, result)
+            count, entries = result
+            if count is False:
+                raise CommandError(printable(b"ERR Error compiling function: " + entries))
+            if count is None:
+                raise CommandError(printable(b"ERR Error registering functions: " + entries))
+            found = [entries(i) for i in range(1, count + 1)]
+        finally:
+            self.settle()
         return [
             (name, function, description or None, flags.split(b",") if flags else [])
             for name, function, description, flags in found
         ]
 
-    def protected(self, entry: bytes, *args: Any) -> Any:
-        """Call a function of the sandbox.
+    def protected(self, entry: bytes, *args: Any) -> tuple[Any, ...]:
+        """Call a function of the sandbox: a kind of outcome, and its facts.
 
         Raises:
-            CommandError: it failed outside of the script's own protection: it was stopped, or memory ran out.
+            CommandError: it failed outside of the script's own protection.
         """
         try:
-            return self.functions[entry](*args)
+            outcome = self.functions[entry](*args)
+            return outcome if isinstance(outcome, tuple) else (outcome,)
         except self.error as error:
-            self.is_exhausted = True
-            raise CommandError(printable(str(error).encode() or NO_MEMORY)) from None
-        finally:
-            if self.is_exhausted:
-                self.recover()
+            text = b"" if self.is_ending else str(error).encode()
+            raise CommandError(self.last_words if b"memory" in text or not text else printable(text)) from None
+
+
+def give_back() -> None:
+    """Let the C library return free memory to the system, where it can."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def located(text: bytes, source: bytes | None = None, line: int | None = None) -> bytes:

@@ -39,6 +39,7 @@ class ScriptCache:
 
     Attributes:
         evicted: how many made room for others.
+        text_bytes: length of all texts together.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class ScriptCache:
         self.by_text: dict[bytes, Script] = {}
         self.brief: OrderedDict[bytes, Script] = OrderedDict()
         self.evicted = 0
+        self.text_bytes = 0
 
     def __len__(self) -> int:
         return len(self.by_sha)
@@ -68,6 +70,7 @@ class ScriptCache:
         """Keep a script."""
         self.by_sha[script.sha] = script
         self.by_text[script.text] = script
+        self.text_bytes += len(script.text)
         if not script.is_loaded:
             self.brief[script.sha] = script
             if len(self.brief) > EVAL_LIMIT:
@@ -78,6 +81,7 @@ class ScriptCache:
         _, script = self.brief.popitem(last=False)
         del self.by_sha[script.sha]
         del self.by_text[script.text]
+        self.text_bytes -= len(script.text)
         self.evicted += 1
 
     def keep(self, script: Script) -> None:
@@ -90,6 +94,7 @@ class ScriptCache:
         self.by_sha.clear()
         self.by_text.clear()
         self.brief.clear()
+        self.text_bytes = 0
 
 
 def sha_of(text: bytes) -> bytes:

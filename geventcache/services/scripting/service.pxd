@@ -8,7 +8,9 @@ cdef class Run:
     cdef readonly bytes kind
     cdef public bytes name, verdict, counted
     cdef public list request
-    cdef readonly long long started_us, limit_us
+    cdef readonly long long started_us
+    cdef public long long due_us
+    cdef public object escape
     cdef readonly bint is_read_only, allows_oom, is_out_of_memory
     cdef public bint is_loading, has_written, is_busy, keeps_slot
     cdef public int slot
@@ -16,14 +18,18 @@ cdef class Run:
 
 @cython.final
 cdef class Scripting:
-    cdef readonly object state, cache, libraries, random
+    cdef readonly object state, cache, libraries
     cdef readonly Run running
     cdef readonly object made
     cdef Client client
     cdef dict known
-    cdef bytes failure_text
+    cdef list pending
+    cdef Py_ssize_t position
     cdef bint is_checked
     cdef readonly Slots slots
     cdef reply(self, list args)
     cdef given(self, value)
-    cpdef fail(self, bytes text)
+    cdef given_text(self, bytes value)
+    cpdef more(self)
+    cdef failed(self, bytes text)
+    cpdef tick(self)

@@ -7,6 +7,7 @@
 - A script that has written is not killed: half of its changes would stay.
 """
 
+import contextlib
 from math import copysign
 from typing import Any
 
@@ -16,12 +17,10 @@ from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import OK
 from geventcache.services.info import REDIS_VERSION
-from geventcache.services.scripting import numbers
-from geventcache.services.scripting.bytecode import keep_calls
-from geventcache.services.scripting.headers import FLAGS, Rules, read_script
+from geventcache.services.scripting.headers import Rules, read_script
 from geventcache.services.scripting.libraries import Function, Libraries, load_library
-from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, as_lua2, as_lua3
-from geventcache.services.scripting.runtime import OUT_OF_MEMORY, SMALL, Runtime
+from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, tokens_of
+from geventcache.services.scripting.runtime import SMALL, Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 from geventcache.services.slots import NO_SLOT, slot_of_keys
 
@@ -46,6 +45,16 @@ UNKILLABLE = (
 )
 STOPPED = b"ERR the server is shutting down"
 LOAD_TIMEOUT = b"ERR FUNCTION LOAD timeout"
+# What the `true` of a reply to the sandbox announces. What is so small needs no memory of Lua's.
+OKAY = (True, 1)
+FAILED = 2
+EXHAUSTED = (True, 3)
+AMBIGUOUS = (True, 4)
+ENDED = 5
+PIECE_TOKENS = 200
+PIECE_BYTES = 1 << 20
+BREAK_US = 2000  # how long a busy script runs before others are let in again
+NEVER_US = 1 << 62
 SCRIPT = b"SCRIPT"
 FUNCTION = b"FUNCTION"
 
@@ -57,13 +66,14 @@ class Run:
         kind: SCRIPT or FUNCTION: which KILL ends it.
         name, request: of a function, for FUNCTION STATS.
         started_us: when it began.
-        limit_us: after how long it is busy; or, while a library is loaded, at an end.
+        due_us: after how long others are let in; or, while a library is loaded, it is at an end.
         is_out_of_memory: commands that need memory are refused to it, unless it is allowed them or has begun to write.
         is_loading: it is a library that registers its functions.
         has_written: it called a command that writes.
         is_busy: others are answered BUSY.
         slot: the hash slot of its keys; keeps_slot: it may use no others.
         verdict: the error text with which it has to end.
+        escape: what is to be raised when it has ended: nothing is raised through Lua.
         counted: the last error of a command that it called, which the statistics have.
     """
 
@@ -72,7 +82,7 @@ class Run:
         self.name = b""
         self.request: list[bytes] = []
         self.started_us = monotonic_us()
-        self.limit_us = limit_ms * 1000
+        self.due_us = limit_ms * 1000 or NEVER_US
         self.is_read_only = is_read_only
         self.allows_oom = allows_oom
         self.is_out_of_memory = False
@@ -82,6 +92,7 @@ class Run:
         self.slot = NO_SLOT
         self.keeps_slot = False
         self.verdict: bytes | None = None
+        self.escape: BaseException | None = None
         self.counted: bytes | None = None
 
     def elapsed_us(self) -> int:
@@ -106,11 +117,11 @@ class Scripting:
         self.cache = ScriptCache()
         self.libraries = Libraries()
         self.running: Any = None
-        self.random = numbers.Random()
         self.made: Runtime | None = None
         self.client: Any = None
         self.known: dict[bytes, Any] = {}
-        self.failure_text = b""
+        self.pending: list[Any] = []
+        self.position = 0
         self.is_checked = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
 
@@ -131,23 +142,14 @@ class Scripting:
     def host(self) -> dict[bytes, Any]:
         """What the sandbox may call."""
         return {
-            b"bit": numbers.bit,
             b"call": self.call,
-            b"call_packed": self.call_packed,
-            b"fail": self.fail,
-            b"failure": self.failure,
+            b"call_joined": self.call_joined,
+            b"call_sized": self.call_sized,
             b"is_allowed": self.is_allowed,
-            b"is_flag": FLAGS.__contains__,
-            b"keep_calls": keep_calls,
             b"log": self.log,
-            b"pack_float": numbers.pack_float,
-            b"random": self.random.next,
-            b"seed": self.random.seed,
+            b"more": self.more,
             b"setresp": self.set_protocol,
-            b"sha1": sha_of,
-            b"struct": numbers.struct_,
             b"tick": self.tick,
-            b"unpack_float": numbers.unpack_float,
         }
 
     # ------------------------------------------------------------------ scripts and functions
@@ -269,7 +271,7 @@ class Scripting:
         run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
         run.keeps_slot = rules.keeps_slot and self.slots is not None
         run.is_out_of_memory = is_out_of_memory
-        runtime = self.runtime
+        _ = self.runtime
         client = self.client
         client.db = caller.db
         client.resp3 = False
@@ -279,15 +281,16 @@ class Scripting:
         client.no_touch = caller.no_touch
         self.is_checked = caller.access is not None
         self.running = run
-        if runtime.is_exhausted:
-            runtime.recover()
         return run
 
     def end(self, run: Run) -> None:
         """A script has ended."""
         self.running = None
+        self.pending = []
         if run.is_busy:
             self.state.review()
+        if run.escape is not None:
+            raise run.escape
 
     # ------------------------------------------------------------------ long scripts
 
@@ -322,8 +325,10 @@ class Scripting:
         run: Run | None = self.running
         if run is None:
             return None
-        if run.verdict is None and run.elapsed_us() >= run.limit_us and (run.limit_us or run.is_loading):
+        if run.verdict is None and run.elapsed_us() >= run.due_us:
             self.interrupt(run)
+        if run.verdict is not None:
+            self.runtime.end(run.verdict)
         return run.verdict
 
     def interrupt(self, run: Run) -> None:
@@ -335,23 +340,41 @@ class Scripting:
             run.is_busy = True
             self.state.log.warning("slow_script", kind=run.kind.decode().lower(), ms=run.elapsed_us() // 1000)
             self.state.review()
-        if not self.state.let_clients_in() and run.verdict is None:
+        try:
+            if not self.state.let_clients_in() and run.verdict is None:
+                run.verdict = STOPPED
+        except BaseException as error:  # the client's greenlet is killed: not by way of Lua
+            run.escape = error
             run.verdict = STOPPED
+        run.due_us = run.elapsed_us() + BREAK_US
 
     # ------------------------------------------------------------------ commands of scripts
 
     def call(self, *args: Any) -> Any:
-        """Run a command for the script: its value as Lua takes it, or `failed`."""
+        """Run a command for the script: its value as Lua takes it, or what became of it."""
+        run = self.running
+        if run.elapsed_us() >= run.due_us and self.tick() is not None:
+            return True, ENDED, run.verdict
         try:
             return self.reply(list(args))
         except CommandError as error:
             if error.is_counted:
-                self.running.counted = error.text
-            return self.fail(error.text)
+                run.counted = error.text
+            return self.failed(error.text)
         except Exception as error:  # a defect of ours must not become an object in the script's hands
-            return self.fail(self.state.on_defect(error, b"script"))
+            return self.failed(self.state.on_defect(error, b"script"))
 
-    def call_packed(self, sizes: bytes, body: bytes) -> Any:
+    def failed(self, text: bytes) -> Any:
+        """A call that failed."""
+        self.runtime.lift()
+        return True, FAILED, text
+
+    def call_joined(self, count: int, body: bytes) -> Any:
+        """Run a command whose arguments come with zero bytes between them; AMBIGUOUS if they have some themselves."""
+        args = body.split(b"\0")
+        return self.call(*args) if len(args) == count else AMBIGUOUS
+
+    def call_sized(self, sizes: bytes, body: bytes) -> Any:
         """Run a command whose arguments come as one string; a negative size is that of a number."""
         return self.call(*unpacked(sizes, body))
 
@@ -361,9 +384,6 @@ class Scripting:
         Raises:
             CommandError: the command's, or why it may not run.
         """
-        runtime: Any = self.made
-        if not runtime.admit(SMALL):
-            raise CommandError(OUT_OF_MEMORY)
         for i, arg in enumerate(args):
             if type(arg) is not bytes:
                 args[i] = text_of(arg)
@@ -391,29 +411,48 @@ class Scripting:
         return self.given(self.state.engine.call(self.client, command, args))
 
     def given(self, value: Any) -> Any:
-        """A command's value as Lua takes it.
-
-        Raises:
-            CommandError: the script has no memory for it.
-        """
-        runtime: Any = self.made
+        """A command's value as Lua takes it: itself, or what announces it."""
         kind = type(value)
         if kind is bytes:
-            if len(value) > SMALL and not runtime.admit(len(value) + SMALL):
-                raise CommandError(OUT_OF_MEMORY)
-            return value
-        if kind is int:
+            return self.given_text(value)
+        if kind is int and INT64_MIN <= value <= INT64_MAX:
             return value
         if value is OK:
-            return runtime.okay
-        value = as_lua3(value) if self.client.resp3 else as_lua2(value)
-        if type(value) is bytes:
-            return self.given(value)
-        if type(value) is list or type(value) is dict:
-            if not runtime.admit(0):
-                raise CommandError(OUT_OF_MEMORY)
-            return runtime.reply_table(value)
+            return OKAY
+        tokens = tokens_of(value, self.client.resp3)
+        first = tokens[0]
+        if first is not True:
+            return self.given_text(first) if type(first) is bytes else first
+        self.pending, self.position = tokens, 0
+        return self.more()
+
+    def given_text(self, value: bytes) -> Any:
+        """A string, if the script has the memory for it."""
+        runtime: Any = self.made
+        if len(value) > SMALL and not runtime.admit(len(value)):
+            return EXHAUSTED
+        runtime.lift()
         return value
+
+    def more(self) -> Any:
+        """The next tokens of a large value, behind two places; or that the script has not the memory for them."""
+        tokens = self.pending[self.position : self.position + PIECE_TOKENS]
+        size = 0
+        for i, token in enumerate(tokens):
+            if type(token) is bytes:
+                size += len(token)
+                if size > PIECE_BYTES and i:
+                    size -= len(token)
+                    tokens = tokens[:i]
+                    break
+        runtime: Any = self.made
+        if size > SMALL and not runtime.admit(size):
+            return EXHAUSTED
+        self.position += len(tokens)
+        if self.position >= len(self.pending):
+            self.pending = []
+        runtime.lift()
+        return (True, 0, *tokens)
 
     def find(self, args: list[bytes]) -> Any:
         """The command of a request of the script.
@@ -471,15 +510,6 @@ class Scripting:
             raise CommandError(OTHER_SLOT)
         run.slot = slot
 
-    def fail(self, text: bytes) -> Any:
-        """Keep the error text of a call that failed."""
-        self.failure_text = text
-        return self.runtime.failed
-
-    def failure(self) -> tuple[bytes, bool]:
-        """The error text of the last failed call, and whether the script has to end."""
-        return self.failure_text, self.runtime.is_exhausted
-
     # ------------------------------------------------------------------ what else scripts ask for
 
     def set_protocol(self, is_resp3: bool) -> None:
@@ -488,18 +518,23 @@ class Scripting:
 
     def is_allowed(self, sizes: bytes, body: bytes) -> bool | None:
         """May the caller run a command? None if there is no such command."""
-        args = [text_of(arg) if type(arg) is not bytes else arg for arg in unpacked(sizes, body)]
-        command = self.state.table.find(args)
-        if command is None or command.handler is None:
+        try:
+            args = [text_of(arg) if type(arg) is not bytes else arg for arg in unpacked(sizes, body)]
+            command = self.state.table.find(args)
+            if command is None or command.handler is None:
+                return None
+            access = self.client.access
+            return access is None or access.judge(self.client.db.index, command, args) is None
+        except Exception as error:
+            self.state.on_defect(error, b"script")
             return None
-        access = self.client.access
-        return access is None or access.judge(self.client.db.index, command, args) is None
 
     def log(self, level: int, message: bytes) -> None:
         """A line of a script in the log."""
-        log = self.state.log
-        write = (log.debug, log.info, log.info, log.warning)[level]
-        write("script_log", message=message.decode("utf-8", "backslashreplace"))
+        with contextlib.suppress(Exception):  # nothing is raised into Lua
+            log = self.state.log
+            write = (log.debug, log.info, log.info, log.warning)[level]
+            write("script_log", message=message.decode("utf-8", "backslashreplace"))
 
 
 def rules_of_text(text: bytes) -> Rules:

@@ -1,13 +1,17 @@
 -- The cjson library of scripts: JSON text to and from Lua values.
 --
 -- An empty table is an object; a table with keys 1 to n is an array, with holes as null while it is not sparse; null is the value
--- `cjson.null`. Slashes and control characters are escaped, other bytes stay as they are. Settings last until the next start.
+-- `cjson.null`. Slashes and control characters are escaped, other bytes stay as they are. Settings last until the
+-- script ends (`reset`).
 
-local error, floor, format, next, pcall, rawget, select, tonumber, tostring, type =
-  error, math.floor, string.format, next, pcall, rawget, select, tonumber, tostring, type
+local base = ...
+local floor, format, next, rawget, select, tonumber, tostring, type =
+  math.floor, string.format, next, rawget, select, tonumber, tostring, type
 local byte, char, concat, find, gsub, sub = string.byte, string.char, table.concat, string.find, string.gsub, string.sub
 
-local null = newproxy()
+local bad_argument, charge, fault = base.bad_argument, base.charge, base.fault
+
+local null = base.null
 local huge = math.huge
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["/"] = "\\/", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n", ["\f"] = "\\f", ["\r"] = "\\r" }
@@ -17,26 +21,29 @@ end
 ESCAPES["\127"] = "\\u007f"
 local UNESCAPES = { b = "\b", t = "\t", n = "\n", f = "\f", r = "\r", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
 
+local function use_defaults(settings)
+  settings.sparse_convert = false
+  settings.sparse_ratio = 2
+  settings.sparse_safe = 10
+  settings.encode_depth = 1000
+  settings.decode_depth = 1000
+  settings.number_format = "%.14g"
+  settings.precision = 14
+  settings.keep_buffer = true
+  settings.encode_invalid = false
+  settings.decode_invalid = true
+end
+
 local function new()
-  local settings = {
-    sparse_convert = false,
-    sparse_ratio = 2,
-    sparse_safe = 10,
-    encode_depth = 1000,
-    decode_depth = 1000,
-    number_format = "%.14g",
-    precision = 14,
-    keep_buffer = true,
-    encode_invalid = false,
-    decode_invalid = true,
-  }
+  local settings = {}
+  use_defaults(settings)
 
   -- ------------------------------------------------------------ encoding
 
   local out, size
 
   local function fail(kind, reason)
-    error({ "Cannot serialise " .. kind .. ": " .. reason }, 0)
+    fault("Cannot serialise " .. kind .. ": " .. reason)
   end
 
   local function add(text)
@@ -45,7 +52,13 @@ local function new()
   end
 
   local function quote(text)
-    return '"' .. gsub(text, '[%c"\\/\127]', ESCAPES) .. '"'
+    for i = 1, #text do
+      local c = byte(text, i)
+      if c < 48 and (c == 47 or c == 34 or c < 32) or c == 92 or c == 127 then
+        return '"' .. gsub(text, '[%c"\\/\127]', ESCAPES) .. '"'
+      end
+    end
+    return '"' .. text .. '"'
   end
 
   local function number_text(number)
@@ -55,6 +68,9 @@ local function new()
       elseif not settings.encode_invalid then
         fail("number", "must not be NaN or Inf")
       end
+    end
+    if settings.precision == 14 and number == floor(number) and number < 1e14 and number > -1e14 then
+      return number .. ""
     end
     return format(settings.number_format, number)
   end
@@ -119,7 +135,7 @@ local function new()
 
   local function put_table(t, depth)
     if depth > settings.encode_depth then
-      error({ format("Cannot serialise, excessive nesting (%d)", depth) }, 0)
+      fault(format("Cannot serialise, excessive nesting (%d)", depth))
     end
     local length = array_length(t)
     if length then
@@ -148,16 +164,15 @@ local function new()
 
   local function encode(...)
     if select("#", ...) ~= 1 then
-      error("bad argument #1 to 'encode' (expected 1 argument)", 2)
+      bad_argument(1, "encode", "expected 1 argument")
     end
     out, size = {}, 0
-    local ok, problem = pcall(put, (...), 0)
+    put((...), 0)
     local parts = out
     out = nil
-    if not ok then
-      error(type(problem) == "table" and problem[1] or problem, type(problem) == "table" and problem[1] and 2 or 0)
-    end
-    return concat(parts)
+    local result = concat(parts)
+    charge(size * 2 + #result / 16)
+    return result
   end
 
   -- ------------------------------------------------------------ decoding
@@ -165,12 +180,12 @@ local function new()
   local text, position
 
   local TOKENS = {
-    ["{"] = "T_OBJ_BEGIN", ["}"] = "T_OBJ_END", ["["] = "T_ARR_BEGIN", ["]"] = "T_ARR_END", [","] = "T_COMMA", [":"] = "T_COLON",
+    [123] = "T_OBJ_BEGIN", [125] = "T_OBJ_END", [91] = "T_ARR_BEGIN", [93] = "T_ARR_END", [44] = "T_COMMA", [58] = "T_COLON",
   }
   local WORDS = { { "true", true, "T_BOOLEAN" }, { "false", false, "T_BOOLEAN" }, { "null", null, "T_NULL" } }
 
   local function unexpected(expected, found, at)
-    error({ format("Expected %s but found %s at character %d", expected, found, at) }, 0)
+    fault(format("Expected %s but found %s at character %d", expected, found, at))
   end
 
   local function utf8(code)
@@ -208,10 +223,15 @@ local function new()
   end
 
   local function take_string(start)
-    local plain_end = find(text, '["\\%c]', start + 1)
-    if plain_end and byte(text, plain_end) == 34 then
-      position = plain_end + 1
-      return "T_STRING", sub(text, start + 1, plain_end - 1)
+    local stop = start + 1
+    local c = byte(text, stop)
+    while c and c ~= 34 and c ~= 92 do
+      stop = stop + 1
+      c = byte(text, stop)
+    end
+    if c == 34 then
+      position = stop + 1
+      return "T_STRING", sub(text, start + 1, stop - 1)
     end
     local parts, at = {}, start + 1
     while true do
@@ -291,12 +311,18 @@ local function new()
 
   -- The next token: its kind, its value and where it begins. An error's kind is its own text.
   local function take()
-    local start = find(text, "[^ \t\n\r]", position)
-    if not start then
-      return "T_END", nil, #text + 1
+    local start = position
+    local first = byte(text, start)
+    while first == 32 or first == 10 or first == 13 or first == 9 do
+      start = start + 1
+      first = byte(text, start)
     end
-    local first = sub(text, start, start)
-    if first == "\0" then
+    if not first then
+      return "T_END", nil, #text + 1
+    elseif first == 34 then
+      local token, value, at = take_string(start)
+      return token, value, at or start
+    elseif first == 0 then
       return "T_END", nil, start
     end
     local kind = TOKENS[first]
@@ -304,11 +330,20 @@ local function new()
       position = start + 1
       return kind, nil, start
     end
-    if first == '"' then
-      local token, value, at = take_string(start)
-      return token, value, at or start
+    if first >= 49 and first <= 57 then
+      local number, stop = first - 48, start + 1
+      local c = byte(text, stop)
+      while c and c >= 48 and c <= 57 and stop < start + 15 do
+        number = number * 10 + c - 48
+        stop = stop + 1
+        c = byte(text, stop)
+      end
+      if c == 44 or c == 125 or c == 93 then
+        position = stop
+        return "T_NUMBER", number, start
+      end
     end
-    if find(first, "[-%d]") or (settings.decode_invalid and is_invalid_number(start)) then
+    if first == 45 or first >= 48 and first <= 57 or (settings.decode_invalid and is_invalid_number(start)) then
       if not settings.decode_invalid and is_invalid_number(start) then
         return "invalid number", nil, start
       end
@@ -329,7 +364,7 @@ local function new()
 
   local function descend(depth, at)
     if depth > settings.decode_depth then
-      error({ format("Found too many nested data structures (%d) at character %d", depth, at) }, 0)
+      fault(format("Found too many nested data structures (%d) at character %d", depth, at))
     end
   end
 
@@ -400,23 +435,17 @@ local function new()
   end
 
   local function decode(...)
-    local given = ...
     if select("#", ...) ~= 1 then
-      error("bad argument #1 to 'decode' (expected 1 argument)", 2)
+      bad_argument(1, "decode", "expected 1 argument")
     end
-    if type(given) ~= "string" and type(given) ~= "number" then
-      error("bad argument #1 to 'decode' (string expected, got " .. (given == nil and "nil" or type(given)) .. ")", 2)
-    end
-    text, position = tostring(given), 1
+    text, position = base.text((...), 1, "decode"), 1
     local first, second = byte(text, 1, 2)
     if second and (first == 0 or second == 0) then
-      error("JSON parser does not support UTF-16 or UTF-32", 2)
+      fault("JSON parser does not support UTF-16 or UTF-32")
     end
-    local ok, result = pcall(parse)
+    charge(#text / 8)
+    local result = parse()
     text = nil
-    if not ok then
-      error(type(result) == "table" and result[1] or result, type(result) == "table" and result[1] and 2 or 0)
-    end
     return result
   end
 
@@ -427,9 +456,9 @@ local function new()
       if value ~= nil then
         local number = tonumber(value)
         if not number then
-          error(format("bad argument #1 to '%s' (number expected, got %s)", label, type(value)), 2)
-        elseif number < 1 or number > high then
-          error(format("bad argument #1 to '%s' (expected integer between 1 and %d)", label, high), 2)
+          bad_argument(1, label, "number expected, got " .. type(value))
+        elseif not (number >= 1 and number <= high) then
+          bad_argument(1, label, format("expected integer between 1 and %d", high))
         end
         settings[name] = floor(number)
         settings.number_format = "%." .. settings.precision .. "g"
@@ -442,7 +471,7 @@ local function new()
     return function(value)
       if value ~= nil then
         if type(value) ~= "boolean" and not words[value] then
-          error(format("bad argument #1 to '%s' (invalid option '%s')", label, tostring(value)), 2)
+          bad_argument(1, label, format("invalid option '%s'", tostring(value)))
         end
         settings[name] = value == "on" or (value ~= "off" and value)
       end
@@ -466,16 +495,22 @@ local function new()
         settings.sparse_convert = convert == true or convert == "on"
       end
       if ratio ~= nil then
-        settings.sparse_ratio = ratio
+        settings.sparse_ratio = base.number(ratio, 2, "encode_sparse_array")
       end
       if safe ~= nil then
-        settings.sparse_safe = safe
+        settings.sparse_safe = base.number(safe, 3, "encode_sparse_array")
       end
       return settings.sparse_convert, settings.sparse_ratio, settings.sparse_safe
     end,
-    new = new,
+    new = function()
+      return (new())
+    end,
     null = null,
-  }
+  },
+    function()
+      use_defaults(settings)
+      out, text = nil, nil
+    end
 end
 
 return new()

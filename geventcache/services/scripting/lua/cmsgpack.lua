@@ -3,23 +3,28 @@
 -- An integral number becomes the shortest integer, another one a float, of 4 bytes where that loses nothing. A table with keys 1 to
 -- n is an array (an empty one too), any other a map; what MessagePack has no form for becomes nil.
 
-local host = ...
-local error, floor, next, pcall, rawget, select, tonumber, tostring, type, unpack =
-  error, math.floor, next, pcall, rawget, select, tonumber, tostring, type, unpack
+local base = ...
+local error, floor, next, rawget, select, tonumber, type, unpack =
+  error, math.floor, next, rawget, select, tonumber, type, unpack
 local byte, char, concat, sub = string.byte, string.char, table.concat, string.sub
+
+local bad_argument, charge, fault, float_bytes, bytes_float =
+  base.bad_argument, base.charge, base.fault, base.float_bytes, base.bytes_float
 
 local NESTING_LIMIT = 16
 local NIL = "\192"
 
 -- ---------------------------------------------------------------- packing
 
-local function big_endian(number, size)
-  local bytes = {}
-  for i = size, 1, -1 do
-    bytes[i] = char(number % 256)
-    number = floor(number / 256)
+local big_endian
+function big_endian(number, size)
+  if size == 2 then
+    return char(floor(number / 256), number % 256)
+  elseif size == 4 then
+    return char(floor(number / 16777216), floor(number / 65536) % 256, floor(number / 256) % 256, number % 256)
   end
-  return concat(bytes)
+  local low = number % 4294967296
+  return big_endian((number - low) / 4294967296, 4) .. big_endian(low, 4)
 end
 
 local function pack_unsigned(n)
@@ -54,7 +59,11 @@ local function pack_number(n)
   if n == floor(n) and n >= -9223372036854775808 and n < 9223372036854775808 then
     return n >= 0 and pack_unsigned(n) or pack_negative(n)
   end
-  return host.pack_float(n)
+  local short = float_bytes(n, 4, true)
+  if bytes_float(short, true) == n then
+    return "\202" .. short
+  end
+  return "\203" .. float_bytes(n, 8, true)
 end
 
 local function pack_size(size, short, short_limit, marks)
@@ -122,12 +131,13 @@ end
 local function pack(...)
   local count = select("#", ...)
   if count == 0 then
-    error("bad argument #0 to 'pack' (MessagePack pack needs input.)", 2)
+    bad_argument(0, "pack", "MessagePack pack needs input.")
   end
   local out = {}
   for i = 1, count do
     put(out, (select(i, ...)), 0)
   end
+  charge(#out * 2)
   return concat(out)
 end
 
@@ -135,12 +145,12 @@ end
 
 local MISSING = "Missing bytes in input."
 local BAD_FORMAT = "Bad data format in input."
-local missing, bad_format = {}, {}
+local MOST_RESULTS = 7990
 local input, limit
 
 local function number_at(position, size)
   if position + size - 1 > limit then
-    error(missing, 0)
+    fault(MISSING)
   end
   local number = 0
   for i = position, position + size - 1 do
@@ -172,7 +182,7 @@ end
 
 local function text(position, size)
   if position + size - 1 > limit then
-    error(missing, 0)
+    fault(MISSING)
   end
   return sub(input, position, position + size - 1), position + size
 end
@@ -180,7 +190,7 @@ end
 local function floating(size)
   return function(position)
     local bytes, after = text(position, size)
-    return host.unpack_float(bytes), after
+    return bytes_float(bytes, true), after
   end
 end
 
@@ -245,7 +255,7 @@ local FORMS = {
 
 function take(position)
   if position > limit then
-    error(missing, 0)
+    fault(MISSING)
   end
   local mark = byte(input, position)
   position = position + 1
@@ -262,7 +272,7 @@ function take(position)
   end
   local form = FORMS[mark]
   if not form then
-    error(bad_format, 0)
+    fault(BAD_FORMAT)
   end
   return form(position)
 end
@@ -276,48 +286,35 @@ local function take_many(count, position)
   return results, found, position
 end
 
-local function checked_text(value, name)
-  if type(value) ~= "string" and type(value) ~= "number" then
-    error("bad argument #1 to '" .. name .. "' (string expected, got " .. (value == nil and "no value" or type(value)) .. ")", 4)
-  end
-  return tostring(value)
-end
-
 -- Unpack up to `count` values (0 for all) from `offset` on: those, how many, and the next offset or -1.
-local function run(data, count, offset, name)
-  input = checked_text(data, name)
-  limit = #input
-  local ok, results, found, position = pcall(take_many, count, offset + 1)
+local function run(data, count, offset)
+  input, limit = data, #data
+  local results, found, position = take_many(count, offset + 1)
   input = nil
-  if not ok then
-    local problem = results
-    if problem == missing or problem == bad_format then
-      error(problem == missing and MISSING or BAD_FORMAT, 3)
-    end
-    error(problem, 0)
+  charge(position - offset)
+  if found > MOST_RESULTS then
+    fault("too many results to unpack")
   end
   return results, found, position > limit and -1 or position - 1
 end
 
 local function check_range(count, offset, length)
   if count < 0 or offset < 0 then
-    error(
-      ("Invalid request to unpack with offset of %d and limit of %d."):format(offset, length),
-      4
-    )
+    fault(("Invalid request to unpack with offset of %d and limit of %d."):format(offset, length))
   elseif offset > length then
-    error(("Start offset %d greater than input length %d."):format(offset, length), 4)
+    fault(("Start offset %d greater than input length %d."):format(offset, length))
   end
 end
 
 local function unpack_limited(data, count, offset, name)
-  check_range(count, offset, #checked_text(data, name))
-  local results, found, after = run(data, count, offset, name)
+  data = base.text(data, 1, name, data == nil)
+  check_range(count, offset, #data)
+  local results, found, after = run(data, count, offset)
   return after, unpack(results, 1, found)
 end
 
 local function unpack_all(data)
-  local results, found = run(data, 0, 0, "unpack")
+  local results, found = run(base.text(data, 1, "unpack", data == nil), 0, 0)
   return unpack(results, 1, found)
 end
 
@@ -330,8 +327,7 @@ return {
   unpack = unpack_all,
   unpack_limit = function(data, count, offset)
     if not tonumber(count) then
-      local got = count == nil and "no value" or type(count)
-      error("bad argument #2 to 'unpack_limit' (number expected, got " .. got .. ")", 2)
+      bad_argument(2, "unpack_limit", "number expected, got " .. (count == nil and "no value" or type(count)))
     end
     if tonumber(count) == 0 and (tonumber(offset) or 0) == 0 then
       return unpack_all(data)

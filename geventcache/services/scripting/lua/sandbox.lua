@@ -1,40 +1,51 @@
 -- What scripts see, and how they are run.
 --
--- This chunk is trusted. It gets the host's functions as arguments and returns the functions that the host calls. The rules:
+-- This chunk is trusted. It gets the host's functions and the sandbox's modules as arguments and returns the functions that the host
+-- calls. The rules:
 --
 -- * Scripts run in an environment of their own: the real globals are emptied at the end. What a script sees are frozen proxies:
 --   an empty table whose __index is the content, so that an assignment always meets __newindex.
--- * No value of the host reaches a script: the host's functions are upvalues of functions written here, they return nil, booleans,
---   numbers, strings and tables only, and they never raise. A failed call returns `failed`; the host keeps the error text.
--- * A script that must end (killed, out of memory) has `dying` set: whatever would catch an error raises it again.
--- * The host's count hook is set on every coroutine; it lets others in and says when to end.
--- * What C functions do without end or with a wrong size is refused here: patterns that are too complex, ranges too large.
+-- * There is one door: the host's functions here, which run commands, write to the log and look at the clock. They are upvalues of
+--   functions written here and called with strings and numbers only; they return nil, booleans, numbers and strings, and never raise.
+--   A failed call returns `true` and FAILED.
+-- * Strings are handed over while no limit of memory holds (the jump of a memory error must not cross the host's frames). The host
+--   lifts it before it returns one, and `host.restrict` puts it back, first of all.
+-- * A script that must end (killed, out of memory) has `dying` set: whatever would catch an error raises it again. Errors that are
+--   objects of the host's become that, too.
+-- * The host's count hook is set on every coroutine; it lets others in and says when to end. LuaJIT compiles functions of the sandbox,
+--   which count their work, and never a script's: compiled code has no hooks.
 
-local host, modules = ...
+local host, modules, base = ...
 
 local assert, error, getmetatable, ipairs, next, pairs, pcall, rawequal, rawget, rawset, select, setmetatable, tonumber,
-  tostring, type, unpack, xpcall, loadstring, setfenv, collectgarbage, gcinfo =
+  type, unpack, xpcall, loadstring, setfenv, collectgarbage, gcinfo =
   assert, error, getmetatable, ipairs, next, pairs, pcall, rawequal, rawget, rawset, select, setmetatable, tonumber,
-  tostring, type, unpack, xpcall, loadstring, setfenv, collectgarbage, gcinfo
+  type, unpack, xpcall, loadstring, setfenv, collectgarbage, gcinfo
 local coroutine, math, string, table = coroutine, math, string, table
 local getinfo, sethook = debug.getinfo, debug.sethook
-local dump, byte, gsub, format, concat = string.dump, string.byte, string.gsub, string.format, table.concat
-local co_create, co_resume, co_status = coroutine.create, coroutine.resume, coroutine.status
-local clock = os.clock
+local dump, byte, sub, format, concat = string.dump, string.byte, string.sub, string.format, table.concat
+local co_create, co_resume, co_running, co_status, co_yield =
+  coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local clock, floor = os.clock, math.floor
 local globals = _G
+local has_jit = base.has_jit -- hooks of LuaJIT are those of all coroutines
+local jit_off = has_jit and jit.off or function() end
+local strings, dialect, sha1 = modules.strings, modules.dialect, modules.sha1
+local bad_argument, charge, fault, tostring = base.bad_argument, base.charge, base.fault, strings.tostring
+local restrict = host.restrict
 
-local HOOK_COUNT = 100000
-local DIRECT_ARGUMENTS = 16
-local UNPACK_LIMIT = 7990
+local HOOK_COUNT = 1000
+local MOST_RESULTS = 7990
 local SLICE = 4000
 local NESTING_LIMIT = 150
-local PATTERN_LENGTH = 1000
-local PATTERN_ITEMS = 2000
+local MOST_C_CALLS = 190
 local READONLY = "Attempt to modify a readonly table"
 local NOT_STRINGS = "ERR Command arguments must be strings or integers"
+local OUT_OF_MEMORY = "not enough memory"
 
-local failed, okay = {}, {}
 local dying
+local is_over = true -- nothing is raised outside of the script's own protection
+local exhausted = { err = "ERR the script needs more memory than script-max-memory allows" }
 local is_resp3 = false
 
 -- ---------------------------------------------------------------- frozen tables
@@ -59,60 +70,71 @@ local function missing_global(_, name)
   error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
 end
 
--- Complain of an argument as Lua does, at the place of the call; `level` is the function's that was called.
-local function complain(level, position, name, reason)
-  if getinfo(level, "n").namewhat == "method" then
-    position = position - 1
-  end
-  error(format("bad argument #%d to '%s' (%s)", position, name, reason), level + 1)
-end
-
-local function expect(value, expected, position, name, level)
+local function expect(value, expected, position, name)
   local got = type(value)
   if got ~= expected then
-    got = value == nil and "no value" or got
-    complain((level or 2) + 1, position, name, expected .. " expected, got " .. got)
+    bad_argument(position, name, expected .. " expected, got " .. (value == nil and "no value" or got))
   end
 end
 
 -- ---------------------------------------------------------------- errors and the end of a script
 
-local function settle(ok, e, ...)
-  if ok then
-    return ok, e, ...
+-- An error as scripts may see it. One of memory ends the script, whoever catches it.
+local function seen(e)
+  if e == OUT_OF_MEMORY then
+    dying = dying or exhausted
+  elseif type(e) == "userdata" and e ~= base.null then
+    dying = dying or exhausted
   end
   if dying then
     error(dying, 0)
   end
-  return ok, e
+  return type(e) == "string" and base.without_place(e) or e
 end
 
-local function settle_text(ok, e, ...)
+-- Calls that nest on the C stack: coroutines that resume others (`outer`), and sorting in the running one (`inner`), which cannot yield.
+local outer, inner = 0, 0
+
+local function is_too_deep()
+  return outer + inner >= MOST_C_CALLS
+end
+
+local function settle(depth, ok, e, ...)
   if ok then
     return ok, e, ...
   end
-  if dying then
-    error(dying, 0)
+  inner = depth
+  return ok, seen(e)
+end
+
+local function settle_text(depth, ok, e, ...)
+  if ok then
+    return ok, e, ...
   end
+  inner = depth
+  e = seen(e)
   if type(e) == "table" and rawget(e, "err") ~= nil then
     e = rawget(e, "err")
   end
   return ok, e
 end
 
-local function hook()
-  local reason = host.tick()
-  if reason then
-    dying = { err = reason }
-    error(dying, 0)
+-- The name of a chunk as errors show it.
+local function shown_name(name)
+  local first = sub(name, 1, 1)
+  if first == "@" or first == "=" then
+    return sub(name, 2)
   end
+  local line = name:match("^[^\n]*")
+  local is_cut = #line < #name or #line > 44
+  return '[string "' .. (is_cut and sub(line, 1, 41) .. "..." or line) .. '"]'
 end
 
 -- The innermost place in a script's own code: not of a C function, nor of this chunk.
 local function where()
   local level = 3
   local info = getinfo(level, "S")
-  while info and (info.what == "C" or info.what == "tail" or info.source == "<python>") do
+  while info and (info.what == "C" or info.what == "tail" or info.source == base.ours) do
     level = level + 1
     info = getinfo(level, "S")
   end
@@ -121,7 +143,33 @@ local function where()
   end
 end
 
+-- The script has to end; the place is noted now, since a handler that is run late may be ended itself.
+local function end_script(reason)
+  if not dying then
+    dying = { err = reason }
+    dying.source, dying.line = where()
+  end
+  error(dying, 0)
+end
+
+local function hook()
+  if is_over then
+    return
+  end
+  local reason = host.tick()
+  if reason then
+    end_script(reason)
+  elseif dying then
+    error(dying, 0)
+  end
+end
+jit_off(hook)
+base.look = hook
+
 local function locate(e)
+  if dying then
+    return dying
+  end
   local source, line = where()
   local text
   if type(e) == "table" then
@@ -130,7 +178,12 @@ local function locate(e)
       text = "ERR unknown error"
     end
   else
-    text = "ERR " .. tostring(e)
+    text = tostring(e)
+    local bare, had_place = base.without_place(text)
+    if source and (had_place or bare == "stack overflow") then
+      bare = format("%s:%d: %s", shown_name(source), line, bare)
+    end
+    text = "ERR " .. bare
   end
   return { err = text, source = source, line = line }
 end
@@ -153,48 +206,76 @@ local function guarded_next(t, key)
   return next(contents[t] or t, key)
 end
 
-local function guarded_rawget(t, key)
+local function guarded_rawget(...)
+  local t = ...
+  if contents[t] then
+    return rawget(contents[t], select(2, ...))
+  end
   expect(t, "table", 1, "rawget")
-  return rawget(contents[t] or t, key)
+  return rawget(...)
 end
 
-local function guarded_rawset(t, key, value)
+local function guarded_ipairs(t)
+  expect(t, "table", 1, "ipairs")
+  return ipairs(t)
+end
+
+local function guarded_assert(...)
+  local value, message = ...
+  if not value and message ~= nil then
+    base.text(message, 2, "assert")
+  end
+  return assert(...)
+end
+
+local function guarded_rawset(...)
+  local t = ...
   if contents[t] then
     error(READONLY, 0)
   end
-  expect(t, "table", 1, "rawset")
-  return rawset(t, key, value)
+  return rawset(...)
 end
 
-local function guarded_setmetatable(t, meta)
+local function guarded_setmetatable(...)
+  local t = ...
   if contents[t] then
     error(READONLY, 0)
   end
-  return setmetatable(t, meta)
+  return setmetatable(...)
 end
 
-local function guarded_getmetatable(value)
+local function guarded_getmetatable(...)
+  local value = ...
   if contents[value] then
     return views[value]
   end
-  return getmetatable(value)
+  return getmetatable(...)
 end
 
-local function guarded_insert(t, ...)
-  if contents[t] then
-    error(READONLY, 0)
+-- A function of the table library that takes longer with a larger table.
+local function counted(name)
+  local original = table[name]
+  return function(...)
+    local t = ...
+    if name == "insert" and contents[t] then
+      error(READONLY, 0)
+    end
+    if type(t) == "table" and #t > 100 then
+      charge(#t / 8)
+    end
+    return original(...)
   end
-  return table.insert(t, ...)
 end
 
-local function guarded_unpack(t, i, j)
+local function guarded_unpack(...)
+  local t, i, j = ...
   expect(t, "table", 1, "unpack")
   local first = i == nil and 1 or tonumber(i)
   local last = j == nil and #t or tonumber(j)
-  if first and last and not (last - first < UNPACK_LIMIT) then
-    error("too many results to unpack", 2)
+  if first and last and not (last - first < MOST_RESULTS) then
+    fault("too many results to unpack")
   end
-  return unpack(t, i, j)
+  return unpack(...)
 end
 
 local COLLECTOR_OPTIONS = { collect = true, count = true, step = true }
@@ -206,128 +287,99 @@ local function guarded_collectgarbage(option, argument)
   elseif HARMLESS_OPTIONS[option] then
     return 0
   end
-  error(format("bad argument #1 to 'collectgarbage' (invalid option '%s')", tostring(option)), 2)
-end
-
-local function check_text(value, position, name)
-  if type(value) ~= "string" and type(value) ~= "number" then
-    expect(value, "string", position, name, 3)
-  end
-end
-
-local function check_pattern(pattern)
-  if type(pattern) == "string" and #pattern > PATTERN_LENGTH then
-    local _, items = gsub(pattern, "[-*+?]", "")
-    if items > PATTERN_ITEMS then
-      error("pattern too complex", 3)
-    end
-  end
-end
-
-local function pattern_function(name)
-  local original = string[name]
-  return function(text, pattern, a, b)
-    if type(text) ~= "string" then
-      check_text(text, 1, name)
-    end
-    if type(pattern) ~= "string" then
-      check_text(pattern, 2, name)
-    end
-    if #pattern > PATTERN_LENGTH and not (name == "find" and b) then
-      check_pattern(pattern)
-    end
-    return original(text, pattern, a, b)
-  end
-end
-
-local function guarded_gsub(text, pattern, replacement, limit)
-  check_text(text, 1, "gsub")
-  check_text(pattern, 2, "gsub")
-  check_pattern(pattern)
-  return gsub(text, pattern, replacement, limit)
-end
-
-local function guarded_gmatch(text, pattern)
-  check_text(text, 1, "gmatch")
-  check_text(pattern, 2, "gmatch")
-  check_pattern(pattern)
-  return string.gmatch(text, pattern)
-end
-
-local function guarded_rep(text, count)
-  if text == "" and type(count) == "number" then
-    return ""
-  end
-  check_text(text, 1, "rep")
-  if not tonumber(count) then
-    expect(count, "number", 2, "rep")
-  end
-  return string.rep(text, count)
+  bad_argument(1, "collectgarbage", format("invalid option '%s'", tostring(option)))
 end
 
 local function guarded_dump(f)
   expect(f, "function", 1, "dump")
-  if getinfo(f, "S").source == "<python>" then
-    error("unable to dump given function", 2)
+  if getinfo(f, "S").source == base.ours then
+    fault("unable to dump given function")
   end
   return dump(f)
 end
 
-local function random(low, high)
-  local r = host.random()
-  if low == nil then
-    return r
+-- The generator of lrand48, in two halves of 24 bits: the same numbers after the same seed as with the reference.
+local random, randomseed
+do
+  local random_high, random_low = 0x1234AB, 0xCD330E
+
+  local function random_number()
+    local product = 15525485 * random_low + 11
+    local low = product % 16777216
+    random_high = (1502 * random_low + 15525485 * random_high + (product - low) / 16777216) % 16777216
+    random_low = low
+    return (random_high * 128 + floor(low / 131072)) % 2147483647 / 2147483647
   end
-  if high == nil then
-    low, high = 1, low
-    if not (tonumber(high) and high + 0 >= 1) then
-      error("bad argument #1 to 'random' (interval is empty)", 2)
+
+  function random(...)
+    local count = select("#", ...)
+    local r = random_number()
+    if count == 0 then
+      return r
+    elseif count > 2 then
+      fault("wrong number of arguments")
     end
-  elseif not (tonumber(low) and tonumber(high) and low + 0 <= high + 0) then
-    error("bad argument #2 to 'random' (interval is empty)", 2)
+    local low, high = ...
+    low = base.int(base.number(low, 1, "random"))
+    if count == 1 then
+      low, high = 1, low
+    else
+      high = base.int(base.number(high, 2, "random"))
+    end
+    if low > high then
+      bad_argument(count, "random", "interval is empty")
+    end
+    return floor(r * base.int(high - low + 1)) + low
   end
-  return math.floor(r * (high - low + 1)) + low
+
+  function randomseed(...)
+    local bits = base.int(base.number((...), 1, "randomseed", select("#", ...) == 0)) % 4294967296
+    random_high, random_low = floor(bits / 256), bits % 256 * 65536 + 0x330E
+  end
 end
 
-local function randomseed(seed)
-  if not tonumber(seed) then
-    expect(seed, "number", 1, "randomseed")
-  end
-  host.seed(tonumber(seed))
-end
-
-local function create(f)
+local function create(f, name)
   if type(f) ~= "function" or getinfo(f, "S").what == "C" then
-    complain(2, 1, "create", "Lua function expected")
+    bad_argument(1, name or "create", "Lua function expected")
   end
   local co = co_create(f)
-  sethook(co, hook, "", HOOK_COUNT)
+  if not has_jit then
+    sethook(co, hook, "", HOOK_COUNT)
+  end
   return co
 end
 
-local function after_resume(co, ...)
-  if co_status(co) == "dead" then
+local function after_resume(co, depth, inner_depth, ...)
+  outer, inner = depth, inner_depth
+  if not has_jit and co_status(co) == "dead" then
     sethook(co)
   end
-  return settle(...)
+  return settle(inner_depth, ...)
 end
 
 local function resume(co, ...)
   if type(co) ~= "thread" then
-    error("bad argument #1 to 'resume' (coroutine expected)", 2)
+    bad_argument(1, "resume", "coroutine expected")
+  elseif is_too_deep() then
+    return false, "C stack overflow"
   end
-  return after_resume(co, co_resume(co, ...))
+  local depth, inner_depth = outer, inner
+  outer, inner = depth + inner_depth + 1, 0
+  return after_resume(co, depth, inner_depth, co_resume(co, ...))
 end
 
 local function unwrap(ok, e, ...)
   if not ok then
-    error(e, 3)
+    if type(e) == "string" then
+      fault(e)
+    end
+    error(e, 0)
   end
   return e, ...
 end
 
 local function wrap(f)
-  local co = create(f)
+  local co = create(f, "wrap")
   return function(...)
     return unwrap(resume(co, ...))
   end
@@ -341,63 +393,105 @@ local function copy(source, names)
   return result
 end
 
-local strings = copy(string, "byte char format len lower reverse sub upper")
-for _, name in ipairs({ "find", "match" }) do
-  strings[name] = pattern_function(name)
+local string_functions = copy(string, "byte char len sub")
+for name, f in pairs(strings) do
+  string_functions[name] = f
 end
-strings.dump, strings.gsub, strings.gmatch, strings.gfind = guarded_dump, guarded_gsub, guarded_gmatch, guarded_gmatch
-strings.rep = guarded_rep
+string_functions.dump, string_functions.tostring, string_functions.tonumber = guarded_dump, nil, nil
 
-local tables = copy(table, "concat foreach foreachi getn maxn remove setn sort")
-tables.insert = guarded_insert
+local tables = copy(table, "concat foreach foreachi getn maxn")
+for _, name in ipairs({ "concat", "insert", "remove", "sort" }) do
+  tables[name] = counted(name)
+end
+local sort = tables.sort
+tables.sort = function(...)
+  if is_too_deep() then
+    fault("C stack overflow")
+  end
+  inner = inner + 1
+  sort(...)
+  inner = inner - 1
+end
+tables.setn = function()
+  fault("'setn' is obsolete")
+end
 
 local maths = copy(
   math,
-  "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max min mod modf pi pow rad sin sinh "
-    .. "sqrt tan tanh"
+  "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log10 max min modf pi pow rad sin sinh sqrt tan tanh"
 )
+maths.mod = math.fmod
+maths.log = function(...)
+  return math.log(base.number((...), 1, "log", select("#", ...) == 0))
+end
 maths.random, maths.randomseed = random, randomseed
 
-local coroutines = copy(coroutine, "running status yield")
-coroutines.create, coroutines.resume, coroutines.wrap = create, resume, wrap
+local coroutines = copy(coroutine, "running status")
+coroutines.yield = function(...)
+  if not co_running() then
+    error("attempt to yield across metamethod/C-call boundary", 0)
+  end
+  return co_yield(...)
+end
+coroutines.resume, coroutines.wrap = resume, wrap
+coroutines.create = function(f)
+  return create(f)
+end
+
+local bits = copy(base.bit, "arshift band bnot bor bswap bxor lshift rol ror rshift tobit")
+bits.tohex = function(...)
+  local value, count = ...
+  if type(count) == "number" and not (count >= -8 and count <= 8) then
+    count = base.bit.tobit(count)
+    return base.bit.tohex(value, count < 0 and -8 or count > 8 and 8 or count)
+  end
+  return base.bit.tohex(...)
+end
 
 local libraries = {
-  bit = freeze(modules.bit),
+  bit = freeze(bits),
   cjson = freeze(modules.cjson),
   cmsgpack = freeze(modules.cmsgpack),
   coroutine = freeze(coroutines),
   math = freeze(maths),
   os = freeze({ clock = clock }),
-  string = freeze(strings),
+  string = freeze(string_functions),
   struct = freeze(modules.struct),
   table = freeze(tables),
 }
 
 local functions = {
-  assert = assert,
+  assert = guarded_assert,
   collectgarbage = guarded_collectgarbage,
   error = error,
   gcinfo = gcinfo,
   getmetatable = guarded_getmetatable,
-  ipairs = ipairs,
+  ipairs = guarded_ipairs,
   next = guarded_next,
   pairs = guarded_pairs,
   pcall = function(...)
-    return settle_text(pcall(...))
+    if select("#", ...) == 0 then
+      return settle_text(inner, pcall(true))
+    end
+    return settle_text(inner, pcall(...))
   end,
   rawequal = rawequal,
   rawget = guarded_rawget,
   rawset = guarded_rawset,
   select = select,
   setmetatable = guarded_setmetatable,
-  tonumber = tonumber,
+  tonumber = strings.tonumber,
   tostring = tostring,
   type = type,
   unpack = guarded_unpack,
-  xpcall = function(f, handler)
-    return settle(xpcall(f, function(e)
-      if dying then
-        return dying
+  xpcall = function(...)
+    local f, handler = ...
+    if select("#", ...) < 2 then
+      bad_argument(2, "xpcall", "value expected")
+    end
+    return settle(inner, xpcall(f, function(e)
+      if dying or e == OUT_OF_MEMORY then
+        return dying or e
       end
       return handler(e)
     end))
@@ -406,74 +500,210 @@ local functions = {
 }
 
 local string_meta = getmetatable("")
-string_meta.__index = strings
+string_meta.__index = string_functions
 string_meta.__metatable = freeze({ __index = libraries.string })
 
 -- ---------------------------------------------------------------- commands
 
-local function failure()
-  local text, is_fatal = host.failure()
-  local e = { err = text, ignore_error_stats_update = true }
-  if is_fatal then
-    dying = e
-  end
-  return e
+local OKAY, FAILED, EXHAUSTED, AMBIGUOUS, ENDED = 1, 2, 3, 4, 5 -- what the host's `true` announces
+local ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN, NULL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local DIRECT_ARGUMENTS = 16
+local EXACT = 100000000000000
+
+local function end_for_memory()
+  dying = dying or exhausted
+  error(dying, 0)
 end
 
--- Many arguments go to the host as two strings: a Python tuple that grows by one item at a time is quadratic.
-local function pack(...)
-  local items, sizes = { ... }, {}
-  local count = select("#", ...)
+-- Tokens of a large reply come in pieces.
+local pieces, taken, received
+
+local function next_token()
+  if taken == received then
+    local function collect(is_marked, kind, ...)
+      if kind == EXHAUSTED then
+        end_for_memory()
+      end
+      restrict()
+      received = select("#", ...)
+      return { ... }
+    end
+    pieces = collect(host.more())
+    taken = 0
+  end
+  taken = taken + 1
+  return pieces[taken]
+end
+
+local read_token
+
+local function read_array()
+  local t = {}
+  for i = 1, next_token() do
+    local token = next_token()
+    if token == true then
+      token = read_token()
+    end
+    t[i] = token
+  end
+  return t
+end
+
+local function read_value()
+  local token = next_token()
+  if token == true then
+    return read_token()
+  end
+  return token
+end
+
+function read_token()
+  local kind = next_token()
+  if kind == ARRAY then
+    return read_array()
+  elseif kind == STATUS then
+    return { ok = next_token() }
+  elseif kind == ERROR then
+    return { err = next_token() }
+  elseif kind == DOUBLE then
+    return { double = next_token() }
+  elseif kind == BIG_NUMBER then
+    return { big_number = next_token() }
+  elseif kind == VERBATIM then
+    return { verbatim_string = { format = "txt", string = next_token() } }
+  elseif kind == BOOLEAN then
+    return next_token() == 1
+  elseif kind == NULL then
+    return nil
+  end
+  local t = {}
+  for _ = 1, next_token() do
+    local key = read_value()
+    if kind == SET then
+      t[key] = true
+    else
+      t[key] = read_value()
+    end
+  end
+  return kind == SET and { set = t } or { map = t }
+end
+
+local function failure(text)
+  return { err = text, ignore_error_stats_update = true }
+end
+
+-- What the host returned, as a value and whether the call failed.
+local function deliver(value, kind, ...)
+  if value ~= true then
+    if type(value) == "string" then
+      restrict()
+    end
+    return value
+  elseif kind == OKAY then
+    return { ok = "OK" }
+  elseif kind == EXHAUSTED then
+    end_for_memory()
+  end
+  restrict()
+  if kind == FAILED then
+    return failure((...)), true
+  elseif kind == ENDED then
+    end_script((...))
+  end
+  pieces, taken, received = { ... }, 0, select("#", ...)
+  value = read_value()
+  pieces = nil
+  return value
+end
+
+local function is_plain(value)
+  local kind = type(value)
+  return kind == "string" or kind == "number"
+end
+
+-- Many arguments go to the host as one string: a Python tuple that grows by one item at a time is quadratic.
+local function with_sizes(items, count)
+  local sizes = {}
   for i = 1, count do
     local item = items[i]
-    local kind = type(item)
-    if kind == "string" then
-      sizes[i] = #item
-    elseif kind == "number" then
+    if type(item) == "number" then
       item = format("%.17g", item)
-      items[i] = item
-      sizes[i] = -#item
+      items[i], sizes[i] = item, -#item
     else
-      return nil
+      sizes[i] = #item
     end
   end
   return concat(sizes, ","), concat(items)
 end
 
+local function are_plain(items, count)
+  for i = 1, count do
+    if not is_plain(items[i]) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Are all numbers written exactly by Lua itself? Zeros lose their sign here.
+local function are_exact(items, count)
+  for i = 1, count do
+    local item = items[i]
+    if type(item) == "number" then
+      if item == 0 then
+        items[i] = "0"
+      elseif not (item == floor(item) and item < EXACT and item > -EXACT) then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+local function unless_ambiguous(items, count, value, kind, ...)
+  if kind == AMBIGUOUS then
+    return deliver(host.call_sized(with_sizes(items, count)))
+  end
+  return deliver(value, kind, ...)
+end
+
 local function request(...)
-  if select("#", ...) <= DIRECT_ARGUMENTS then
-    return host.call(...)
+  local count = select("#", ...)
+  if count <= 4 then
+    local a, b, c, d = ...
+    if is_plain(a) and (count < 2 or is_plain(b)) and (count < 3 or is_plain(c)) and (count < 4 or is_plain(d)) then
+      return deliver(host.call(...))
+    elseif count == 0 then
+      return failure("ERR Please specify at least one argument for this call"), true
+    end
+    return failure(NOT_STRINGS), true
   end
-  local sizes, body = pack(...)
-  if sizes == nil then
-    host.fail(NOT_STRINGS)
-    return failed
+  local items = { ... }
+  if not are_plain(items, count) then
+    return failure(NOT_STRINGS), true
+  elseif count <= DIRECT_ARGUMENTS then
+    return deliver(host.call(...))
   end
-  return host.call_packed(sizes, body)
+  charge(count * 8)
+  if are_exact(items, count) then
+    return unless_ambiguous(items, count, host.call_joined(count, concat(items, "\0")))
+  end
+  return deliver(host.call_sized(with_sizes(items, count)))
+end
+
+local function raise_failed(value, is_failed)
+  if is_failed then
+    error(value, 0)
+  end
+  return value
 end
 
 local function call(...)
-  local reply = request(...)
-  if reply == okay then
-    return { ok = "OK" }
-  elseif reply == failed then
-    error(failure(), 0)
-  end
-  return reply
+  return raise_failed(request(...))
 end
 
 local function try(...)
-  local reply = request(...)
-  if reply == okay then
-    return { ok = "OK" }
-  elseif reply == failed then
-    local e = failure()
-    if dying then
-      error(dying, 0)
-    end
-    return e
-  end
-  return reply
+  return (request(...))
 end
 
 -- ---------------------------------------------------------------- the server object
@@ -510,7 +740,7 @@ local function sha1hex(...)
   if select("#", ...) ~= 1 then
     raise("wrong number of arguments")
   end
-  return host.sha1(text_of(...))
+  return sha1(text_of(...))
 end
 
 local function log(...)
@@ -529,14 +759,14 @@ local function log(...)
   for i = 2, count do
     words[#words + 1] = text_of((select(i, ...)))
   end
-  host.log(math.floor(level), concat(words, " "))
+  host.log(floor(level), concat(words, " "))
 end
 
 local function setresp(...)
   if select("#", ...) ~= 1 then
     raise("server.setresp() requires one argument.")
   end
-  local version = math.floor(tonumber((...)) or 0)
+  local version = floor(tonumber((...)) or 0)
   if version ~= 2 and version ~= 3 then
     raise("RESP version must be 2 or 3.")
   end
@@ -559,11 +789,11 @@ local function acl_check_cmd(...)
   if count == 0 then
     raise("Please specify at least one argument for this call")
   end
-  local sizes, body = pack(...)
-  if sizes == nil then
+  local items = { ... }
+  if not are_plain(items, count) then
     error({ err = NOT_STRINGS }, 0)
   end
-  local is_allowed = host.is_allowed(sizes, body)
+  local is_allowed = host.is_allowed(with_sizes(items, count))
   if is_allowed == nil then
     raise("Invalid command passed to server.acl_check_cmd()")
   end
@@ -579,7 +809,7 @@ local common = {
   LOG_WARNING = 3,
   log = log,
 }
-for name, value in pairs(host.versions) do
+for name, value in pairs(base.versions) do
   common[name] = value
 end
 
@@ -621,12 +851,20 @@ local server_scripts = extended(server_functions, {
 -- ---------------------------------------------------------------- environments
 
 -- A chunk of source code as a function, or nil and an error. Bytecode can break out of the virtual machine: only text is taken.
-local function compile_text(text, name, env)
+local function compile_text(text, name, env, is_outermost_single)
   if byte(text, 1) == 27 then
-    return nil, (byte(name, 1) == 64 and name:sub(2) or name) .. ":1: unexpected symbol near 'char(27)'"
+    return nil, shown_name(name) .. ":1: unexpected symbol near 'char(27)'"
   end
-  local f, e = loadstring(text, name)
-  return f and setfenv(f, env), e
+  local read, problem, line = dialect(text, is_outermost_single)
+  if not read then
+    return nil, format("%s:%d: %s", shown_name(name), line, problem)
+  end
+  local f, e = loadstring(read, name)
+  if not f then
+    return nil, e
+  end
+  jit_off(f, true)
+  return setfenv(f, env)
 end
 
 local function environment(server, extra)
@@ -635,22 +873,26 @@ local function environment(server, extra)
   views[env] = freeze({ __index = missing_global })
   local object = freeze(server)
   content._G, content.redis, content.server = env, object, object
-  content.loadstring = function(text, name)
-    check_text(text, 1, "loadstring")
-    return compile_text(tostring(text), name or text, env)
+  content.loadstring = function(...)
+    local text, name = ...
+    text = base.text(text, 1, "loadstring", select("#", ...) == 0)
+    return compile_text(text, name ~= nil and base.text(name, 2, "loadstring") or text, env)
   end
   content.load = function(reader, name)
     expect(reader, "function", 1, "load")
+    name = name ~= nil and base.text(name, 2, "load") or "=(load)"
     local parts = {}
-    local part = reader()
-    while part ~= nil and part ~= "" do
-      if type(part) ~= "string" then
+    local ok, part
+    repeat
+      ok, part = settle(inner, pcall(reader))
+      if not ok then
+        return nil, part
+      elseif part ~= nil and type(part) ~= "string" then
         return nil, "reader function must return a string"
       end
       parts[#parts + 1] = part
-      part = byte(parts[1], 1) ~= 27 and reader() or nil
-    end
-    return compile_text(concat(parts), name or "=(load)", env)
+    until part == nil or part == "" or byte(parts[1], 1) == 27
+    return compile_text(concat(parts), name, env)
   end
   return env, content
 end
@@ -721,7 +963,7 @@ local function register(...)
   end
   local words = {}
   for _, flag in ipairs(flags or {}) do
-    if not host.is_flag(text_of(flag)) then
+    if not base.flags[text_of(flag)] then
       raise("unknown flag given")
     end
     words[#words + 1] = flag
@@ -742,18 +984,7 @@ end
 
 -- ---------------------------------------------------------------- what the host calls
 
--- A tail call leaves no trace of its line; the host gives back the chunk's code without those of its outermost functions.
-local function compile(text, name, env, depth)
-  local f, e = compile_text(text, name, env)
-  if not f then
-    return nil, e
-  end
-  local code = host.keep_calls(dump(f), depth)
-  return code and setfenv(loadstring(code, name), env) or f
-end
-
 local out, size
-local ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 local function put(...)
   for i = 1, select("#", ...) do
@@ -858,12 +1089,19 @@ function put_value(value, depth)
   end
 end
 
-local SCALAR, TOKENS, SLICES, FAILURE = 0, 1, 2, 3
+local SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = 0, 1, 2, 3, 4 -- how an outcome is given to the host
 
+-- The outcome of what ran, while no limit holds: as numbers and strings.
 local function report(ok, value)
+  is_over = true
+  host.lift()
   script_globals.KEYS, script_globals.ARGV = false, false
+  pieces = nil
   if not ok then
-    if type(value) == "table" then
+    value = dying or value
+    if value == exhausted or value == OUT_OF_MEMORY or type(value) == "userdata" then
+      return OVERFLOW
+    elseif type(value) == "table" then
       return FAILURE, value.err, value.source, value.line
     end
     return FAILURE, "ERR " .. tostring(value)
@@ -872,28 +1110,40 @@ local function report(ok, value)
   if kind == "string" or kind == "number" then
     return SCALAR, value
   end
-  out, size = {}, 0
-  put_value(value, 0)
-  if size <= SLICE then
-    return TOKENS, unpack(out, 1, size)
+end
+
+local function outcome(ok, value)
+  if ok and type(value) ~= "string" and type(value) ~= "number" then
+    out, size = {}, 0
+    ok, value = pcall(put_value, value, 0)
+    if ok then
+      report(true, 0)
+      if size <= SLICE then
+        return VALUES, unpack(out, 1, size)
+      end
+      return SLICES, size
+    end
   end
-  return SLICES, size
+  return report(ok, value)
 end
 
 local function begin()
-  dying = nil
+  dying, is_over = nil, false
+  outer, inner = 0, 0
   is_resp3 = false
+  modules.reset_json()
+  restrict()
 end
 
 local function run(f, keys, argv)
   begin()
   script_globals.KEYS, script_globals.ARGV = keys, argv
-  return report(xpcall(f, locate))
+  return outcome(xpcall(f, locate))
 end
 
 local function call_with(f, keys, argv)
   begin()
-  return report(xpcall(function()
+  return outcome(xpcall(function()
     return f(keys, argv)
   end, locate))
 end
@@ -914,12 +1164,45 @@ local function split(count, ...)
   return keys, rest
 end
 
+-- What a library registers, or why it registers nothing.
+local function load_library(text)
+  local env, meta = library_environment()
+  local f, e = compile_text(text, "@user_function", env, true)
+  if not f then
+    return false, e
+  end
+  pending = {}
+  local ok, problem = xpcall(f, locate)
+  meta.__index = run_env
+  contents[env], views[env] = contents[run_env], views[run_env]
+  local registered = pending
+  pending = nil
+  if not ok then
+    problem = dying or problem
+    if problem == exhausted or problem == OUT_OF_MEMORY then
+      error(problem, 0)
+    end
+    return nil, type(problem) == "table" and problem.err or "ERR " .. tostring(problem)
+  end
+  return #registered, function(i)
+    return unpack(registered[i], 1, 4)
+  end
+end
+
+local function finish(ok, ...)
+  is_over = true
+  host.lift()
+  if ok then
+    return SCALAR, ...
+  end
+  return report(ok, ...)
+end
+
 sethook(hook, "", HOOK_COUNT)
 local exports = {
-  failed = failed,
-  okay = okay,
   compile = function(text)
-    return compile(text, "@user_script", script_env, 0)
+    begin()
+    return finish(pcall(compile_text, text, "@user_script", script_env, true))
   end,
   run = run,
   run_few = function(f, ...)
@@ -931,31 +1214,19 @@ local exports = {
   end,
   load = function(text)
     begin()
-    local env, meta = library_environment()
-    local f, e = compile(text, "@user_function", env, 1)
-    if not f then
-      return false, e
-    end
-    pending = {}
-    local ok, problem = xpcall(f, locate)
-    meta.__index = run_env
-    contents[env], views[env] = contents[run_env], views[run_env]
-    local registered = pending
-    pending = nil
-    if not ok then
-      return nil, type(problem) == "table" and problem.err or "ERR " .. tostring(problem)
-    end
-    return #registered, function(i)
-      return unpack(registered[i], 1, 4)
-    end
+    return finish(pcall(load_library, text))
   end,
   slice = function(first, last)
     return unpack(out, first, last)
   end,
   forget = function()
-    out = nil
+    out, pieces, pending = nil, nil, nil
+    modules.reset_json()
   end,
 }
+for _, f in ipairs({ next_token, deliver, request, unless_ambiguous, begin, outcome, report, finish, run, call_with }) do
+  jit_off(f)
+end
 
 -- Nothing of the standard library stays reachable but what was given above.
 for name in pairs(globals) do

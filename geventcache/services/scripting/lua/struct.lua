@@ -1,19 +1,296 @@
--- The struct library of scripts: values to and from bytes by a format. The host computes.
+-- The struct library of scripts: values to and from bytes by a format.
+--
+-- A format becomes a list of items once, with alignment and byte order applied; what is wrong in it is an item as well, which
+-- fails when it is come to.
 
-local host = ...
-local error = error
+local base = ...
+local concat, floor, min, select, tonumber, unpack =
+  table.concat, math.floor, math.min, select, tonumber, unpack
+local byte, char, find, rep, reverse, sub = string.byte, string.char, string.find, string.rep, string.reverse, string.sub
+local bad_argument, charge, fault, halves, number_of, text_of =
+  base.bad_argument, base.charge, base.fault, base.halves, base.number, base.text
+local float_bytes, bytes_float = base.float_bytes, base.bytes_float
 
-local function checked(ok, ...)
-  if not ok then
-    error((...), 3)
+local MAX_SIZE = 32
+local MAX_ALIGNMENT = 8
+local MOST_RESULTS = 7990
+local KEPT, KEPT_LENGTH = 200, 100
+local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1, s = 0 }
+local SIGNED = { b = true, h = true, i = true, l = true }
+local PAST_END = "data string too short"
+
+-- ---------------------------------------------------------------- formats
+
+-- The decimal that begins at `at`, the default if there is none, and what follows; nil if it is too large.
+local function count(text, at, default)
+  local _, stop = find(text, "^%d+", at)
+  if not stop then
+    return default, at
   end
-  return ...
+  local number = tonumber(sub(text, at, stop))
+  return number <= 2147483647 and number or nil, stop + 1
 end
 
-local struct = {}
-for _, name in ipairs({ "pack", "size", "unpack" }) do
-  struct[name] = function(...)
-    return checked(host.struct(name, ...))
+local function is_power(n)
+  while n > 1 and n % 2 == 0 do
+    n = n / 2
   end
+  return n == 1
 end
-return struct
+
+-- Append the item or control at `at` to the items; what follows it, nil after a mistake.
+local function read(items, text, at, state, name)
+  local letter = sub(text, at, at)
+  local size, problem = SIZES[letter], nil
+  at = at + 1
+  if letter == "i" or letter == "I" then
+    size, at = count(text, at, 4)
+    if not size then
+      problem = "integral size overflow"
+    elseif size > MAX_SIZE then
+      problem = ("integral size %d is larger than limit of %d"):format(size, MAX_SIZE)
+    end
+  elseif letter == "c" then
+    size, at = count(text, at, 1)
+    problem = not size and "integral size overflow" or nil
+  elseif letter == "<" or letter == ">" then
+    state.is_big = letter == ">"
+  elseif letter == "!" then
+    local alignment
+    alignment, at = count(text, at, MAX_ALIGNMENT)
+    if not alignment then
+      problem = "integral size overflow"
+    elseif not is_power(alignment) then
+      problem = ("alignment %d is not a power of 2"):format(alignment)
+    end
+    state.alignment = alignment
+  elseif not size and letter ~= " " and name ~= "size" then
+    problem = ("bad argument #1 to '%s' (invalid format option '%s')"):format(name, letter)
+  end
+  if problem then
+    items[#items + 1] = { problem = problem }
+    return #text + 1
+  elseif size then
+    local alignment = letter == "c" and 0 or min(size, state.alignment)
+    items[#items + 1] = {
+      letter = letter,
+      size = size,
+      alignment = alignment,
+      is_odd = alignment > 0 and not is_power(alignment),
+      is_big = state.is_big,
+      is_signed = SIGNED[letter] or false,
+    }
+  end
+  return at
+end
+
+local kept, kept_count = {}, 0
+
+local function items_of(text, name)
+  local key = name .. text
+  local items = kept[key]
+  if items then
+    return items
+  end
+  items = {}
+  local at, state = 1, { is_big = false, alignment = 1 }
+  while at <= #text do
+    at = read(items, text, at, state, name)
+  end
+  if #text <= KEPT_LENGTH then
+    if kept_count == KEPT then
+      kept, kept_count = {}, 0
+    end
+    kept[key], kept_count = items, kept_count + 1
+  end
+  return items
+end
+
+-- How many bytes before an item at `position` (from 0) align it.
+local function padding(item, position)
+  local alignment = item.alignment
+  if alignment <= 1 then
+    return 0
+  elseif not item.is_odd then
+    return -position % alignment
+  end
+  return base.bit.band(alignment - base.bit.band(position, alignment - 1), alignment - 1)
+end
+
+-- ---------------------------------------------------------------- packing
+
+local function integer_bytes(number, size, is_big)
+  local high, low = halves(number)
+  local bytes
+  if size == 1 then
+    return char(low % 256)
+  end
+  bytes = char(low % 256, floor(low / 256) % 256, floor(low / 65536) % 256, floor(low / 16777216))
+  if size > 4 then
+    bytes = bytes .. char(high % 256, floor(high / 256) % 256, floor(high / 65536) % 256, floor(high / 16777216))
+  end
+  if size > 8 then
+    bytes = bytes .. rep("\0", size - 8)
+  elseif size < #bytes then
+    bytes = sub(bytes, 1, size)
+  end
+  return is_big and reverse(bytes) or bytes
+end
+
+local function item_bytes(item, value, position)
+  local letter, size = item.letter, item.size
+  if letter == "f" or letter == "d" then
+    return float_bytes(number_of(value, position, "pack"), size, item.is_big)
+  elseif letter == "s" then
+    return text_of(value, position, "pack") .. "\0"
+  elseif letter == "c" then
+    local text = text_of(value, position, "pack")
+    if size == 0 then
+      return text
+    elseif #text < size then
+      bad_argument(position + 1, "pack", "string too short")
+    end
+    return sub(text, 1, size)
+  end
+  return integer_bytes(number_of(value, position, "pack"), size, item.is_big)
+end
+
+local function pack(...)
+  local given, taken = { ... }, 1
+  local items = items_of(text_of(given[1], 1, "pack", select("#", ...) == 0), "pack")
+  local out, length = {}, 0
+  for i = 1, #items do
+    local item = items[i]
+    if item.problem then
+      fault(item.problem)
+    end
+    local gap, bytes = padding(item, length), nil
+    if item.letter == "x" then
+      bytes = "\0"
+    else
+      taken = taken + 1
+      bytes = item_bytes(item, given[taken], taken)
+    end
+    if gap > 0 then
+      bytes = rep("\0", gap) .. bytes
+    end
+    out[i] = bytes
+    length = length + #bytes
+  end
+  charge(#items * 4 + length / 64)
+  return concat(out)
+end
+
+-- ---------------------------------------------------------------- unpacking
+
+-- `count` bytes as a number, from the most significant one on.
+local function word(data, first, step, count)
+  local number = 0
+  for i = first, first + step * (count - 1), step do
+    number = number * 256 + byte(data, i)
+  end
+  return number
+end
+
+local function signed(number, bits)
+  return number >= 2 ^ (bits - 1) and number - 2 ^ bits or number
+end
+
+-- An integer; of one that is longer, the eight low bytes. Two halves, so that it is rounded once.
+local function integer_at(data, position, item)
+  local size = min(item.size, 8)
+  local first, step = position + size, -1
+  if item.is_big then
+    first, step = position + 1 + item.size - size, 1
+  end
+  if size <= 4 then
+    local number = word(data, first, step, size)
+    return item.is_signed and size > 0 and signed(number, 8 * size) or number
+  end
+  local high = word(data, first, step, size - 4)
+  if item.is_signed then
+    high = signed(high, 8 * (size - 4))
+  end
+  return high * 4294967296 + word(data, first + step * (size - 4), step, 4)
+end
+
+local function unpack_values(...)
+  local given = select("#", ...)
+  local text, data, start = ...
+  local items = items_of(text_of(text, 1, "unpack", given < 1), "unpack")
+  data = text_of(data, 2, "unpack", given < 2)
+  start = given > 2 and start ~= nil and number_of(start, 3, "unpack") or 1
+  if start ~= start or start < 0 or start >= 9223372036854775808 then
+    bad_argument(2, "unpack", PAST_END)
+  elseif start < 1 then
+    bad_argument(3, "unpack", "offset must be 1 or greater")
+  end
+  local position, found, n, length = floor(start) - 1, {}, 0, #data
+  for i = 1, #items do
+    local item = items[i]
+    if item.problem then
+      fault(item.problem)
+    end
+    local letter, size = item.letter, item.size
+    position = position + padding(item, position)
+    if position + size > length then
+      bad_argument(2, "unpack", PAST_END)
+    end
+    if letter == "s" then
+      local stop = find(data, "\0", position + 1, true)
+      if not stop then
+        fault("unfinished string in data")
+      end
+      n = n + 1
+      found[n] = sub(data, position + 1, stop - 1)
+      size = stop - position
+    elseif letter == "c" then
+      if size == 0 then
+        size = n > 0 and tonumber(found[n])
+        if not size then
+          fault("format 'c0' needs a previous size")
+        end
+        n = n - 1
+        if size ~= size or size < 0 or position + size > length then
+          bad_argument(2, "unpack", PAST_END)
+        end
+        size = floor(size)
+      end
+      n = n + 1
+      found[n] = sub(data, position + 1, position + size)
+    elseif letter == "f" or letter == "d" then
+      n = n + 1
+      found[n] = bytes_float(sub(data, position + 1, position + size), item.is_big)
+    elseif letter ~= "x" then
+      n = n + 1
+      found[n] = integer_at(data, position, item)
+    end
+    position = position + size
+  end
+  charge(#items * 4)
+  if n > MOST_RESULTS then
+    fault("too many results to unpack")
+  end
+  found[n + 1] = position + 1
+  return unpack(found, 1, n + 1)
+end
+
+local function size_of(...)
+  local items = items_of(text_of((...), 1, "size", select("#", ...) == 0), "size")
+  local size = 0
+  for i = 1, #items do
+    local item = items[i]
+    if item.problem then
+      fault(item.problem)
+    elseif item.letter == "s" then
+      bad_argument(1, "size", "option 's' has no fixed size")
+    elseif item.letter == "c" and item.size == 0 then
+      bad_argument(1, "size", "option 'c0' has no fixed size")
+    end
+    size = size + padding(item, size) + item.size
+  end
+  charge(#items * 2)
+  return size
+end
+
+return { pack = pack, size = size_of, unpack = unpack_values }

@@ -1,0 +1,227 @@
+-- What the sandbox's own modules share: errors at the script's line, arguments, bits of numbers, and work that is counted.
+--
+-- `ffi` of LuaJIT stays here, in upvalues; without it (Lua 5.1) the same results are computed more slowly.
+
+local host = ...
+local error, floor, format, getinfo, tonumber, type =
+  error, math.floor, string.format, debug.getinfo, tonumber, type
+local byte, char, find, reverse, sub = string.byte, string.char, string.find, string.reverse, string.sub
+local concat, frexp, ldexp, huge = table.concat, math.frexp, math.ldexp, math.huge
+local has_jit = jit ~= nil
+local ffi = has_jit and require("ffi") or nil
+
+local OURS = "<python>"
+local WORK = 20000
+
+-- The values of cjson.null: a null pointer as with the reference, where that can be made.
+local base = {
+  has_jit = has_jit,
+  ours = OURS,
+  bit = has_jit and bit or nil,
+  null = has_jit and require("string.buffer").decode("\3") or newproxy(),
+  versions = host.versions,
+  flags = host.flags,
+}
+
+-- ---------------------------------------------------------------- errors
+
+-- The level of what called the library's function, as its caller's caller counts.
+local function calling_level()
+  local level = 3
+  local info = getinfo(level, "S")
+  while info and info.source == OURS do
+    level = level + 1
+    info = getinfo(level, "S")
+  end
+  return level - 1, info
+end
+
+-- Raise `text` with the place in the script that called the library's function, if it was called by Lua code.
+local function fault(text)
+  local level, info = calling_level()
+  if info and info.what ~= "C" and info.what ~= "tail" then
+    text = format("%s:%d: %s", info.short_src, getinfo(level, "l").currentline, text)
+  end
+  error(text, 0)
+end
+
+-- Complain of an argument as Lua does: the object of a method does not count.
+local function bad_argument(position, name, reason)
+  local level = calling_level()
+  if getinfo(level - 1, "n").namewhat == "method" then
+    position = position - 1
+    if position == 0 then
+      fault(format("calling '%s' on bad self (%s)", name, reason))
+    end
+  end
+  fault(format("bad argument #%d to '%s' (%s)", position, name, reason))
+end
+
+base.fault, base.bad_argument = fault, bad_argument
+
+-- An error's text without a place in the sandbox itself, and whether it had one.
+function base.without_place(text)
+  local _, last = find(text, '^%[string "<python>"%]:%d+: ')
+  return last and sub(text, last + 1) or text, last ~= nil
+end
+
+-- A number, or text that is one; `is_absent`: there is no such argument.
+function base.number(value, position, name, is_absent)
+  local number = tonumber(value)
+  if not number then
+    bad_argument(position, name, "number expected, got " .. (is_absent and "no value" or type(value)))
+  end
+  return number
+end
+
+-- Text, or a number as text.
+function base.text(value, position, name, is_absent)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return format("%.14g", value)
+  end
+  bad_argument(position, name, "string expected, got " .. (is_absent and "no value" or kind))
+end
+
+-- ---------------------------------------------------------------- work
+
+local spent = 0
+
+-- Count work that the hook does not see, in about the time of an instruction: after much of it the clock is looked at.
+function base.charge(work)
+  spent = spent + work
+  if spent >= WORK then
+    spent = 0
+    base.look()
+  end
+end
+
+-- ---------------------------------------------------------------- integers
+
+-- A number without its fraction as two halves of 32 bits, as a conversion of C gives them.
+function base.halves(number)
+  if number ~= number or number < -9223372036854775808 then
+    return 2147483648, 0
+  elseif number >= 18446744073709551616 then
+    return 0, 0
+  end
+  number = number < 0 and -floor(-number) or floor(number)
+  local low = number % 4294967296
+  return (number - low) / 4294967296 % 4294967296, low
+end
+
+-- A number as a C int.
+function base.int(number)
+  if number ~= number or number >= 9223372036854775808 or number < -9223372036854775808 then
+    return 0
+  end
+  local low = (number < 0 and -floor(-number) or floor(number)) % 4294967296
+  return low >= 2147483648 and low - 4294967296 or low
+end
+
+-- ---------------------------------------------------------------- floating-point numbers
+
+-- The bytes of a number as a float of 8 or 4 bytes, the first one the most significant.
+local function plain_bytes(number, size)
+  local mantissa_bits, bias = size == 8 and 52 or 23, size == 8 and 1023 or 127
+  local sign = (number < 0 or 1 / number < 0) and 1 or 0
+  local exponent, fraction
+  if number ~= number then
+    sign, exponent, fraction = 0, 2 * bias + 1, 2 ^ (mantissa_bits - 1)
+  elseif number == huge or number == -huge then
+    exponent, fraction = 2 * bias + 1, 0
+  elseif number == 0 then
+    exponent, fraction = 0, 0
+  else
+    local m, e = frexp(number < 0 and -number or number)
+    exponent = e - 1 + bias
+    local scaled = exponent > 0 and (m * 2 - 1) * 2 ^ mantissa_bits or ldexp(m, mantissa_bits + exponent)
+    exponent = exponent > 0 and exponent or 0
+    fraction = floor(scaled)
+    local rest = scaled - fraction
+    if rest > 0.5 or (rest == 0.5 and fraction % 2 == 1) then
+      fraction = fraction + 1
+    end
+    exponent, fraction = exponent + floor(fraction / 2 ^ mantissa_bits), fraction % 2 ^ mantissa_bits
+    if exponent > 2 * bias then
+      exponent, fraction = 2 * bias + 1, 0
+    end
+  end
+  local bytes = {}
+  for i = size, 3, -1 do
+    bytes[i] = char(fraction % 256)
+    fraction = floor(fraction / 256)
+  end
+  local per_exponent = size == 8 and 16 or 128
+  local head = (sign * (2 * bias + 2) + exponent) * per_exponent + fraction
+  bytes[1], bytes[2] = char(floor(head / 256)), char(head % 256)
+  return concat(bytes)
+end
+
+local function plain_float(text)
+  local size = #text
+  local mantissa_bits, bias = size == 8 and 52 or 23, size == 8 and 1023 or 127
+  local per_exponent = size == 8 and 16 or 128
+  local first, second = byte(text, 1, 2)
+  local head = first * 256 + second
+  local fraction = head % per_exponent
+  for i = 3, size do
+    fraction = fraction * 256 + byte(text, i)
+  end
+  local exponent = floor(head / per_exponent)
+  local sign = 1
+  if exponent >= 2 * bias + 2 then
+    sign, exponent = -1, exponent - 2 * bias - 2
+  end
+  if exponent == 2 * bias + 1 then
+    return fraction == 0 and sign * huge or 0 / 0
+  elseif exponent == 0 then
+    return sign * ldexp(fraction, 1 - bias - mantissa_bits)
+  end
+  return sign * ldexp(fraction + 2 ^ mantissa_bits, exponent - bias - mantissa_bits)
+end
+
+if ffi then
+  local is_little = ffi.abi("le")
+  local double, float = ffi.new("union { double value; uint8_t bytes[8]; }"), ffi.new("union { float value; uint8_t bytes[4]; }")
+  local copy, string_of = ffi.copy, ffi.string
+
+  function base.float_bytes(number, size, is_big)
+    local cell = size == 8 and double or float
+    cell.value = number
+    local bytes = string_of(cell.bytes, size)
+    return is_big == is_little and reverse(bytes) or bytes
+  end
+
+  function base.bytes_float(text, is_big)
+    local cell = #text == 8 and double or float
+    copy(cell.bytes, is_big == is_little and reverse(text) or text, #text)
+    return cell.value
+  end
+else
+  function base.float_bytes(number, size, is_big)
+    local bytes = plain_bytes(number, size)
+    return is_big and bytes or reverse(bytes)
+  end
+
+  function base.bytes_float(text, is_big)
+    return plain_float(is_big and text or reverse(text))
+  end
+end
+
+-- Is a number that is none printed with a minus sign? Without a view of its bits: as what 0/0 gives on most machines.
+function base.is_negative_nan(number)
+  return not ffi or byte(base.float_bytes(number, 8, true)) >= 128
+end
+
+-- The low 32 bits of the nearest integer, as adding 2^52 + 2^51 leaves them in the sum.
+function base.bits(number)
+  local bytes = base.float_bytes(number + 6755399441055744, 8, false)
+  local a, b, c, d = byte(bytes, 1, 4)
+  return a + b * 256 + c * 65536 + d * 16777216
+end
+
+base.plain_bytes, base.plain_float = plain_bytes, plain_float
+return base

@@ -1,0 +1,286 @@
+-- What of the string library LuaJIT does otherwise than Lua 5.1: format, tostring, tonumber, and what takes long.
+
+local base = ...
+local concat, find, format, gsub, sub, byte, rep =
+  table.concat, string.find, string.format, string.gsub, string.sub, string.byte, string.rep
+local select, tostring, tonumber, type = select, tostring, tonumber, type
+local bad_argument, charge, fault, has_jit = base.bad_argument, base.charge, base.fault, base.has_jit
+
+local LONG = 256
+local PATTERN_LENGTH = 1000
+local PATTERN_ITEMS = 2000
+local KEPT = 200
+
+local result = {}
+
+-- ---------------------------------------------------------------- numbers and values as text
+
+local function shown(value)
+  local kind = type(value)
+  if kind == "number" then
+    if value ~= value then
+      return base.is_negative_nan(value) and "-nan" or "nan"
+    end
+  elseif kind == "userdata" then
+    return "userdata: (nil)"
+  elseif kind == "function" then
+    return (gsub(tostring(value), "builtin#(%d+)", "0x55d5c0de%1"))
+  end
+  return tostring(value)
+end
+
+function result.tostring(...)
+  if select("#", ...) == 0 then
+    bad_argument(1, "tostring", "value expected")
+  end
+  return shown((...))
+end
+
+function result.tonumber(...)
+  local value, radix = ...
+  if type(value) == "string" and radix == nil and find(value, "^%s*[-+]?0[bB]") then
+    return nil
+  end
+  return tonumber(...)
+end
+
+-- ---------------------------------------------------------------- format
+
+local QUOTED = { ["\n"] = "\\\n", ["\r"] = "\\r", ["\0"] = "\\000", ['"'] = '\\"', ["\\"] = "\\\\" }
+
+local function quoted(text)
+  return '"' .. gsub(text, '[%z\n\r"\\]', QUOTED) .. '"'
+end
+
+-- A format as a list of literal texts and items, or a problem. Items: specification, letter.
+local function parsed(text)
+  local parts, at = {}, 1
+  while true do
+    local percent = find(text, "%", at, true)
+    parts[#parts + 1] = sub(text, at, (percent or #text + 1) - 1)
+    if not percent then
+      return parts
+    end
+    if byte(text, percent + 1) == 37 then
+      parts[#parts] = parts[#parts] .. "%"
+      at = percent + 2
+      parts[#parts + 1] = false
+    else
+      local _, flags_end = find(text, "^[-+ #0]*", percent + 1)
+      local _, width_end = find(text, "^%d?%d?", flags_end + 1)
+      local _, stop = find(text, "^%.%d?%d?", width_end + 1)
+      stop = stop or width_end
+      if flags_end - percent > 5 then
+        parts[#parts + 1] = { problem = "invalid format (repeated flags)" }
+        return parts
+      end
+      local letter = sub(text, stop + 1, stop + 1)
+      if find(letter, "%d") then
+        parts[#parts + 1] = { problem = "invalid format (width or precision too long)" }
+      elseif not find(letter, "^[cdiouxXeEfgGqs]") then
+        parts[#parts + 1] = { problem = "invalid option '%" .. letter .. "' to 'format'" }
+      else
+        parts[#parts + 1] = { specification = sub(text, percent, stop + 1), letter = letter }
+      end
+      at = stop + 2
+    end
+  end
+end
+
+local kept, kept_count = {}, 0
+
+local function parts_of(text)
+  local parts = kept[text]
+  if not parts then
+    parts = parsed(text)
+    if #text <= LONG then
+      if kept_count == KEPT then
+        kept, kept_count = {}, 0
+      end
+      kept[text], kept_count = parts, kept_count + 1
+    end
+  end
+  return parts
+end
+
+local function item_text(item, value, position, is_absent)
+  if item.problem then
+    if is_absent then
+      bad_argument(position, "format", "no value")
+    end
+    fault(item.problem)
+  elseif is_absent then
+    bad_argument(position, "format", "no value")
+  end
+  local letter = item.letter
+  if letter == "s" then
+    local text = value
+    if type(text) ~= "string" then
+      text = type(text) == "number" and shown(text) or base.text(value, position, "format")
+    end
+    if item.specification == "%s" and (#text >= 100 or not find(text, "\0", 1, true)) then
+      return text
+    elseif #text >= 100 and not find(item.specification, ".", 1, true) then
+      return text
+    end
+    local stop = find(text, "\0", 1, true)
+    return format(item.specification, stop and sub(text, 1, stop - 1) or text)
+  elseif letter == "q" then
+    return quoted(base.text(value, position, "format"))
+  end
+  local number = base.number(value, position, "format")
+  if letter == "c" then
+    return number % 256 == 0 and "" or format(item.specification, number % 256)
+  elseif number ~= number and find(letter, "[eEfgG]") then
+    local text = base.is_negative_nan(number) and "-nan" or "nan"
+    local flags, width = item.specification:match("^%%([-+ #0]*)(%d*)")
+    local side = find(flags, "-", 1, true) and "-" or ""
+    return format("%" .. side .. width .. "s", letter < "a" and text:upper() or text)
+  end
+  return format(item.specification, number)
+end
+
+local function formatted(text, ...)
+  local given, count = { ... }, select("#", ...)
+  local parts, out, taken = parts_of(text), {}, 0
+  for i = 1, #parts do
+    local part = parts[i]
+    if type(part) == "string" then
+      out[i] = part
+    elseif part then
+      taken = taken + 1
+      out[i] = item_text(part, given[taken], taken + 1, taken > count)
+    else
+      out[i] = ""
+    end
+  end
+  return concat(out)
+end
+
+function result.format(...)
+  local text = base.text((...), 1, "format", select("#", ...) == 0)
+  if has_jit then
+    return formatted(text, select(2, ...))
+  end
+  return format(...)
+end
+
+-- ---------------------------------------------------------------- what takes long
+
+-- Patterns run to their end before anything else does: the length of the text is what they count for.
+local function check_pattern(text, pattern, name, count)
+  local kind = type(text)
+  if kind ~= "string" then
+    text = base.text(text, 1, name, count < 1)
+  end
+  if type(pattern) ~= "string" then
+    pattern = base.text(pattern, 2, name, count < 2)
+  end
+  if #pattern > PATTERN_LENGTH then
+    local _, items = gsub(pattern, "[-*+?]", "")
+    if items > PATTERN_ITEMS then
+      fault("pattern too complex")
+    end
+  end
+  if #text > LONG then
+    charge(#text / 8)
+  end
+end
+
+-- Replacements that call a script, without a frame of C for each: those are large, and LuaJIT does not count them.
+local function replaced(text, pattern, replacement, limit)
+  local parts, size, at, done = {}, 0, 1, 0
+  local is_table = type(replacement) == "table"
+  local function replacement_of(first, last, capture, ...)
+    if not first then
+      return nil
+    end
+    local matched = sub(text, first, last)
+    local value
+    if is_table then
+      value = replacement[capture == nil and matched or capture]
+    elseif capture == nil then
+      value = replacement(matched)
+    else
+      value = replacement(capture, ...)
+    end
+    if not value then
+      value = matched
+    elseif type(value) ~= "string" and type(value) ~= "number" then
+      fault("invalid replacement value (a " .. type(value) .. ")")
+    end
+    return first, last, value
+  end
+  while done < limit do
+    local first, last, value = replacement_of(find(text, pattern, at))
+    if not first then
+      break
+    end
+    done = done + 1
+    parts[size + 1], parts[size + 2] = sub(text, at, first - 1), value
+    size = size + 2
+    at = last + 1
+    if last < first then
+      size = size + 1
+      parts[size] = sub(text, first, first)
+      at = first + 1
+    end
+    if at > #text + 1 or byte(pattern, 1) == 94 then
+      break
+    end
+  end
+  parts[size + 1] = sub(text, at)
+  return concat(parts), done
+end
+
+for _, name in ipairs({ "find", "gmatch", "gsub", "match" }) do
+  local original = string[name]
+  result[name] = function(...)
+    local text, pattern = ...
+    if type(text) ~= "string" or type(pattern) ~= "string" or #text > LONG or #pattern > LONG then
+      check_pattern(text, pattern, name, select("#", ...))
+    end
+    return original(...)
+  end
+end
+
+if has_jit then
+  local by_text = result.gsub
+  result.gsub = function(...)
+    local text, pattern, replacement, limit = ...
+    local kind = type(replacement)
+    if kind ~= "table" and kind ~= "function" then
+      return by_text(...)
+    end
+    check_pattern(text, pattern, "gsub", select("#", ...))
+    limit = limit == nil and 1 / 0 or base.number(limit, 4, "gsub")
+    return replaced(base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub"), replacement, limit)
+  end
+end
+result.gfind = result.gmatch
+
+for _, name in ipairs({ "lower", "reverse", "upper" }) do
+  local original = string[name]
+  result[name] = function(...)
+    local text = ...
+    if type(text) == "string" and #text > LONG then
+      charge(#text / 16)
+    end
+    return original(...)
+  end
+end
+
+function result.rep(...)
+  local count = select("#", ...)
+  local text, times = ...
+  text = base.text(text, 1, "rep", count < 1)
+  times = base.int(base.number(times, 2, "rep", count < 2))
+  if text == "" or not (times >= 1) then
+    return ""
+  elseif #text * times > LONG then
+    charge(#text * times / 64)
+  end
+  return rep(text, times)
+end
+
+return result

@@ -1,0 +1,165 @@
+"""The site: its addresses, its routes, its start and its end beside the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from gevent import ssl
+from gevent.pool import Pool
+from gevent.socket import socket as green_socket
+
+from geventcache.server import forks
+from geventcache.server.listening import listen_on, remove_path
+from geventcache.server.tls import Tls
+from geventcache.services import info
+from geventcache.services.addresses import Address, parse_address
+from geventcache.web import access
+from geventcache.web.exposition import OPENMETRICS, PROMETHEUS, is_openmetrics, render
+from geventcache.web.limits import CONNECTIONS, LimitedServer
+from geventcache.web.metrics import families
+
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+# A report is of its moment, is nobody else's to show, and is what it says it is.
+HEADERS = [
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'"),
+]
+
+
+class Answer(NamedTuple):
+    """What a request is answered with."""
+
+    body: str
+    media: str = TEXT
+    status: str = "200 OK"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+FORBIDDEN = Answer("Log in.\n", status="401 Unauthorized", headers=(("WWW-Authenticate", access.REALM),))
+NOT_FOUND = Answer("There is no such page.\n", status="404 Not Found")
+WRONG_METHOD = Answer("Only to be read.\n", status="405 Method Not Allowed", headers=(("Allow", "GET, HEAD"),))
+FAILED = Answer("This failed; the log of the server tells why.\n", status="500 Internal Server Error")
+
+
+class Site:
+    """What is served over HTTP; a companion of a server, which starts and stops it.
+
+    Attributes:
+        addresses: what it listens on, as soon as it has started.
+        descriptors: how many open files it needs.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.descriptors = CONNECTIONS + len(server.config["http"])
+        self.config = server.config
+        self.log = server.log
+        self.addresses: list[Address] = []
+        self.listeners: list[LimitedServer] = []
+        self.pool = Pool(CONNECTIONS)
+        self.reports: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
+            "/metrics": self.metrics,
+            "/info.json": self.information,
+        }
+
+    # ------------------------------------------------------------------ start and stop
+
+    def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            OSError: an address is taken, or the certificates cannot be read.
+        """
+        cluster = self.server.state.cluster
+        offset = 0 if cluster is None else cluster.nodes.index(cluster.own)
+        wanted = [shifted(parse_address(word), offset) for word in self.config["http"]]
+        tls = Tls(self.config, self.log, ssl.SSLContext) if any(one.is_tls for one in wanted) else None
+        for sock, address in listen_on(wanted, self.config, self.log):
+            listener = LimitedServer(
+                green_socket(fileno=sock.detach()), self.serve, self.pool, tls if address.is_tls else None
+            )
+            listener.start()
+            self.listeners.append(listener)
+            self.addresses.append(address)
+            self.log.info("listening_http", address=str(address))
+
+    def stop(self) -> None:
+        """Close all connections, and listen no more."""
+        for listener in self.listeners:
+            listener.close()
+        self.pool.kill(block=False)
+        for address in self.addresses:
+            remove_path(address)
+        self.listeners.clear()
+
+    def abandon(self, is_own_hub: bool) -> None:
+        """In a forked process: the listening sockets are the other's."""
+        for listener in self.listeners:
+            if is_own_hub:
+                listener.stop_accepting()
+            forks.let_go(listener.socket)
+        self.listeners.clear()
+
+    # ------------------------------------------------------------------ requests
+
+    def serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application."""
+        try:
+            answer = self.answer(environ)
+        except Exception as error:  # a defect must not be told to whoever asks
+            self.log.error("http_failed", path=environ["PATH_INFO"][:100], error=repr(error), exc_info=error)
+            answer = FAILED
+        body = answer.body.encode()
+        headers = [("Content-Type", answer.media), ("Content-Length", str(len(body))), *HEADERS, *answer.headers]
+        start_response(answer.status, headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+    def answer(self, environ: Mapping[str, Any]) -> Answer:
+        """What a request is answered with."""
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return WRONG_METHOD
+        if path == "/health/live":
+            return Answer("live\n")
+        if path == "/health/ready":
+            return self.readiness()
+        report = self.reports.get(path)
+        self.server.state.clock.update()
+        if not access.visitor_of(self.server.state, environ).may_look:
+            return FORBIDDEN
+        return NOT_FOUND if report is None else report(environ)
+
+    def readiness(self) -> Answer:
+        """Does it serve clients?"""
+        reason = self.obstacle()
+        return Answer(f"{reason}\n", status="503 Service Unavailable") if reason else Answer("ready\n")
+
+    def obstacle(self) -> str:
+        """Why clients are not served; empty if they are."""
+        if self.server.is_stopping or self.server.stopping.is_set():
+            return "stopping"
+        return "loading" if self.server.state.snapshots.is_loading else ""
+
+    def metrics(self, environ: Mapping[str, Any]) -> Answer:
+        """All metrics, in the format that is asked for."""
+        openmetrics = is_openmetrics(environ.get("HTTP_ACCEPT", ""))
+        return Answer(render(families(self.server), openmetrics), OPENMETRICS if openmetrics else PROMETHEUS)
+
+    def information(self, environ: Mapping[str, Any]) -> Answer:
+        """All sections of INFO."""
+        state = self.server.state
+        sections = {name.decode(): dict(section.fields(state)) for name, section in info.SECTIONS.items()}
+        return Answer(json.dumps(sections, default=str), JSON)
+
+
+def shifted(address: Address, by: int) -> Address:
+    """The address of a worker: so many ports further, or a path with its number."""
+    if address.path:
+        return address._replace(path=f"{address.path}.{by}") if by else address
+    return address._replace(port=(address.port or 0) + by) if address.port else address

@@ -1,0 +1,75 @@
+"""The limit of scripts' memory, walked through in small steps: at each a script ends, and the server goes on.
+
+A jump over the binding's frames would leave the interpreter's lock held for ever: so it is a process of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 120
+STEPS = 40
+WALK = """
+import sys
+from tests.support.inprocess import InProcessServer
+server = InProcessServer()
+session = server.session()
+server.state.let_clients_in = lambda: True
+session.do("SET", "big", "x" * 50_000)
+session.do("RPUSH", "list", *["element" * 20] * 500)
+session.do("HSET", "hash", *[str(i) for i in range(200)])
+scripting = server.state.scripting
+base = scripting.runtime.used()
+for step in range(%d):
+    scripting.runtime.limit_memory(base + 60_000 + step * 3_001)
+    reply = session.do("EVAL", sys.argv[1], "1", "key", "argument" * 100)
+    assert reply.startswith(b"-ERR the script needs more memory"), reply
+    assert not scripting.runtime.is_ending and scripting.running is None
+scripting.runtime.limit_memory(1 << 28)
+assert session.do("EVAL", "return 'on'", "0") == b"$2\\r\\non\\r\\n"
+scripting.runtime.lua.gccollect()
+assert scripting.runtime.used() < base + 2_000_000, scripting.runtime.used()
+print("walked")
+"""
+HOGS = [
+    "local t = {} while true do t[#t + 1] = redis.call('get', 'big') .. #t end",
+    "local t = {} while true do t[#t + 1] = redis.call('lrange', 'list', 0, -1) end",
+    "redis.setresp(3) local t = {} while true do t[#t + 1] = redis.call('hgetall', 'hash') end",
+    "local t = {} while true do t[#t + 1] = redis.pcall('nope', #t) end",
+    "local t = {} while true do pcall(function() while true do t[#t + 1] = redis.call('echo', 'x' .. #t) end end) end",
+    "local t = {} while true do t[#t + 1] = struct.pack('c0i', ('x'):rep(500), #t) end",
+    "local t, s = {}, ('x'):rep(5000) while true do t[#t + 1] = struct.unpack('c' .. #t % 5000 + 1, s) .. #t end",
+    'local t = {} while true do t[#t + 1] = cjson.decode(\'[1,{"a":"b"},[2,3]]\') end',
+    "local t = {} while true do t[#t + 1] = cjson.encode({#t, 'x', {t = #t}}) end",
+    "local t = {} while true do t[#t + 1] = cmsgpack.pack(#t, 'x', {1.5}) end",
+    "local t = {} while true do t[#t + 1] = {cmsgpack.unpack(cmsgpack.pack({1, 2, {a = 1}}))} end",
+    "local t = {} while true do t[#t + 1] = redis.sha1hex(#t) end",
+    "local t = {} while true do t[#t + 1] = coroutine.wrap(function() coroutine.yield(1) end) t[#t]() end",
+    "local t = {} while true do coroutine.resume(coroutine.create(function() while true do t[#t + 1] = 1 end end)) end",
+    "local t = {} while true do string.gsub('abc', '.', function(c) t[#t + 1] = c .. #t end) end",
+    "local t = {} while true do t[#t + 1] = loadstring('return ' .. #t) end",
+    "local s = 'x' while true do s = s .. s end",
+    "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t pcall(table.concat, t) end",
+    "local t = {} while true do xpcall(function() t[#t + 1] = {#t} error('x') end, function(e) return e end) end",
+    "local function f(n) local t = {n} return f(n + 1) + #t end return f(1)",
+    "local t = {} while true do t[#t + 1] = string.format('%s:%d', 'x', #t) end",
+    "local t = {} for i = 1, 1e9 do t[i] = i end",
+    "local t = {} for i = 1, 1e5 do t[i] = 'x' .. i end return t",
+]
+
+
+@pytest.mark.parametrize("script", HOGS)
+def test_a_script_without_memory_ends(script: str) -> None:
+    """Whatever it was doing, with whatever limit: it ends with the error, and the next one runs."""
+    done = subprocess.run(
+        [sys.executable, "-c", WALK % STEPS, script],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout == b"walked\n", done.stderr[-2000:]
