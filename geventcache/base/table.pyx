@@ -60,7 +60,8 @@ cdef extern from *:
     #endif
 
     #if defined(__GNUC__)
-    #define TABLE_PREFETCH(p) __builtin_prefetch((const void *)(p))
+    /* To gcc a function that does nothing but prefetch has no effect, and a call of it need not be made: hence the asm. */
+    #define TABLE_PREFETCH(p) do { __builtin_prefetch((const void *)(p)); __asm__ volatile(""); } while (0)
     #define TABLE_LOWEST(m) __builtin_ctz(m)
     #else
     #define TABLE_PREFETCH(p) ((void)(p))
