@@ -210,15 +210,8 @@ class Engine:
         self.doubt()
 
     def doubt(self):
-        """A change may have been made that not all have heard of, because of an exception.
-
-        So all who wait for keys try again, whatever is watched counts as changed, and what clients have read is out of
-        date.
-        """
-        for db in self.state.databases.existing():
-            self.waiters.look_at(db)
-        self.state.watch.doubt()
-        self.state.tracking.doubt()
+        """A change may have been made that not all have heard of, because of an exception."""
+        self.state.doubt()
 
     if not cython.compiled:
 
