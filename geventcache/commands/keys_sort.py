@@ -4,6 +4,7 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_float
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
@@ -18,7 +19,7 @@ from geventcache.types.scored import SKIPLIST
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
-SORTSTORE = b"sortstore"
+SORTSTORE = event(b"sortstore", "l")
 PATTERN_NOTES = (
     "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content "
     "of the key we sort"

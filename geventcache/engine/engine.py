@@ -152,41 +152,32 @@ class Engine:
 
         What it changed is settled then, and noted for those who repeat it.
         """
-        value = self.run(client, command, args) if self.effects is None else self.run_noted(client, command, args)
-        return cython.cast(Told, value).value if type(value) is Told else value
-
-    def run(self, client, command, args):
-        """`perform`, with what the function tells beside its value."""
+        effects: Effects | None = self.effects
         db: Keyspace = client.db
+        dirty: cython.longlong = self.changes.dirty
+        told = None
         name = args[command.start]
+        if effects is not None:
+            effects.begin()
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
+            if type(value) is Told:
+                told = value
+                value = cython.cast(Told, told).value
         except CommandError as error:
             value = error.with_traceback(None)
-        except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
+        except Exception as error:  # a defect of ours must not take the server down for the others
             value = self.defect(command, error)
-            self.doubt()
         args[command.start] = name
         if db.opened:
             try:
                 db.settle()
             except Exception as error:
                 value = self.defect(command, error)
-                self.doubt()
-        return value
-
-    def run_noted(self, client, command, args):
-        """`run`, and note how to repeat what it changed."""
-        effects = cython.cast(Effects, self.effects)
-        index = client.db.index
-        dirty: cython.longlong = self.changes.dirty
-        effects.begin()
-        try:
-            value = self.run(client, command, args)
+        if effects is not None:
             if self.changes.dirty != dirty or command.is_noted:
-                effects.note(index, command, args, value)
-        finally:
+                effects.note(db.index, command, args, value, told)
             effects.end()
         return value
 
@@ -203,6 +194,8 @@ class Engine:
         self.aside.clear()
         self.current = None
         self.state.databases.pause_uses(False)
+        if self.effects is not None:
+            self.effects.abandon()
         db: Keyspace
         for db in self.state.databases.existing():
             if db.opened:

@@ -28,6 +28,7 @@ from typing import Any
 import cython
 
 from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.base.events import event
 from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
 from geventcache.store.account import Account, object_size
@@ -45,12 +46,12 @@ LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
 
-DEL = b"del"
-EVICTED = b"evicted"
-EXPIRE = b"expire"
-EXPIRED = b"expired"
-PERSIST = b"persist"
-NEW = b"new"
+DEL = event(b"del", "g")
+EVICTED = event(b"evicted", "e")
+EXPIRE = event(b"expire", "g")
+EXPIRED = event(b"expired", "x")
+PERSIST = event(b"persist", "g")
+NEW = event(b"new", "n")
 
 
 class Edit:
