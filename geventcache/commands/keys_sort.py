@@ -208,7 +208,10 @@ def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes |
     if ctx.server.cluster is not None:
         check_slots(key, options)
     db = ctx.db
-    elements = arranged(db, db.lookup(key), options, ctx.is_script)
+    value = db.lookup(key)
+    if isinstance(value, SortedSet):
+        value = db.edit(key, SortedSet, b"", False)  # its encoding gets another name
+    elements = arranged(db, value, options, ctx.is_script)
     elements = elements[options.window(len(elements))]
     if not options.gets:
         return list(elements)

@@ -36,11 +36,12 @@ from geventcache.store.deadlines import Deadlines
 from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
+from geventcache.types.lists import List
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set, SortedSet)}
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, List, Set, SortedSet)}
 KEPT = 0  # in the place of a deadline: the one that the key has
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
@@ -305,6 +306,8 @@ class Keyspace:
             if self.account is not None:
                 self.account.follow(key, value)
                 self.account.sync()
+            if value.is_renamed and self.table.seek(key) >= PACKED:
+                self.keep(edit, value, False)
             return
         is_kept: cython.bint = len(value) > 0 or value.keeps_empty
         if is_kept:

@@ -7,6 +7,7 @@ cpdef list[bytes] untracked(list[bytes] values)
 
 cdef class Container:
     cdef public long long revision, side_revision
+    cdef public bint is_renamed
     cdef public long long charge
     cdef public Py_ssize_t charged_length
     cdef public bint is_volatile

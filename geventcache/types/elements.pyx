@@ -274,6 +274,7 @@ cdef class Elements(Container):
         if self.run is not NULL and self.form == INTSET:
             self.gather()
         self.form = form
+        self.is_renamed = True
         if self.run is not NULL:
             note_form(&self.run, form)
             if not self.is_small():

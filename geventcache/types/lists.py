@@ -124,6 +124,7 @@ class List(PackedList):
         """`count` elements of `size` bytes together are about to come."""
         if not self.is_quicklist:
             self.is_quicklist = is_over(self.limits, self.size + size, len(self.items) - self.head + count, 1)
+            self.is_renamed = self.is_renamed or self.is_quicklist
 
     def shrink(self) -> None:
         """Elements are gone."""

@@ -381,7 +381,10 @@ cdef class Scored(Container):
 
     cpdef become(self, int form):
         """Have another encoding's name."""
+        if form == self.form:
+            return
         self.form = form
+        self.is_renamed = True
         if self.run is not NULL:
             note_form(&self.run, form)
             if not self.is_small():
