@@ -37,6 +37,15 @@ HOT = {
     "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
     "types": {"container", "hashes", "lists", "ranked", "sets", "sorted_sets"},
 }
+# Where a list cannot grow, this function of Cython 3.3 lets go of an item that its callers let go of as well.
+LETS_GO_TWICE = """\
+int result = PyList_Append(list, x);
+    Py_DECREF(x);
+    return result;"""
+LETS_GO_ONCE = """\
+if (PyList_Append(list, x) < 0) return -1;
+    Py_DECREF(x);
+    return 0;"""
 # The time that archives give for all their files, unless the environment has another: 1 January 2026.
 EPOCH = os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
 
@@ -128,6 +137,15 @@ def translate(modules: list[Extension]) -> None:
     for module, result in zip(modules, translated, strict=True):
         module.sources, module.depends = result.sources, result.depends
         module.include_dirs = [str(folder), str(folder.parent)]
+        for source in module.sources:
+            mend(Path(source))
+
+
+def mend(source: Path) -> None:
+    """Let a C file's comprehensions give an item up once only where there is no memory for it."""
+    text = source.read_text(encoding="utf-8")
+    if LETS_GO_TWICE in text:
+        source.write_text(text.replace(LETS_GO_TWICE, LETS_GO_ONCE), encoding="utf-8")
 
 
 # The processes of cythonize may import this file again.

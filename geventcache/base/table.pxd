@@ -82,7 +82,7 @@ cdef class Table:
     cpdef put(self, value)
     cpdef put_until(self, value, long long deadline_ms, long long filed_ms)
     cpdef object(self)
-    cpdef put_packed(self, int kind, bytes value)
+    cpdef put_packed(self, int kind, bytes value, long long deadline_ms, long long filed_ms)
     cpdef remove(self)
     cpdef long long deadline(self) noexcept
     cpdef long long filed(self) noexcept

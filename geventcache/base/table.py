@@ -166,50 +166,38 @@ class Table:
     def put(self, value: Any) -> None:
         """Store a value: bytes, an int of 64 bits, a float, a Text or another object. The key's times stay."""
         held = self._held
-        kind = _KINDS.get(type(value), OBJECT)
-        if kind == OBJECT:
-            self.objects += 1
+        if type(held) is _Box:
+            self._settle(value, held.deadline_ms, held.filed_ms)
         else:
-            self.memory += _value_bytes(value)
-        if held is None:
-            self.count += 1
-            self._changes += 1
-            self.memory += _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
-        else:
-            self._forget(held.value if type(held) is _Box else held)
-            if type(held) is _Box:
-                held.value = value
-                return
-        self._shard[self._key] = self._held = value
-        if len(self._shard) > _SPLIT_ABOVE and not self._mask:
-            self._split()
+            self._store(value, 0)
 
     def put_until(self, value: Any, deadline_ms: int, filed_ms: int) -> None:
         """`put` and `set_times` in one."""
-        self.put(value)
-        self.set_times(deadline_ms, filed_ms)
+        self._settle(value, deadline_ms, filed_ms)
 
     def object(self) -> Any:
         """The value if there is one and it is an object, else None."""
         value = self.value()
         return None if value is None or type(value) in _KINDS else value
 
-    def put_packed(self, kind: int, value: bytes) -> None:
-        """Store a packed container."""
+    def put_packed(self, kind: int, value: bytes, deadline_ms: int, filed_ms: int) -> None:
+        """Store a packed container, and the key's times."""
         raise NotImplementedError
 
     def remove(self) -> None:
         """Take the key out."""
         held = self._held
-        self._changes += 1
-        if type(held) is _Box:
-            self._leave(held)
-            held = held.value
-        self._forget(held)
-        self.count -= 1
-        self.memory -= _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
+        count, changes = self.count - 1, self._changes + 1
+        objects = self.objects - _is_object(held)
+        volatile = self.volatile - (self.deadline() != NEVER_MS)
+        memory = self.memory - _size(held) - _SLOT_BYTES - _BYTES_OVERHEAD - len(self._key)
         del self._shard[self._key]
         self._held = None
+        self.count = count
+        self._changes = changes
+        self.objects = objects
+        self.volatile = volatile
+        self.memory = memory
 
     def deadline(self) -> int:
         """The deadline in milliseconds since the epoch, NEVER_MS if the key has none."""
@@ -223,11 +211,7 @@ class Table:
 
     def set_times(self, deadline_ms: int, filed_ms: int) -> None:
         """Give the key a deadline and note where its ticket is; NEVER_MS and 0 take both away."""
-        box = self._boxed()
-        self.volatile += (deadline_ms != NEVER_MS) - (box.deadline_ms != NEVER_MS)
-        box.deadline_ms = deadline_ms
-        box.filed_ms = filed_ms
-        self._unbox(box)
+        self._settle(self.value(), deadline_ms, filed_ms)
 
     def use(self) -> int:
         """What was noted of the key's use, 0 at first: 32 bits."""
@@ -246,12 +230,7 @@ class Table:
 
     def size(self) -> int:
         """Bytes that the key takes with its value, an object aside."""
-        held = self._held
-        size = _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
-        if type(held) is _Box:
-            size += _BOX_BYTES
-            held = held.value
-        return size if _KINDS.get(type(held), OBJECT) == OBJECT else size + _value_bytes(held)
+        return _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key) + _size(self._held)
 
     # ------------------------------------------------------------------ all keys
 
@@ -343,26 +322,47 @@ class Table:
             self.memory -= _BOX_BYTES
             self._shard[self._key] = self._held = box.value
 
-    def _leave(self, box: _Box) -> None:
-        """A box goes with its key."""
-        self.memory -= _BOX_BYTES
-        if box.deadline_ms != NEVER_MS:
-            self.volatile -= 1
+    def _settle(self, value: Any, deadline_ms: int, filed_ms: int) -> None:
+        """Have this value and these times at the place."""
+        box = _Box(value)
+        box.deadline_ms = deadline_ms
+        box.filed_ms = filed_ms
+        box.use = self.use()
+        volatile = (deadline_ms != NEVER_MS) - (self.deadline() != NEVER_MS)
+        self._store(box if box.is_needed() else value, volatile)
 
-    def _forget(self, value: Any) -> None:
-        """A value is no longer here."""
-        if _KINDS.get(type(value), OBJECT) == OBJECT:
-            self.objects -= 1
+    def _store(self, held: Any, volatile: int) -> None:
+        """Have a value or a box at the place; without memory for it, nothing has changed."""
+        former = self._held
+        objects = self.objects + _is_object(held)
+        memory = self.memory + _size(held)
+        count, changes = self.count, self._changes
+        volatile += self.volatile
+        if former is None:
+            count += 1
+            changes += 1
+            memory += _SLOT_BYTES + _BYTES_OVERHEAD + len(self._key)
         else:
-            self.memory -= _value_bytes(value)
+            objects -= _is_object(former)
+            memory -= _size(former)
+        self._shard[self._key] = held
+        self._held = held
+        self.objects = objects
+        self.memory = memory
+        self.count = count
+        self._changes = changes
+        self.volatile = volatile
+        if len(self._shard) > _SPLIT_ABOVE and not self._mask:
+            self._split()
 
     def _split(self) -> None:
         """Part the one dict into many."""
         held = self.shards[0]
-        self._shift, self._mask = 64 - _SHARD_BITS, (1 << _SHARD_BITS) - 1
-        self.shards = [{} for _ in range(1 << _SHARD_BITS)]
+        shift, mask = 64 - _SHARD_BITS, (1 << _SHARD_BITS) - 1
+        shards: list[dict[bytes, Any]] = [{} for _ in range(1 << _SHARD_BITS)]
         for key, value in held.items():
-            self.shards[hash(key) >> self._shift & self._mask][key] = value
+            shards[hash(key) >> shift & mask][key] = value
+        self.shards, self._shift, self._mask = shards, shift, mask
         self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
         self._changes += 1
         self.memory += 64 * len(self.shards) - self.structure
@@ -377,6 +377,20 @@ class Table:
             keys = [pair[1] for pair in pairs]
             self._window = (self._changes, number, positions, keys)
         return positions, keys
+
+
+def _is_object(held: Any) -> bool:
+    """Is that value, or the one in that box, an object?"""
+    return _KINDS.get(type(held.value if type(held) is _Box else held), OBJECT) == OBJECT
+
+
+def _size(held: Any) -> int:
+    """Bytes of a box and of a value, objects aside."""
+    size = 0
+    if type(held) is _Box:
+        size = _BOX_BYTES
+        held = held.value
+    return size + _value_bytes(held) if type(held) in _KINDS else size
 
 
 def _value_bytes(value: Any) -> int:

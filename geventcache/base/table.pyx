@@ -667,11 +667,15 @@ cdef class Table:
             return None
         return <object>object_of(self.record)
 
-    cpdef put_packed(self, int kind, bytes value):
-        """Store a packed container, of up to PACKED_LIMIT bytes."""
-        if value is None or not PACKED <= kind <= 255:
+    cpdef put_packed(self, int kind, bytes value, long long deadline_ms, long long filed_ms):
+        """Store a packed container, of up to PACKED_LIMIT bytes, and the key's times."""
+        cdef Value read
+        if value is None or not PACKED <= kind <= 255 or PyBytes_GET_SIZE(value) > PACKED_LIMIT:
             raise ValueError("no packed container")
-        self.put_raw(kind, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        read.kind = kind
+        read.at = PyBytes_AS_STRING(value)
+        read.length = PyBytes_GET_SIZE(value)
+        self.store(&read, deadline_ms, filed_ms)
 
     cpdef remove(self):
         """Take the key out."""

@@ -6,7 +6,7 @@ cdef class Command:
     cdef readonly bytes name
     cdef readonly object handler, effect
     cdef readonly Py_ssize_t low, high, start, brief_high
-    cdef readonly Py_ssize_t first_key, last_key, key_step
+    cdef readonly Py_ssize_t first_key, last_key, key_step, element
     cdef readonly bint is_counted, is_write, may_write, is_denied_oom, is_admin, is_loud, is_immediate, runs_queue
     cdef readonly bint is_logged, is_composite, is_noted, is_message
     cdef public dict subcommands

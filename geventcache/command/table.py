@@ -3,10 +3,12 @@
 import cython
 
 from geventcache.base.histogram import Histogram
+from geventcache.command.arguments import parse_arguments
 from geventcache.command.declaration import DECLARATIONS
 from geventcache.command.introspection import key_range
 
 BRIEF = 8
+ELEMENTS = ("field", "member")
 
 
 class Command:
@@ -19,6 +21,7 @@ class Command:
         subcommands: by name in lower case, None if there are none.
         first_key, last_key, key_step: where the keys stand (a negative last one counts from the end); the step is 0
             for a command without keys, -1 if only its arguments tell.
+        element: where the first name of an element of a container stands, 0 if there is none (options left out).
         is_counted: the argument before the first key is the number of keys.
         brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
         effect, is_composite, is_noted, is_message: what repeats a call of it, see `Declaration`.
@@ -35,6 +38,7 @@ class Command:
         self.high = declaration.maximum
         self.start = 1 if "|" in declaration.name else 0
         self.first_key, self.last_key, self.key_step = key_range(declaration)
+        self.element = element_position(declaration)
         self.is_counted = self.last_key == 0 and self.key_step > 0
         self.is_write = "write" in flags
         self.may_write = self.is_write or "may_replicate" in declaration.traits
@@ -78,6 +82,21 @@ class Command:
             if self.latency is None:
                 self.latency = Histogram()
             self.latency.record_many(usec, 1)
+
+
+def element_position(declaration):
+    """Where in a request the first field or member stands that is no option's; 0 if nowhere."""
+    if "field" not in declaration.args and "member" not in declaration.args:
+        return 0
+    position = 1
+    for argument in parse_arguments(declaration.args):
+        if "optional" in argument.get("flags", ()):
+            continue
+        for part in argument.get("arguments", (argument,)):
+            if part["name"] in ELEMENTS:
+                return position
+            position += 1
+    return 0
 
 
 def is_brief(declaration):

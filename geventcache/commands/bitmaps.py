@@ -7,6 +7,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_integer, scan_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
@@ -32,9 +33,9 @@ from geventcache.types.bits import (
     set_field,
 )
 
-SETBIT = b"setbit"
-SET = b"set"
-DEL = b"del"
+SETBIT = event(b"setbit", "$")
+SET = event(b"set", "$")
+DEL = event(b"del", "g")
 # Listeners hear of a change that has no name on the wire.
 UNNAMED = b""
 # How many arguments an operation of BITFIELD has after its name.

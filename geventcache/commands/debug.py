@@ -9,6 +9,7 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError, printable
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_float, parse_integer
 from geventcache.command import effects
 from geventcache.command.declaration import command
@@ -19,6 +20,7 @@ from geventcache.services import digest
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 
+SET = event(b"set", "$")
 UNLIMITED = 1 << 31
 LOCAL = (b"127.", b"[::1]", b"[::ffff:127.")
 # Subcommand to the numbers of arguments that it is accepted with.
@@ -170,7 +172,7 @@ def populate(ctx, count, prefix=b"key", size=None):
         key = b"%b:%d" % (prefix, i)
         if db.find(key) is None:
             value = b"value:%d" % i
-            db.put(key, value[:length].ljust(length, b"\0") if length else value, b"set")
+            db.put(key, value[:length].ljust(length, b"\0") if length else value, SET)
     return OK
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.times import NEVER_MS
 from geventcache.command import effects
 from geventcache.command.declaration import command
@@ -15,7 +16,7 @@ from geventcache.resp.values import OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 
-RESTORED = b"restore"
+RESTORED = event(b"restore", "g")
 MOST_FREQUENT = 255
 RESTORE_COMPLEXITY = (
     "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of "

@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.geo_search import METRE, Search, coordinates, position, unit
 from geventcache.command.keyspecs import after, at
@@ -14,9 +15,9 @@ from geventcache.types.geo import decode, distance, encode, format_distance
 from geventcache.types.geo import geohash as geohash_text
 from geventcache.types.sorted_sets import SortedSet
 
-ZADD = b"zadd"
-RADIUS_STORE = b"georadiusstore"
-SEARCH_STORE = b"geosearchstore"
+ZADD = event(b"zadd", "z")
+RADIUS_STORE = event(b"georadiusstore", "z")
+SEARCH_STORE = event(b"geosearchstore", "z")
 OPTIONS = (b"NX", b"XX", b"CH")
 
 

@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.times import NEVER_MS
 from geventcache.command import effects
 from geventcache.command.declaration import command
@@ -23,10 +24,10 @@ NOT_MET = 0
 DONE = 1
 EXPIRED = 2
 
-HSET = b"hset"
-HDEL = b"hdel"
-HEXPIRE = b"hexpire"
-HPERSIST = b"hpersist"
+HSET = event(b"hset", "h")
+HDEL = event(b"hdel", "h")
+HEXPIRE = event(b"hexpire", "h")
+HPERSIST = event(b"hpersist", "h")
 
 HGETEX_OPTIONS = frozenset((b"PERSIST",))
 HSETEX_OPTIONS = frozenset((b"NX", b"XX", b"FNX", b"FXX", b"KEEPTTL"))
@@ -430,8 +431,8 @@ def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
     for field in fields:
         goes = goes or (target is not None and target.has(field))
     events = (HSET, HEXPIRE) if goes else (HSET, HEXPIRE, HEXPIRED_AT_ONCE)
-    for event in events if target is not None else (NEW, *events, DEL):
-        db.notify(key, event)
+    for each in events if target is not None else (NEW, *events, DEL):
+        db.notify(key, each)
     if goes:
         target = db.edit(key, Hash, HEXPIRED_AT_ONCE)
         for field in fields:

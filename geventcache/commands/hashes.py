@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.long_double import LongDouble, parse_long_double
 from geventcache.command import effects
 from geventcache.command.declaration import command
@@ -23,10 +24,10 @@ INT64_MAX = 9223372036854775807
 INT64_MIN = -9223372036854775808
 ZERO = LongDouble(0, 0)
 
-HSET = b"hset"
-HDEL = b"hdel"
-HINCRBY = b"hincrby"
-HINCRBYFLOAT = b"hincrbyfloat"
+HSET = event(b"hset", "h")
+HDEL = event(b"hdel", "h")
+HINCRBY = event(b"hincrby", "h")
+HINCRBYFLOAT = event(b"hincrbyfloat", "h")
 
 
 # ---------------------------------------------------------------------- fields set and deleted

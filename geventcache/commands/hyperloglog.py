@@ -7,6 +7,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import OK, Simple
@@ -15,7 +16,7 @@ from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types import hyperloglog
 from geventcache.types.hyperloglog import CorruptedError, add
 
-PFADD = b"pfadd"
+PFADD = event(b"pfadd", "$")
 # Listeners hear of a change that has no name on the wire.
 UNNAMED = b""
 # Where a HyperLogLog says that the count it remembers is out of date.

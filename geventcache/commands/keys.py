@@ -6,6 +6,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.glob import compile_glob
 from geventcache.base.numbers import parse_unsigned
 from geventcache.command.declaration import command
@@ -16,11 +17,11 @@ from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.container import Container
 
-RENAME_FROM = b"rename_from"
-RENAME_TO = b"rename_to"
-COPY_TO = b"copy_to"
-MOVE_FROM = b"move_from"
-MOVE_TO = b"move_to"
+RENAME_FROM = event(b"rename_from", "g")
+RENAME_TO = event(b"rename_to", "g")
+COPY_TO = event(b"copy_to", "g")
+MOVE_FROM = event(b"move_from", "g")
+MOVE_TO = event(b"move_to", "g")
 
 STRING = Simple(b"string")
 NONE = Simple(b"none")

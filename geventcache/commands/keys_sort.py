@@ -4,6 +4,7 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_float
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
@@ -18,7 +19,7 @@ from geventcache.types.scored import SKIPLIST
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
-SORTSTORE = b"sortstore"
+SORTSTORE = event(b"sortstore", "l")
 PATTERN_NOTES = (
     "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content "
     "of the key we sort"
@@ -207,7 +208,10 @@ def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes |
     if ctx.server.cluster is not None:
         check_slots(key, options)
     db = ctx.db
-    elements = arranged(db, db.lookup(key), options, ctx.is_script)
+    value = db.lookup(key)
+    if isinstance(value, SortedSet):
+        value = db.edit(key, SortedSet, b"", False)  # its encoding gets another name
+    elements = arranged(db, value, options, ctx.is_script)
     elements = elements[options.window(len(elements))]
     if not options.gets:
         return list(elements)

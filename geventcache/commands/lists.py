@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least, integer
 from geventcache.command.keyspecs import at
@@ -12,11 +13,14 @@ from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.lists import List
 
-LPUSH = b"lpush"
-RPUSH = b"rpush"
-LPOP = b"lpop"
-RPOP = b"rpop"
-LTRIM = b"ltrim"
+LSET = event(b"lset", "l")
+LINSERT = event(b"linsert", "l")
+LREM = event(b"lrem", "l")
+LPUSH = event(b"lpush", "l")
+RPUSH = event(b"rpush", "l")
+LPOP = event(b"lpop", "l")
+RPOP = event(b"rpop", "l")
+LTRIM = event(b"ltrim", "l")
 INT64_MAX = 9223372036854775807
 
 
@@ -234,7 +238,7 @@ def lindex(ctx: Client, key: bytes, index: bytes):
 )
 def lset(ctx: Client, key: bytes, index: bytes, element: bytes):
     """Sets the value of an element in a list by its index."""
-    target: List = ctx.db.edit(key, List, b"lset")
+    target: List = ctx.db.edit(key, List, LSET)
     if target is None:
         raise CommandError(errors.NO_SUCH_KEY)
     if not target.set(integer(index), element):
@@ -261,7 +265,7 @@ def linsert(ctx: Client, key: bytes, where: bytes, pivot: bytes, element: bytes)
     side = where.upper()
     if side not in (b"BEFORE", b"AFTER"):
         raise CommandError(errors.SYNTAX)
-    target: List = ctx.db.edit(key, List, b"linsert")
+    target: List = ctx.db.edit(key, List, LINSERT)
     return 0 if target is None else target.insert(pivot, element, side == b"BEFORE")
 
 
@@ -290,7 +294,7 @@ def invertible(text: bytes) -> cython.longlong:
 def lrem(ctx: Client, key: bytes, count: bytes, element: bytes):
     """Removes elements from a list. Deletes the list if the last element was removed."""
     most: cython.longlong = invertible(count)
-    target: List = ctx.db.edit(key, List, b"lrem")
+    target: List = ctx.db.edit(key, List, LREM)
     return 0 if target is None else target.remove(most, element)
 
 

@@ -10,6 +10,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at, counted_at
@@ -21,10 +22,10 @@ from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.lists import List
 
-LPUSH = b"lpush"
-RPUSH = b"rpush"
-LPOP = b"lpop"
-RPOP = b"rpop"
+LPUSH = event(b"lpush", "l")
+RPUSH = event(b"rpush", "l")
+LPOP = event(b"lpop", "l")
+RPOP = event(b"rpop", "l")
 
 
 def is_left(where: bytes) -> bool:

@@ -10,6 +10,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
 from geventcache.command.keyspecs import at, counted_at
@@ -17,6 +18,10 @@ from geventcache.resp.values import Distinct
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.sets import Set
+
+SINTERSTORE = event(b"sinterstore", "s")
+SUNIONSTORE = event(b"sunionstore", "s")
+SDIFFSTORE = event(b"sdiffstore", "s")
 
 
 def read_sets(ctx: Client, keys: Sequence[bytes]):
@@ -87,7 +92,7 @@ def sinter(ctx: Client, key: bytes, *keys: bytes):
 def sinterstore(ctx: Client, destination: bytes, key: bytes, *keys: bytes):
     """Stores the intersect of multiple sets in a key."""
     sets = read_sets(ctx, (key, *keys))
-    return store(ctx, destination, filled(ctx, common(sets), keeps_order=True), b"sinterstore")
+    return store(ctx, destination, filled(ctx, common(sets), keeps_order=True), SINTERSTORE)
 
 
 @command(
@@ -178,7 +183,7 @@ def sunion(ctx: Client, key: bytes, *keys: bytes):
 def sunionstore(ctx: Client, destination: bytes, key: bytes, *keys: bytes):
     """Stores the union of multiple sets in a key."""
     lists = [members.names() for members in read_sets(ctx, (key, *keys)) if members is not None]
-    return store(ctx, destination, filled(ctx, chain.from_iterable(lists)), b"sunionstore")
+    return store(ctx, destination, filled(ctx, chain.from_iterable(lists)), SUNIONSTORE)
 
 
 def remaining(sets: Sequence[Set]):
@@ -220,7 +225,7 @@ def sdiff(ctx: Client, key: bytes, *keys: bytes):
 def sdiffstore(ctx: Client, destination: bytes, key: bytes, *keys: bytes):
     """Stores the difference of multiple sets in a key."""
     sets = read_sets(ctx, (key, *keys))
-    return store(ctx, destination, difference(ctx, sets), b"sdiffstore")
+    return store(ctx, destination, difference(ctx, sets), SDIFFSTORE)
 
 
 def difference(ctx: Client, sets: Sequence[Set]):

@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
@@ -15,9 +16,9 @@ from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.sets import Set
 
-SADD_EVENT = b"sadd"
-SREM_EVENT = b"srem"
-SPOP_EVENT = b"spop"
+SADD_EVENT = event(b"sadd", "s")
+SREM_EVENT = event(b"srem", "s")
+SPOP_EVENT = event(b"spop", "s")
 
 
 @command(

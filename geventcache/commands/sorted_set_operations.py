@@ -9,6 +9,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import WRONG_TYPE, CommandError
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_float
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least, integer
@@ -22,6 +23,9 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet, in_order
 
 SUM, MIN, MAX = range(3)
+ZUNIONSTORE = event(b"zunionstore", "z")
+ZINTERSTORE = event(b"zinterstore", "z")
+ZDIFFSTORE = event(b"zdiffstore", "z")
 AGGREGATES = {b"SUM": SUM, b"MIN": MIN, b"MAX": MAX}
 
 
@@ -214,7 +218,7 @@ def zunion(ctx: Client, numkeys: bytes, key: bytes, *rest: bytes):
 def zunionstore(ctx: Client, destination: bytes, numkeys: bytes, key: bytes, *rest: bytes):
     """Stores the union of multiple sorted sets in a key."""
     operation = Operation(ctx, b"zunionstore", (numkeys, key, *rest), STORE_OPTIONS)
-    return store(ctx, destination, union(operation), b"zunionstore")
+    return store(ctx, destination, union(operation), ZUNIONSTORE)
 
 
 @command(
@@ -252,7 +256,7 @@ def zinter(ctx: Client, numkeys: bytes, key: bytes, *rest: bytes):
 def zinterstore(ctx: Client, destination: bytes, numkeys: bytes, key: bytes, *rest: bytes):
     """Stores the intersect of multiple sorted sets in a key."""
     operation = Operation(ctx, b"zinterstore", (numkeys, key, *rest), STORE_OPTIONS)
-    return store(ctx, destination, intersection(operation), b"zinterstore")
+    return store(ctx, destination, intersection(operation), ZINTERSTORE)
 
 
 @command(
@@ -306,4 +310,4 @@ def zdiff(ctx: Client, numkeys: bytes, key: bytes, *rest: bytes):
 def zdiffstore(ctx: Client, destination: bytes, numkeys: bytes, key: bytes, *rest: bytes):
     """Stores the difference of multiple sorted sets in a key."""
     operation = Operation(ctx, b"zdiffstore", (numkeys, key, *rest), frozenset())
-    return store(ctx, destination, difference(operation), b"zdiffstore")
+    return store(ctx, destination, difference(operation), ZDIFFSTORE)

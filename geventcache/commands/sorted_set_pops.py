@@ -10,6 +10,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
@@ -21,8 +22,8 @@ from geventcache.services.clients import Client
 from geventcache.services.waiters import Wait
 from geventcache.types.sorted_sets import SortedSet
 
-ZPOPMIN_EVENT = b"zpopmin"
-ZPOPMAX_EVENT = b"zpopmax"
+ZPOPMIN_EVENT = event(b"zpopmin", "z")
+ZPOPMAX_EVENT = event(b"zpopmax", "z")
 
 
 def pop(ctx: Client, key: bytes, count: tuple, last: cython.bint):

@@ -1,5 +1,6 @@
 """Sorted sets by ranges of rank, score or member: read, counted, stored and removed."""
 
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at
 from geventcache.command.sorted_ranges import (
@@ -17,6 +18,11 @@ from geventcache.resp.values import Pairs
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.sorted_sets import SortedSet
+
+ZRANGESTORE = event(b"zrangestore", "z")
+ZREMRANGEBYRANK = event(b"zremrangebyrank", "z")
+ZREMRANGEBYSCORE = event(b"zremrangebyscore", "z")
+ZREMRANGEBYLEX = event(b"zremrangebylex", "z")
 
 
 def answer(ctx: Client, key: bytes, query: RangeQuery):
@@ -161,7 +167,7 @@ def zrangestore(ctx: Client, destination: bytes, source: bytes, low: bytes, high
     query: RangeQuery = parse_query(low, high, options, ANY, False, False)
     query.with_scores = True
     target: SortedSet = db.read(source, SortedSet)
-    return store(ctx, destination, {} if target is None else dict(query.select(target)), b"zrangestore")
+    return store(ctx, destination, {} if target is None else dict(query.select(target)), ZRANGESTORE)
 
 
 def store(ctx: Client, key: bytes, scores: dict[bytes, float], event: bytes):
@@ -239,7 +245,7 @@ def remove_in(ctx: Client, key: bytes, range_: RankRange | ScoreRange | LexRange
 )
 def zremrangebyrank(ctx: Client, key: bytes, start: bytes, stop: bytes):
     """Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed."""
-    return remove_in(ctx, key, RankRange(start, stop), b"zremrangebyrank")
+    return remove_in(ctx, key, RankRange(start, stop), ZREMRANGEBYRANK)
 
 
 @command(
@@ -257,7 +263,7 @@ def zremrangebyrank(ctx: Client, key: bytes, start: bytes, stop: bytes):
 )
 def zremrangebyscore(ctx: Client, key: bytes, low: bytes, high: bytes):
     """Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed."""
-    return remove_in(ctx, key, ScoreRange(low, high), b"zremrangebyscore")
+    return remove_in(ctx, key, ScoreRange(low, high), ZREMRANGEBYSCORE)
 
 
 @command(
@@ -277,4 +283,4 @@ def zremrangebylex(ctx: Client, key: bytes, low: bytes, high: bytes):
     """Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were
     removed.
     """
-    return remove_in(ctx, key, LexRange(low, high), b"zremrangebylex")
+    return remove_in(ctx, key, LexRange(low, high), ZREMRANGEBYLEX)

@@ -6,6 +6,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError, wrong_arity
+from geventcache.base.events import event
 from geventcache.base.numbers import format_float, parse_float
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at
@@ -16,8 +17,9 @@ from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.sorted_sets import SortedSet
 
-ZADD_EVENT = b"zadd"
-ZINCR_EVENT = b"zincr"
+ZREM_EVENT = event(b"zrem", "z")
+ZADD_EVENT = event(b"zadd", "z")
+ZINCR_EVENT = event(b"zincr", "z")
 INCREMENT = frozenset((b"INCR",))
 RULES = frozenset((b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"))
 
@@ -166,7 +168,7 @@ def zincrby(ctx: Client, key: bytes, increment: bytes, member: bytes):
 )
 def zrem(ctx: Client, key: bytes, member: bytes, *members: bytes):
     """Removes one or more members from a sorted set. Deletes the sorted set if all members were removed."""
-    target: SortedSet = ctx.db.edit(key, SortedSet, b"zrem")
+    target: SortedSet = ctx.db.edit(key, SortedSet, ZREM_EVENT)
     if target is None:
         return 0
     removed: cython.Py_ssize_t = 1 if target.drop(member) else 0

@@ -7,6 +7,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.numbers import parse_integer
 from geventcache.command import effects
 from geventcache.command.declaration import DECLARATIONS, command, container
@@ -31,10 +32,10 @@ from geventcache.types.stream_groups import Group
 from geventcache.types.stream_ids import MAX_ID, EntryId, format_id, parse_strict_id
 from geventcache.types.streams import Stream
 
-CREATE = b"xgroup-create"
-SETID = b"xgroup-setid"
-DESTROY = b"xgroup-destroy"
-DELETE_CONSUMER = b"xgroup-delconsumer"
+CREATE = event(b"xgroup-create", "t")
+SETID = event(b"xgroup-setid", "t")
+DESTROY = event(b"xgroup-destroy", "t")
+DELETE_CONSUMER = event(b"xgroup-delconsumer", "t")
 MAX_CLAIM_COUNT = (2**63 - 1) // 16
 DEFAULT_CLAIM_COUNT = 100
 MAX_TIME_MS = 2**63 - 1

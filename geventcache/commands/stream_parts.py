@@ -4,13 +4,14 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.resp.values import NULL_ARRAY
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.stream_groups import Consumer, Group
 from geventcache.types.stream_ids import MAX_ID, EntryId, format_id, parse_range_end, parse_range_start, parse_strict_id
 from geventcache.types.streams import Stream
 
-CREATE_CONSUMER = b"xgroup-createconsumer"
+CREATE_CONSUMER = event(b"xgroup-createconsumer", "t")
 LAST_ID = b"$"
 
 

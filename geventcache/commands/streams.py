@@ -4,6 +4,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.effects import Told
@@ -16,10 +17,10 @@ from geventcache.store.keyspace import Keyspace
 from geventcache.types.stream_ids import MAX_HALF, EntryId, format_halves, parse_new_id
 from geventcache.types.streams import Stream
 
-XADD_EVENT = b"xadd"
-XTRIM_EVENT = b"xtrim"
-XDEL_EVENT = b"xdel"
-XSETID_EVENT = b"xsetid"
+XADD_EVENT = event(b"xadd", "t")
+XTRIM_EVENT = event(b"xtrim", "t")
+XDEL_EVENT = event(b"xdel", "t")
+XSETID_EVENT = event(b"xsetid", "t")
 AUTO_ID = b"*"
 # How much an approximate trim removes at once unless LIMIT says it: so many full nodes, but not more entries than that.
 TRIM_NODES = 100

@@ -6,6 +6,7 @@ import cython
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.base.long_double import LongDouble, parse_long_double
 from geventcache.base.table import Text
 from geventcache.command import effects
@@ -24,9 +25,9 @@ INT64_MIN = -9223372036854775808
 INT32_MAX = 2147483647
 ZERO = LongDouble(0, 0)
 
-SET = b"set"
-INCRBY = b"incrby"
-INCRBYFLOAT = b"incrbyfloat"
+SET = event(b"set", "$")
+INCRBY = event(b"incrby", "$")
+INCRBYFLOAT = event(b"incrbyfloat", "$")
 
 SET_OPTIONS = frozenset((b"NX", b"XX", b"IFEQ", b"GET", b"KEEPTTL"))
 GETEX_OPTIONS = frozenset((b"PERSIST",))

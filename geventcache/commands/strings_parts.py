@@ -7,14 +7,15 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace, as_string
 
-APPEND = b"append"
-SETRANGE = b"setrange"
+APPEND = event(b"append", "$")
+SETRANGE = event(b"setrange", "$")
 
 
 def check_length(ctx: Client, length) -> None:

@@ -11,8 +11,8 @@ cdef class Effects:
     cdef readonly Py_ssize_t depth
     cdef begin(self)
     cdef end(self)
-    cdef note(self, index, Command command, list args, value)
-    cpdef lost(self, keyspace, bytes key, names)
+    cdef abandon(self)
+    cdef note(self, index, Command command, list args, value, Told told)
     cdef hand_over(self)
 
 cdef list requests_of(list unit)

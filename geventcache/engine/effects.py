@@ -11,10 +11,8 @@ The rules:
 
 from typing import Any
 
-import cython
-
 from geventcache.base.errors import CommandError
-from geventcache.command.effects import DEL, HDEL, Told
+from geventcache.command.effects import DEL, HDEL
 
 SELECT = b"SELECT"
 MULTI = b"MULTI"
@@ -72,15 +70,24 @@ class Effects:
         if self.depth == 0 and self.unit:
             self.hand_over()
 
-    def note(self, index, command, args, value):
-        """A command has run in the database `index` and changed something, or has to be repeated even so."""
+    def abandon(self):
+        """An exception that nobody catches has ended all calls: what they had done so far is a unit."""
+        self.depth = 1
+        self.end()
+
+    def note(self, index, command, args, value, told):
+        """A command has run in the database `index` and changed something, or has to be repeated even so.
+
+        Args:
+            value: what it returned; told: what it said beside that, None if nothing.
+        """
         if command.is_composite or type(value) is CommandError:
             return
         if command.effect is None:
             self.unit.append((index, args, command.is_message))
             return
-        told = cython.cast(Told, value).facts if type(value) is Told else value
-        for request in command.effect(args, told, self.clock.now_ms):
+        facts = value if told is None else told.facts
+        for request in command.effect(args, facts, self.clock.now_ms):
             self.unit.append((index, request, False))
 
     def lost(self, keyspace, key, names):

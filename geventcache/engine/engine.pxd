@@ -48,8 +48,6 @@ cdef class Engine:
     cpdef abandon(self)
     cdef doubt(self)
     cdef perform(self, Client client, Command command, list args)
-    cdef run(self, Client client, Command command, list args)
-    cdef run_noted(self, Client client, Command command, list args)
     cdef defect(self, Command command, error)
     cdef finish(self, Client client, Command command, list args)
     cdef reject(self, Client client, list args, Command command)

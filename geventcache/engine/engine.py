@@ -91,19 +91,29 @@ class Engine:
     def look_ahead(self, client, commands, start):
         """Fetch what the next requests of a pipeline will look up from memory into the caches, all of it at once.
 
-        Their first keys are sought: nothing that a client could notice. Returns the index up to which it looked.
+        Their first keys are sought, and where they go on about one large container its elements: nothing that a client
+        could notice. Returns the index up to which it looked.
         """
         stop: cython.Py_ssize_t = min(start + AHEAD, len(commands))
         keys: list = []
+        elements: list = []
+        last: bytes = b""
         i: cython.Py_ssize_t
         args: list
         for i in range(start, stop):
             args = commands[i]
             command: Command = self.table.by_spelling.get(args[0])
             if command is not None and 0 < command.first_key < len(args):
-                keys.append(args[command.first_key])
-        db: Keyspace = client.db
-        db.table.ahead(keys)
+                key: bytes = args[command.first_key]
+                if key != last:
+                    keys.append(key)
+                    last = key
+                    elements = []
+                if 0 < command.element < len(args):
+                    elements.append(args[command.element])
+        if keys:
+            db: Keyspace = client.db
+            db.ahead(keys, elements)
         return stop
 
     def execute(self, client, args):
@@ -152,41 +162,32 @@ class Engine:
 
         What it changed is settled then, and noted for those who repeat it.
         """
-        value = self.run(client, command, args) if self.effects is None else self.run_noted(client, command, args)
-        return cython.cast(Told, value).value if type(value) is Told else value
-
-    def run(self, client, command, args):
-        """`perform`, with what the function tells beside its value."""
+        effects: Effects | None = self.effects
         db: Keyspace = client.db
+        dirty: cython.longlong = self.changes.dirty
+        told = None
         name = args[command.start]
+        if effects is not None:
+            effects.begin()
         args[command.start] = client
         try:
             value = invoke(command.handler, args, command.start)
+            if type(value) is Told:
+                told = value
+                value = cython.cast(Told, told).value
         except CommandError as error:
             value = error.with_traceback(None)
-        except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
+        except Exception as error:  # a defect of ours must not take the server down for the others
             value = self.defect(command, error)
-            self.doubt()
         args[command.start] = name
         if db.opened:
             try:
                 db.settle()
             except Exception as error:
                 value = self.defect(command, error)
-                self.doubt()
-        return value
-
-    def run_noted(self, client, command, args):
-        """`run`, and note how to repeat what it changed."""
-        effects = cython.cast(Effects, self.effects)
-        index = client.db.index
-        dirty: cython.longlong = self.changes.dirty
-        effects.begin()
-        try:
-            value = self.run(client, command, args)
+        if effects is not None:
             if self.changes.dirty != dirty or command.is_noted:
-                effects.note(index, command, args, value)
-        finally:
+                effects.note(db.index, command, args, value, told)
             effects.end()
         return value
 
@@ -203,6 +204,8 @@ class Engine:
         self.aside.clear()
         self.current = None
         self.state.databases.pause_uses(False)
+        if self.effects is not None:
+            self.effects.abandon()
         db: Keyspace
         for db in self.state.databases.existing():
             if db.opened:
@@ -210,15 +213,8 @@ class Engine:
         self.doubt()
 
     def doubt(self):
-        """A change may have been made that not all have heard of, because of an exception.
-
-        So all who wait for keys try again, whatever is watched counts as changed, and what clients have read is out of
-        date.
-        """
-        for db in self.state.databases.existing():
-            self.waiters.look_at(db)
-        self.state.watch.doubt()
-        self.state.tracking.doubt()
+        """A change may have been made that not all have heard of, because of an exception."""
+        self.state.doubt()
 
     if not cython.compiled:
 

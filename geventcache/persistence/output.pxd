@@ -1,6 +1,6 @@
 cimport cython
 
-cdef Py_ssize_t LONGEST_INTEGER, SHORTEST_COMPRESSED, LEAST_SAVED
+cdef Py_ssize_t LONGEST_INTEGER, SHORTEST_COMPRESSED, LONGEST_COMPRESSED, LEAST_SAVED
 
 @cython.final
 cdef class Output:

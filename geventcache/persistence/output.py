@@ -8,6 +8,7 @@ from geventcache.base.numbers import parse_integer
 
 LONGEST_INTEGER = 11
 SHORTEST_COMPRESSED = 21
+LONGEST_COMPRESSED = (1 << 31) - 1  # liblzf counts in 32 bits
 LEAST_SAVED = 4
 
 
@@ -57,7 +58,7 @@ class Output:
         if size <= LONGEST_INTEGER:
             if self.integer(text):
                 return
-        elif self.compresses and size >= SHORTEST_COMPRESSED and self.compressed(text):
+        elif self.compresses and SHORTEST_COMPRESSED <= size <= LONGEST_COMPRESSED and self.compressed(text):
             return
         self.length(size)
         self.data += text

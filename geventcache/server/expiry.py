@@ -9,11 +9,14 @@ The rules:
   whichever comes first. It gives the hub back after every `expire-time-budget` microseconds, by a timer and not by
   ``sleep(0)``, which would not let input in. Under load the batches grow (`expire-adaptive`), the budget does not: a
   batch may take several slices.
+- What fails, for want of memory or by a defect, is logged and done again: the worker pauses, then visits the same
+  tickets one by one; a ticket that fails by itself goes back to where it was, and the others have their turn.
 - There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets,
   in the same slices.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from gevent import get_hub, sleep, spawn
@@ -21,6 +24,7 @@ from gevent.queue import Queue
 
 from geventcache.base.clock import monotonic_us
 from geventcache.base.histogram import Histogram
+from geventcache.base.table import Tickets
 from geventcache.base.times import NEVER_MS
 from geventcache.store.deadlines import Deadlines
 from geventcache.store.keyspace import Keyspace
@@ -31,13 +35,41 @@ LONGEST_TIMER_MS = 3_600_000
 GROWTH_LIMIT = 16
 STRIDE = 64  # keys between two looks at the time
 LAG_WARNING_MS = 1000
+PAUSE_SECONDS = 1.0
+PAUSE_MS = 1000
+
+
+class Due:
+    """A bucket whose time has come, and how many of its tickets were visited."""
+
+    __slots__ = ("deadlines", "tickets", "time_ms", "visited")
+
+    def __init__(self, deadlines: Deadlines, time_ms: int, tickets: Tickets) -> None:
+        self.deadlines = deadlines
+        self.time_ms = time_ms
+        self.tickets = tickets
+        self.visited = 0
+
+
+def take_due(deadlines: Deadlines, now_ms: int) -> Due | None:
+    """Take the earliest bucket that is due, if there is one; without memory it stays."""
+    taken = deadlines.pop_due(now_ms)
+    if taken is None:
+        return None
+    try:
+        return Due(deadlines, *taken)
+    except MemoryError:
+        deadlines.give_back(*taken)
+        raise
 
 
 class Expiry:
     """The expiry of one server.
 
     Attributes:
-        queue: of (deadlines, time, keys); depth, peak: keys in it, now and at most.
+        queue: of Due, and of None to ask for housework; depth, peak: tickets in it, now and at most.
+        due: what is being visited.
+        stride: tickets between two looks at the time, up to STRIDE, and fewer after a failure.
         batches, keys: batches so far and the keys that they removed; sizes, lags: Histograms of batch sizes and of the
             milliseconds from deadline to removal.
         fallbacks: how often the queue was full.
@@ -59,7 +91,8 @@ class Expiry:
         self.on_batch: Callable[[int], None] | None = None
         self.growth = 1
         self.is_overflown = False
-        self.rest: tuple[Deadlines, int, list[bytes | None], int] | None = None
+        self.due: Due | None = None
+        self.stride = STRIDE
         self.housework: Iterator[object] | None = None
         self.slice_us = 0
         self.batch_visited = 0
@@ -115,15 +148,15 @@ class Expiry:
     def arm_soon(self) -> None:
         """A deadline earlier than all others was set: arm the timer when the turn is over, however many there were."""
         if not self.is_arming:
-            self.is_arming = True
             self.state.chores.append(self.arm)
+            self.is_arming = True
 
     def next_ms(self) -> int:
         """The time of the earliest bucket of all databases."""
         return min((keyspace.deadlines.next_ms for keyspace in self.databases.made.values()), default=NEVER_MS)
 
-    def arm(self) -> None:
-        """Arm the timer for the earliest bucket."""
+    def arm(self, least_ms: int = 0) -> None:
+        """Arm the timer for the earliest bucket, but for no time nearer than `least_ms` from now."""
         self.is_arming = False
         if self.timer is None:
             return
@@ -133,7 +166,7 @@ class Expiry:
             return
         # The loop's own time may be seconds old after a long turn; a timer counts from it.
         self.loop.update_now()
-        delay_ms = min(max(next_ms - self.clock.update(), 0), LONGEST_TIMER_MS)
+        delay_ms = min(max(next_ms - self.clock.update(), least_ms), LONGEST_TIMER_MS)
         self.timer.stop()
         self.timer.close()
         self.timer = self.loop.timer(delay_ms / 1000)
@@ -143,8 +176,15 @@ class Expiry:
         """The timer's callback, in the hub: post what is due."""
         if not self.state.is_active_expire:
             return
-        if self.post_due(self.clock.update()):
+        try:
+            is_done = self.post_due(self.clock.update())
+        except Exception as error:
+            self.report(error)
+            is_done = False
+        if is_done:
             self.arm()
+        elif not self.queue.full():
+            self.arm(PAUSE_MS)
         else:
             # The worker is behind; it comes back here when it has emptied the queue.
             self.is_overflown = True
@@ -158,12 +198,20 @@ class Expiry:
             while deadlines.next_ms <= now_ms:
                 if self.queue.full():
                     return False
-                due = deadlines.pop_due(now_ms)
+                due = take_due(deadlines, now_ms)
                 if due is not None:
-                    self.depth += len(due[1])
-                    self.peak = max(self.peak, self.depth)
-                    self.queue.put_nowait((deadlines, *due))
+                    self.post(due)
         return True
+
+    def post(self, due: Due) -> None:
+        """Post a bucket; if that fails, it is where it was."""
+        try:
+            self.queue.put_nowait(due)
+        except Exception:
+            due.deadlines.give_back(due.time_ms, due.tickets)
+            raise
+        self.depth += len(due.tickets)
+        self.peak = max(self.peak, self.depth)
 
     def nudge(self) -> None:
         """There is housekeeping: large values to be freed, stale tickets."""
@@ -174,42 +222,78 @@ class Expiry:
 
     def is_behind(self) -> bool:
         """Is there something due that the timer has not taken? So it is where no hub runs."""
-        return self.rest is not None or self.next_ms() <= self.clock.now_ms
+        return self.due is not None or self.next_ms() <= self.clock.now_ms
 
     def step(self) -> None:
         """Visit a batch of what is due, at once and without the worker."""
-        if self.rest is None:
-            for keyspace in self.databases.existing():
-                due = keyspace.deadlines.pop_due(self.clock.now_ms)
-                if due is not None:
-                    self.rest = (keyspace.deadlines, *due, 0)
-                    break
-            else:
-                return
-        deadlines, time_ms, keys, visited = self.rest
-        stop = min(visited + self.config["expire-batch-size"], len(keys))
-        self.batch_removed += deadlines.keyspace.visit(keys, visited, stop, time_ms, self.lags)
-        self.batch_visited += stop - visited
-        self.rest = (deadlines, time_ms, keys, stop) if stop < len(keys) else None
+        try:
+            self.due = self.due or self.next_due()
+            if self.due is not None:
+                self.visit_batch(self.due)
+        except Exception as error:
+            self.report(error)
+
+    def next_due(self) -> Due | None:
+        """Take the next bucket that is due."""
+        for keyspace in self.databases.existing():
+            due = take_due(keyspace.deadlines, self.clock.now_ms)
+            if due is not None:
+                self.depth += len(due.tickets)
+                return due
+        return None
+
+    def visit_batch(self, due: Due) -> None:
+        """Visit tickets of a bucket, up to a batch."""
+        size = self.config["expire-batch-size"]
+        while self.batch_visited < size and due.visited < len(due.tickets):
+            self.visit(due, size - self.batch_visited)
+        if due.visited == len(due.tickets):
+            self.due = None
         self.close_batch()
 
     # ------------------------------------------------------------------ the worker
 
     def work(self) -> None:
         """The worker greenlet: drain the queue, for ever."""
+        failure: Exception | None = None
         while True:
-            due = self.queue.get()
-            self.begin_slice()
-            if due is not None:
-                self.drain(*due)
-            if self.queue.empty():
-                self.close_batch()
-                self.keep_house()
-                self.end_turn()
-                self.growth = 1
-                if self.is_overflown:
-                    self.is_overflown = False
-                    self.fire()
+            try:
+                if failure is None:
+                    self.due = self.queue.get()
+                else:
+                    self.recover(failure)
+                failure = None
+                self.serve()
+            except Exception as error:
+                failure = error
+
+    def serve(self) -> None:
+        """Visit the bucket that was taken from the queue; see to the rest if it was the last one."""
+        self.begin_slice()
+        if self.due is not None:
+            self.drain(self.due)
+            self.due = None
+        if self.queue.empty():
+            self.close_batch()
+            self.keep_house()
+            self.end_turn()
+            self.growth = 1
+            if self.is_overflown:
+                self.is_overflown = False
+                self.fire()
+
+    def recover(self, failure: Exception) -> None:
+        """Something has failed: let others in for a while, and arm the timer, which may have been at stake."""
+        self.report(failure)
+        sleep(PAUSE_SECONDS)
+        self.state.doubt()
+        self.end_turn()
+        self.arm()
+
+    def report(self, failure: Exception) -> None:
+        """Log a failure; raises nothing."""
+        with suppress(MemoryError):
+            self.log.error("expiry_failed", error=repr(failure), exc_info=failure)
 
     def begin_slice(self) -> None:
         """Clients were let in: the time budget counts from now. While a script runs, no key goes but by its doing."""
@@ -225,24 +309,53 @@ class Expiry:
             sleep(YIELD_SECONDS)
             self.begin_slice()
 
-    def drain(self, deadlines: Deadlines, time_ms: int, keys: list[bytes | None]) -> None:
+    def drain(self, due: Due) -> None:
         """Visit the keys of a bucket, in batches."""
-        self.warn_if_late(time_ms)
-        visited = 0
-        while visited < len(keys):
+        if not due.visited:
+            self.warn_if_late(due.time_ms)
+        while due.visited < len(due.tickets):
             limit = self.config["expire-batch-size"] * self.growth
             if not self.batch_visited:
                 self.batch_ms = self.clock.now_ms
-            stop = min(visited + min(STRIDE, limit - self.batch_visited), len(keys))
-            self.batch_removed += deadlines.keyspace.visit(keys, visited, stop, time_ms, self.lags)
-            self.batch_visited += stop - visited
-            self.depth -= stop - visited
-            visited = stop
+            self.visit(due, limit - self.batch_visited)
             if self.batch_visited >= limit or self.clock.now_ms - self.batch_ms >= self.config["expire-batch-timeout"]:
                 self.close_batch()
                 if self.depth > limit and self.growth < GROWTH_LIMIT and self.config["expire-adaptive"]:
                     self.growth *= 2
             self.breathe()
+
+    def visit(self, due: Due, most: int) -> None:
+        """Visit the next tickets of a bucket, a stride, of `most` at most.
+
+        Raises:
+            Exception: it failed; but for a single ticket, which is put off, the same ones are next.
+        """
+        stop = min(due.visited + min(self.stride, most), len(due.tickets))
+        keyspace: Keyspace = due.deadlines.keyspace
+        try:
+            self.batch_removed += keyspace.visit(due.tickets, due.visited, stop, due.time_ms, self.lags)
+        except Exception:
+            if stop - due.visited == 1:
+                self.put_off(due)
+            self.stride = 1
+            raise
+        self.stride = min(2 * self.stride, STRIDE)
+        self.pass_by(due, stop)
+
+    def put_off(self, due: Due) -> None:
+        """The next ticket goes back to where it was, unless it is done: what comes after it has waited for it."""
+        kept = Tickets()
+        stop = due.visited + 1
+        due.deadlines.keyspace.table.sift(due.tickets, due.visited, stop, due.time_ms, kept)
+        if len(kept):
+            due.deadlines.give_back(due.time_ms, kept)
+        self.pass_by(due, stop)
+
+    def pass_by(self, due: Due, stop: int) -> None:
+        """The tickets up to there are done."""
+        self.batch_visited += stop - due.visited
+        self.depth -= stop - due.visited
+        due.visited = stop
 
     def close_batch(self) -> None:
         """The batch is complete: count it and tell who wants to know."""

@@ -2,38 +2,24 @@
 
 An event ``x`` at key ``k`` of database 0 is published to ``__keyspace@0__:k`` (the message is the event's name) if the
 setting has ``K``, then to ``__keyevent@0__:x`` (the message is the key) if it has ``E``; and only if it has the event's
-class. The classes of all events stand in one table. `Notifications` listens to changes only while this may come to
+class. `Notifications` listens to changes only while this may come to
 anything.
 """
 
+from geventcache.base.events import EVENTS, event
 from geventcache.services.pubsub import PubSub, Route
 from geventcache.store.changes import NOTIFICATIONS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
-KEYMISS = b"keymiss"
-HEXPIRED = b"hexpired"
+KEYMISS = event(b"keymiss", "m")
+HEXPIRED = event(b"hexpired", "x")
 # Fields that a command lets expire at once are told of by the same name, but as a change and not as an expiry.
-HEXPIRED_AT_ONCE = b"hexpired-at-once"
-
-EVENTS = {
-    "g": "del expire persist rename_from rename_to move_from move_to copy_to restore",
-    "$": "set setrange append incrby incrbyfloat setbit pfadd",
-    "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
-    "s": "sadd srem spop sinterstore sunionstore sdiffstore",
-    "h": "hset hdel hincrby hincrbyfloat hexpire hexpired-at-once hpersist",
-    "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore "
-    "zinterstore zdiffstore georadiusstore geosearchstore",
-    "t": "xadd xdel xtrim xsetid xgroup-create xgroup-createconsumer xgroup-delconsumer xgroup-destroy xgroup-setid",
-    "x": "expired hexpired",
-    "e": "evicted",
-    "n": "new",
-    "m": "keymiss",
-}
+HEXPIRED_AT_ONCE = event(b"hexpired-at-once", "h")
 
 
 def events_of(letters):
     """The names of the events that a value of the setting asks for."""
-    return frozenset(name.encode() for letter in letters for name in EVENTS.get(letter, "").split())
+    return frozenset(name for name, letter in EVENTS.items() if letter in letters)
 
 
 class Notifications(Listener):

@@ -142,8 +142,9 @@ class Snapshots:
     def path(self) -> str:
         """Where the snapshot stands; each shard has a folder of its own."""
         folder = os.path.abspath(os.fsdecode(self.config["dir"]))
-        if self.state.cluster is not None:
-            folder = os.path.join(folder, f"shard-{self.state.cluster.own}")
+        cluster = self.state.cluster
+        if cluster is not None:
+            folder = os.path.join(folder, f"shard-{cluster.nodes.index(cluster.own)}")
         return os.path.join(folder, os.fsdecode(self.config["dbfilename"]))
 
     @property

@@ -292,6 +292,17 @@ class ServerState:
             if command is not None and command.handler is not None:
                 self.large_requests.note(client, command, args, request_size(args))
 
+    def doubt(self) -> None:
+        """A change may have been made that not all have heard of, because of an exception.
+
+        So all who wait for keys try again, whatever is watched counts as changed, and what clients have read is out of
+        date.
+        """
+        for keyspace in self.databases.existing():
+            self.waiters.look_at(keyspace)
+        self.watch.doubt()
+        self.tracking.doubt()
+
     def on_defect(self, error: Exception, name: bytes) -> bytes:
         """A command raised what it must not: log it and return the error text for the client. Raises nothing itself.
 

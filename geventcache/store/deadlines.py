@@ -77,8 +77,8 @@ class Deadlines:
         found = self.buckets.get(time_ms)
         if found is None:
             found = Tickets()
+            heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
             self.buckets[time_ms] = found
-            heappush(self.heap, time_ms)
             if time_ms < self.next_ms:
                 self.next_ms = time_ms
                 if self.on_earlier is not None:
@@ -88,15 +88,24 @@ class Deadlines:
     def pop_due(self, now_ms):
         """The earliest bucket due at `now_ms` as (its time, its tickets), or None."""
         while self.next_ms <= now_ms:
-            time_ms = heappop(self.heap)
-            tickets = self.buckets.pop(time_ms, None)
+            time_ms = self.heap[0]
+            tickets = self.buckets.get(time_ms)
+            due = time_ms, tickets  # where there is no memory for it, the bucket stays
+            is_last: cython.bint = time_ms == self.last_ms
+            heappop(self.heap)
+            self.buckets.pop(time_ms, None)
             self.next_ms = self.heap[0] if self.heap else FAR_AWAY
-            if time_ms == self.last_ms:
+            if is_last:
                 self.last_ms = 0
             if tickets is not None:  # a sweep leaves the times of buckets that it emptied
                 self.tickets -= len(tickets)
-                return time_ms, tickets
+                return due
         return None
+
+    def give_back(self, time_ms, tickets):
+        """Put tickets back that `pop_due` returned: they are due at once."""
+        self.bucket(time_ms).extend(tickets, 0)
+        self.tickets += len(tickets)
 
     def sample(self, count):
         """The deadlines of up to `count` keys that are chosen at random."""

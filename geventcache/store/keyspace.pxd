@@ -44,6 +44,7 @@ cdef class Keyspace:
     cdef public bint observed
     cpdef reset(self)
     cpdef int seek(self, bytes key) except -1
+    cpdef ahead(self, list keys, list elements)
     cpdef find(self, bytes key)
     cdef opened_at(self, bytes key)
     cdef unpacked(self, int kind)
@@ -71,6 +72,7 @@ cdef class Keyspace:
     cpdef replace(self, bytes key, value, event)
     cpdef add_to_integer(self, bytes key, long long by, event)
     cdef place(self, bytes key, value, long long deadline_ms)
+    cdef seat(self, bytes key, value, long long deadline_ms)
     cdef store(self, value, long long deadline_ms, long long filed_ms)
     cdef placed(self, bytes key, int kind, old)
     cdef disown(self, bytes key)
@@ -89,7 +91,6 @@ cdef class Keyspace:
     cpdef bint persist(self, bytes key, event=*) except -1
     cdef retime(self, long long deadline_ms, long long filed_ms)
     cpdef bint transfer(self, bytes key, Keyspace target, bytes new_key, left, arrived) except -1
-    cpdef remove(self, bytes key)
     cdef detach(self, bytes key)
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1

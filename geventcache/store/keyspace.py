@@ -11,7 +11,7 @@ access happens here and nowhere else:
   opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
 - **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
-  can it go elsewhere in the same order.
+  can it go elsewhere in the same order. A key is told of before it goes: where that fails, it is there to go later.
 - **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
   first of them. The worker then removes what is due; until it has been there, the container hides it.
 - **Packed containers**: a small container stands in the table as a run of bytes. Who opens it gets a transient object
@@ -28,6 +28,7 @@ from typing import Any
 import cython
 
 from geventcache.base.errors import OVERFLOW, WRONG_TYPE, CommandError
+from geventcache.base.events import event
 from geventcache.base.table import ABSENT, BYTES, END, INTEGER, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
 from geventcache.store.account import Account, object_size
@@ -35,11 +36,12 @@ from geventcache.store.deadlines import Deadlines
 from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
+from geventcache.types.lists import List
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, Set, SortedSet)}
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, List, Set, SortedSet)}
 KEPT = 0  # in the place of a deadline: the one that the key has
 INT64_MAX = (1 << 63) - 1
 INT64_MIN = -(1 << 63)
@@ -47,12 +49,12 @@ LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
 
-DEL = b"del"
-EVICTED = b"evicted"
-EXPIRE = b"expire"
-EXPIRED = b"expired"
-PERSIST = b"persist"
-NEW = b"new"
+DEL = event(b"del", "g")
+EVICTED = event(b"evicted", "e")
+EXPIRE = event(b"expire", "g")
+EXPIRED = event(b"expired", "x")
+PERSIST = event(b"persist", "g")
+NEW = event(b"new", "n")
 
 
 class Edit:
@@ -132,6 +134,17 @@ class Keyspace:
             self.expire(key)
             kind = self.table.seek(key)
         return kind
+
+    def ahead(self, keys, elements):
+        """Some keys will be sought, and elements of a container at the last: fetch them from memory into the caches.
+
+        Nobody could notice otherwise.
+        """
+        self.table.ahead(keys)
+        if len(elements) > 1 and self.table.seek(keys[len(keys) - 1]) == OBJECT:
+            value = self.table.object()
+            if isinstance(value, Container):
+                value.ahead(elements)
 
     def find(self, key):
         """The value at `key`, whatever its type, or None. Counts nothing: for who writes, or only asks about keys."""
@@ -311,6 +324,8 @@ class Keyspace:
             if self.account is not None:
                 self.account.follow(key, value)
                 self.account.sync()
+            if value.is_renamed and self.table.seek(key) >= PACKED:
+                self.keep(edit, value, False)
             return
         is_kept: cython.bint = len(value) > 0 or value.keeps_empty
         if is_kept:
@@ -401,25 +416,28 @@ class Keyspace:
 
     def place(self, key, value, deadline_ms):
         """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
+        kind: cython.int = self.seek(key)
+        old = self.table.object()
+        self.seat(key, value, deadline_ms)
+        self.placed(key, kind, old)
+
+    def seat(self, key, value, deadline_ms):
+        """`place` as far as the table goes, at the place; if there is no memory for it, nothing has changed."""
         if self.opened:
             self.disown(key)
-        kind: cython.int = self.seek(key)
-        old = self.table.object() if kind == OBJECT else None
         filed_ms: cython.longlong = self.table.filed()
         if deadline_ms == KEPT:
             deadline_ms = self.table.deadline()
         if deadline_ms != NEVER and (filed_ms == 0 or deadline_ms < filed_ms):
             filed_ms = self.file(deadline_ms)
         self.store(value, deadline_ms, filed_ms)
-        self.placed(key, kind, old)
 
     def store(self, value, deadline_ms, filed_ms):
         """Put a value and times into the table, at the place; a container packed if it can be."""
         if self.table.packs and isinstance(value, Container):
             run = value.pack()
             if run is not None:
-                self.table.put_packed(value.packed_kind, run)
-                self.table.set_times(deadline_ms, filed_ms)
+                self.table.put_packed(value.packed_kind, run, deadline_ms, filed_ms)
                 return
         if deadline_ms == NEVER and filed_ms == 0:
             self.table.put(value)
@@ -537,9 +555,9 @@ class Keyspace:
         """Delete a key because memory is full; return whether it was there."""
         if self.seek(key) == ABSENT:
             return False
+        self.changes.lost(self, key, None)
         self.take_out(key)
         self.evicted += 1
-        self.changes.lost(self, key, None)
         self.tell(key, EVICTED)
         return True
 
@@ -571,32 +589,32 @@ class Keyspace:
             self.uses.touch(self.table)
 
     def transfer(self, key, target, new_key, left, arrived):
-        """Move a value with its deadline to `new_key` of the keyspace `target`, whatever was there.
+        """Move a value with its deadline to another key, `new_key` of the keyspace `target`, whatever was there.
+
+        The value is there before it goes from here, where nothing can fail: without memory, it stays.
 
         Args:
             left, arrived: the events here and there.
 
         Returns: whether there was such a key.
         """
-        deadline_ms: cython.longlong = self.deadline(key)
-        value = self.remove(key)
+        value = self.find(key)
         if value is None:
             return False
-        target.implant(new_key, value, deadline_ms)
+        deadline_ms: cython.longlong = self.deadline(key)
+        target.seek(new_key)
+        old = target.table.object()
+        target.seat(new_key, value, deadline_ms)
+        self.table.seek(key)
+        self.detach(key)
+        target.table.seek(new_key)
+        target.placed(new_key, ABSENT, old)
         self.tell(key, left)
         target.announce(new_key, arrived)
         return True
 
-    def remove(self, key):
-        """Take a key out, silently; return its value, None if there was none. The caller announces."""
-        value = self.find(key)
-        if value is not None:
-            self.table.seek(key)
-            self.detach(key)
-        return value
-
     def detach(self, key):
-        """`take_out`, of a value that goes elsewhere."""
+        """`take_out`, of a value that has gone elsewhere."""
         if self.table.filed() != 0:
             self.deadlines.stale += 1
         held = self.table.object()
@@ -610,9 +628,10 @@ class Keyspace:
 
     def implant(self, key, value, deadline_ms):
         """Let a new key take the place of what may be at `key`; the caller announces."""
-        if self.seek(key) != ABSENT:
-            self.take_out(key)
-        self.place(key, value, deadline_ms)
+        self.seek(key)
+        old = self.table.object()
+        self.seat(key, value, deadline_ms)
+        self.placed(key, ABSENT, old)
 
     # ------------------------------------------------------------------ expiry
 
@@ -627,9 +646,9 @@ class Keyspace:
 
     def expire(self, key):
         """Remove the key at the place, whose time has come: the one way in which keys expire."""
+        self.changes.lost(self, key, None)
         self.take_out(key)
         self.expired += 1
-        self.changes.lost(self, key, None)
         self.tell(key, EXPIRED)
 
     def note_expired(self, key, value, names):
@@ -654,12 +673,15 @@ class Keyspace:
             if not len(value):
                 self.note_expired(key, value, names)
                 self.drop_empty(key, value)
+                self.deadlines.stale -= 1  # the ticket in hand will not come up again
                 return count
         due_ms = value.next_deadline()
         self.mark(value, due_ms != NEVER)
-        self.revisit(min(due_ms, self.table.deadline()))
-        if count:
-            self.note_expired(key, value, names)
+        try:
+            self.revisit(min(due_ms, self.table.deadline()))
+        finally:  # without memory for another ticket the one in hand stays good, and the elements are gone
+            if count:
+                self.note_expired(key, value, names)
         return count
 
     def revisit(self, due_ms):
@@ -692,13 +714,12 @@ class Keyspace:
             deadline_ms = table.deadline()
             if deadline_ms <= now_ms:
                 lags.record(now_ms - deadline_ms)
-                self.deadlines.stale -= 1  # the ticket in hand will not come up again
                 self.expire(table.key())
+                self.deadlines.stale -= 1  # the ticket in hand will not come up again
                 removed += 1
                 continue
             value = table.object()
             if isinstance(value, Container) and value.is_volatile:
-                table.set_times(deadline_ms, 0)
                 count = self.expire_elements(table.key(), value, 1 + spare, lags)
                 removed += count
                 spare -= max(0, count - 1)

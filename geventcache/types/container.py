@@ -27,6 +27,7 @@ class Container:
             after a command.
         side_revision: grows with what changes beside the elements (the groups of a stream): that is counted and
             repeated elsewhere, but whoever watches the key or keeps a copy of it does not hear of it.
+        is_renamed: its encoding has another name, which a key must keep though no element has changed.
         charge, charged_length: the bytes that the keyspace's account has it down for, 0 when it is not there, and how
             many elements it had then.
         is_volatile: the keyspace counts it among those whose elements have deadlines.
@@ -47,6 +48,9 @@ class Container:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
+    def ahead(self, names):  # type: ignore[no-untyped-def]
+        """Fetch what is known of elements that are about to be asked for from memory into the caches."""
+
     def pack(self):  # type: ignore[no-untyped-def]
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
@@ -57,6 +61,7 @@ class Container:
     # Compiled containers have these as fields, and as methods of their own.
     if not cython.compiled:
         side_revision = 0
+        is_renamed = False
         charge = 0
         charged_length = 0
         is_volatile = False

@@ -14,6 +14,7 @@ cdef class Elements(Container):
     cdef int stride
     cdef PyObject *run
     cdef Table table
+    cpdef ahead(self, list names)
     cpdef bint has(self, bytes name) except -1
     cpdef bytes get(self, bytes name)
     cpdef bint put(self, bytes name, bytes value) except -1

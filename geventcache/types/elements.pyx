@@ -100,6 +100,11 @@ cdef class Elements(Container):
     def __iter__(self):
         return iter(self.names())
 
+    cpdef ahead(self, list names):
+        """Fetch what is known of names that are about to be asked for from memory into the caches."""
+        if self.table is not None:
+            self.table.ahead(names)
+
     cpdef bint has(self, bytes name) except -1:
         """Is there such a name?"""
         cdef Encoded wanted
@@ -274,6 +279,7 @@ cdef class Elements(Container):
         if self.run is not NULL and self.form == INTSET:
             self.gather()
         self.form = form
+        self.is_renamed = True
         if self.run is not NULL:
             note_form(&self.run, form)
             if not self.is_small():

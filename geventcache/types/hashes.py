@@ -7,6 +7,7 @@ has passed is *due*: it stays, and counts in the length, until `expire_elements`
 
 import cython
 
+from geventcache.base.events import event
 from geventcache.base.table import PACKED
 from geventcache.base.times import NEVER_MS
 from geventcache.types.elements import HASHTABLE, LISTPACK, Elements
@@ -24,7 +25,7 @@ class Hash(Elements):
     """
 
     type_name = b"hash"
-    expired_event = b"hexpired"
+    expired_event = event(b"hexpired", "x")
     packed_kind = PACKED + 0
 
     def __init__(self, limits: EncodingLimits) -> None:

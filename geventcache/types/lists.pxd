@@ -2,21 +2,25 @@ cimport cython
 from geventcache.types.container cimport Container, untracked
 from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.listpack cimport entry_size
+from geventcache.types.packed_list cimport PackedList
 from geventcache.types.ranges cimport clamp
 
-cdef Py_ssize_t MIN_GAP, SAFE_BYTES
+cdef Py_ssize_t MIN_GAP, SAFE_BYTES, SHORT, SHORT_BYTES
 
 cdef Py_ssize_t measure(list[bytes] values) noexcept
 cdef bint is_over(EncodingLimits limits, Py_ssize_t size, Py_ssize_t count, Py_ssize_t divisor) noexcept
 
 @cython.final
-cdef class List(Container):
+cdef class List(PackedList):
     cdef list items
     cdef Py_ssize_t head
     cdef Py_ssize_t size
     cdef bint is_quicklist
     cdef EncodingLimits limits
     cpdef push_left(self, bytes value)
+    cdef bint stays_packed(self, Py_ssize_t size, Py_ssize_t count) except -1
+    cdef bint is_short(self) noexcept
+    cdef open(self)
     cpdef push_right(self, bytes value)
     cpdef extend_left(self, object values)
     cpdef extend_right(self, object values)

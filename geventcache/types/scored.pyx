@@ -138,6 +138,11 @@ cdef class Scored(Container):
     def __iter__(self):
         return iter(self.between(0, len(self)))
 
+    cpdef ahead(self, list names):
+        """Fetch what is known of names that are about to be asked for from memory into the caches."""
+        if self.table is not None:
+            self.table.ahead(names)
+
     cpdef bint has(self, bytes member) except -1:
         """Is there such a member?"""
         cdef Encoded wanted
@@ -381,7 +386,10 @@ cdef class Scored(Container):
 
     cpdef become(self, int form):
         """Have another encoding's name."""
+        if form == self.form:
+            return
         self.form = form
+        self.is_renamed = True
         if self.run is not NULL:
             note_form(&self.run, form)
             if not self.is_small():

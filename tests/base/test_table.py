@@ -227,13 +227,14 @@ def test_packed_containers() -> None:
     for length in (0, 1, 11, 1024, 1025, 65_535):
         value = random.randbytes(length)
         table.seek(b"key")
-        table.put_packed(imported.PACKED + 3, value)
+        table.put_packed(imported.PACKED + 3, value, length, 1)
         assert table.seek(b"key") == imported.PACKED + 3
         assert table.value() == value
         assert table.object() is None
+        assert (table.deadline(), table.filed()) == (length, 1)
     for kind, value in ((imported.PACKED, bytes(65_536)), (imported.PACKED - 1, b""), (256, b"")):
         with pytest.raises(ValueError):  # noqa: PT011
-            table.put_packed(kind, value)
+            table.put_packed(kind, value, NEVER_MS, 0)
     assert table.seek(b"key") == imported.PACKED + 3
     put(table, b"key", b"plain")
     assert table.seek(b"key") == imported.BYTES

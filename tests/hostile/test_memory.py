@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from geventcache.base.build import IS_COMPILED
-
 from ..support.client import Client
 from ..support.process import memory_kb, serving
 from ..support.subject import environment
@@ -25,15 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # the package under test, and not the one in this folder
 PONG = Reply("+", b"PONG")
 PATIENCE_S = 300
-COMPREHENDED = ("SCAN", "BZPOPMIN")
 SPARE = 100 * 1024 * 1024  # bytes that a server may still take where its address space is limited
 
 
 @pytest.mark.parametrize("name", [*CASES, *WAITING])
 def test_each_allocation_fails(name: str) -> None:
     """Whichever allocation of a request fails, what `starved` asserts is so."""
-    if IS_COMPILED and name in COMPREHENDED:
-        pytest.skip("Cython 3.3 lets go of an item twice where a list comprehension cannot grow")
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.hostile.starved", name],
         env={**environment(), "PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(ROOT)]), **SAFE_PATH},

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 
 from geventcache.persistence import payload
-from tests.persistence.samples import SAMPLES, VOLATILE_HASHES, made_here
-from tests.support.wire import quoted
 
+from ..persistence.samples import SAMPLES, VOLATILE_HASHES, made_here
+from ..support.wire import quoted
 from . import strategies as s
 from .machine import ParityMachine, run_machine
 from .match import exact, mapping, unordered

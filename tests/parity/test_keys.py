@@ -509,3 +509,16 @@ def test_key_events(pair: Pair) -> None:
     if not pair.has("psubscribe"):
         pytest.skip("the subject has no PSUBSCRIBE")
     run_machine(KeyMachine, pair, events="KEAn")
+
+
+def test_an_encoding_that_changes_alone(pair: Pair) -> None:
+    """A command that changes the encoding and no element leaves the name that it has in the reference."""
+    pair.do("ZADD", "z", 1, "a")
+    pair.do("SORT", "z", "ALPHA")
+    pair.do("OBJECT", "ENCODING", "z")
+    pair.do("ZADD", "few", 1, "a")
+    pair.do("ZADD", "few", "XX", 2, "m" * 70)
+    pair.do("OBJECT", "ENCODING", "few")
+    pair.do("SADD", "s", "a")
+    pair.do("SADD", "s", *["a"] * 129)
+    pair.do("OBJECT", "ENCODING", "s")

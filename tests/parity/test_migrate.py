@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.persistence.samples import SAMPLES
-
+from ..persistence.samples import SAMPLES
 from ..support.client import Client
 from ..support.servers import Address, reference_binary, running_reference, running_subject
 from ..support.wire import Argument, Reply

@@ -17,9 +17,10 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 from geventcache.types.stream_ids import MAX_ID
 from geventcache.types.streams import Stream
-from tests.support.client import Client
-from tests.support.servers import reference_binary, running_reference
-from tests.support.wire import Argument
+
+from ..support.client import Client
+from ..support.servers import reference_binary, running_reference
+from ..support.wire import Argument
 
 FAR_MS = 4_000_000_000_000
 NUMBERS = (0, 1, 12, 13, 127, 128, -1, -4096, 4095, 4096, 32767, -32768, 8388607, 2147483647, -2147483648, 1 << 40)

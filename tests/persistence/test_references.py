@@ -13,9 +13,9 @@ from geventcache.persistence.files import OldFile
 from geventcache.persistence.snapshot_reader import SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
 from geventcache.types.limits import EncodingLimits
-from tests.support.client import Client
-from tests.support.servers import running_reference
 
+from ..support.client import Client
+from ..support.servers import running_reference
 from .samples import binaries, content_here, content_there, filled_server, plain
 
 CODE = b"#!lua name=l\nredis.register_function('f', function() return 7 end)"

@@ -12,6 +12,7 @@ from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blo
 
 from ..support.client import Client
 from ..support.process import GRACE_S, eventually, information, running, serving
+from ..support.servers import running_shards
 
 HEADER = Header(False, {}, {}, [])
 
@@ -192,3 +193,24 @@ def test_a_save_that_fails(tmp_path: Path) -> None:
         assert eventually(lambda: has_saved(client))
         assert client.do("SET", "k", "w").value == b"OK"
     assert subprocess.run(["ls", str(folder)], capture_output=True, check=True).stdout == b"dump.rdb\n"
+
+
+def test_each_shard_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """And finds its own keys there again."""
+    options = ("--dir", str(tmp_path), "--save", "3600 1")
+    sizes = []
+    for is_first in (True, False):
+        with running_shards(2, *options) as addresses:
+            for shard, address in enumerate(addresses):
+                client = Client(address)
+                assert eventually(lambda client=client: not client.do("DBSIZE").is_error)  # type: ignore[misc]
+                if is_first:
+                    for i in range(100):
+                        client.do("SET", f"key:{i}", "v")
+                    sizes.append(client.do("DBSIZE").value)
+                    assert client.do("SAVE").value == b"OK"
+                else:
+                    assert client.do("DBSIZE").value == sizes[shard]
+                client.close()
+    assert sum(sizes) == 100
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["shard-0", "shard-1"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from geventcache.base.errors import CommandError
+from geventcache.persistence.checksum import crc64
+from geventcache.persistence.payload import sealed
 from geventcache.services.scripting import payload
 from geventcache.services.scripting.scripts import EVAL_LIMIT
 from geventcache.services.scripting.service import SCRIPT
@@ -165,7 +167,7 @@ def test_payload_round_trip() -> None:
 
 def test_payload_checksum() -> None:
     """The checksum is the CRC64 of Jones, and any changed byte is noticed."""
-    assert payload.crc64(b"123456789") == 0xE9C6D914C4B8D9CA
+    assert crc64(b"123456789") == 0xE9C6D914C4B8D9CA
     data = payload.dump([b"code"])
     for i in range(len(data)):
         with pytest.raises(CommandError):
@@ -173,20 +175,23 @@ def test_payload_checksum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "size", "text"),
+    "body",
     [
-        (b"\x02abc", 3, b"abc"),
-        (b"\x00a\xe0\x00\x00", 10, b"a" * 10),
-        (b"\x01ab\x20\x01", 5, b"ababa"),
+        b"\xf5",
+        b"\xf5\x05code",
+        b"\xf5\x81" + b"\xff" * 8,
+        b"\xf5\xc3\x03\x81\xff\xff\xff\xff\xff\xff\xff\xff\xe0\xff\x00",
+        b"\xf5\xc3\x02\x09\x20\x00",
+        b"\xf5\x04code\xf5",
     ],
 )
-def test_decompression(data: bytes, size: int, text: bytes) -> None:
-    """Literal runs and references, overlapping ones too, are read."""
-    assert payload.decompress(data, size) == text
+def test_broken_payloads(body: bytes) -> None:
+    """What ends early, or claims to be larger than it can be, is refused."""
+    with pytest.raises(CommandError, match="failed loading library data"):
+        payload.restore(sealed(body, 10))
 
 
-@pytest.mark.parametrize("data", [b"\x20\x05", b"\xe0", b"\x00a\x20", b"\x00a", b"\x05a"])
-def test_broken_compression(data: bytes) -> None:
-    """What refers to nothing, or ends early, is refused."""
-    with pytest.raises(CommandError):
-        payload.decompress(data, 9)
+def test_payloads_of_values() -> None:
+    """Those of DUMP are others."""
+    with pytest.raises(CommandError, match="given type is not a function"):
+        payload.restore(sealed(b"\x00\x01a", 10))

@@ -27,7 +27,7 @@ def test_key_is_invisible_from_its_millisecond_on() -> None:
     assert keyspace.string(b"k") is None
 
 
-@pytest.mark.parametrize("look", ["find", "string", "deadline", "delete", "persist", "remove", "expire_at_once"])
+@pytest.mark.parametrize("look", ["find", "string", "deadline", "delete", "persist", "expire_at_once"])
 def test_whoever_finds_a_due_key_announces_it_once(look: str) -> None:
     """Any look at a due key removes it with one `expired`; the worker finds nothing then."""
     clock, keyspace, recorder = make_keyspace()

@@ -121,6 +121,20 @@ class ListMachine(RuleBasedStateMachine):
         assert self.list.find(value, rank, count, maxlen) == found
 
     @rule()
+    def pack(self):
+        """The key that holds it is looked at again, and what was packed does not change with it."""
+        run = self.list.pack()
+        if run is not None:
+            kept = bytes(bytearray(run))
+            other = List.unpack(run, List.packed_kind, self.limits)
+            assert other.encoding() == self.list.encoding() == b"listpack"
+            other.push_left(b"other")
+            other.pop_right()
+            assert run == kept
+            self.list = List.unpack(run, List.packed_kind, self.limits)
+            self.seen = (0, list(self.model))
+
+    @rule()
     def copy(self):
         """A copy lives on when the original changes."""
         other = self.list.copy()
@@ -147,7 +161,37 @@ class ListMachine(RuleBasedStateMachine):
         assert size > sum(map(len, self.model)) or len(self.model) > 16
 
 
+class PackedListMachine(ListMachine):
+    """The same where many elements stand in one listpack, and with longer ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits.list_max_listpack_size = -1
+
+    @rule(count=st.sampled_from([100, 300, 600]), left=st.booleans())
+    def push_many(self, count, left):
+        """Many, one by one, at either end."""
+        for number in range(count):
+            value = b"%d" % (number * 7919)
+            (self.list.push_left if left else self.list.push_right)(value)
+            self.model.insert(0 if left else len(self.model), value)
+
+    @rule(length=st.sampled_from([247, 248, 300, 2000, 5000]), left=st.booleans())
+    def push_long(self, length, left):
+        """A long one, at either end."""
+        (self.list.push_left if left else self.list.push_right)(b"l" * length)
+        self.model.insert(0 if left else len(self.model), b"l" * length)
+
+    @rule()
+    def drain(self):
+        """Most of it goes, from both ends."""
+        while len(self.model) > 20:
+            assert (self.list.pop_left(), self.list.pop_right()) == (self.model.pop(0), self.model.pop())
+
+
 TestListMachine = ListMachine.TestCase
+TestPackedListMachine = PackedListMachine.TestCase
+TestPackedListMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestListMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 

@@ -1,0 +1,19 @@
+from cpython.object cimport PyObject
+from geventcache.types.container cimport Container
+
+cdef class PackedList(Container):
+    cdef readonly bint is_packed
+    cdef PyObject *run
+    cdef pack_none(self)
+    cdef pack_all(self, list values)
+    cdef list open_run(self)
+    cdef share_run(self, PackedList other)
+    cpdef load_run(self, bytes run)
+    cpdef bytes pack(self)
+    cdef Py_ssize_t run_count(self) noexcept
+    cdef Py_ssize_t run_bytes(self) except -1
+    cdef bint has_room(self, Py_ssize_t size, Py_ssize_t count) noexcept
+    cdef Py_ssize_t most_listpack_bytes(self, Py_ssize_t size, Py_ssize_t count) noexcept
+    cdef push_packed(self, bytes value, bint left)
+    cdef bytes pop_packed(self, bint left)
+    cdef list slice_packed(self, Py_ssize_t start, Py_ssize_t stop)
