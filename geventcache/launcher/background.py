@@ -138,8 +138,8 @@ def become(user: bytes, group: bytes, *files: Path) -> None:
     entry = _find(pwd.getpwuid, pwd.getpwnam, user, "user") if user else pwd.getpwuid(os.geteuid())
     group_id: int = _find(grp.getgrgid, grp.getgrnam, group, "group").gr_gid if group else entry.pw_gid
     for file in files:
-        if file.exists():
-            os.chown(file, entry.pw_uid, group_id)
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(file, entry.pw_uid, group_id, follow_symlinks=False)  # a link may lead to what is not ours to give
     if os.geteuid() == 0:
         os.initgroups(entry.pw_name, group_id)
     os.setgid(group_id)
