@@ -22,8 +22,24 @@ from geventcache.base.numbers import parse_integer
 from geventcache.services.config import Config
 
 _STARTED = b"started"
+_STANDARD_ERROR = 2
 _OPENING = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST = 32  # of a pid file, in bytes; more is something else
+
+
+def open_standard_streams() -> None:
+    """Let what is closed of standard input, output and error be /dev/null.
+
+    Otherwise the next files and sockets would get their numbers, and what is written for people would go to clients.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= _STANDARD_ERROR:
+        os.set_inheritable(null, True)
+        null = os.open(os.devnull, os.O_RDWR)
+    os.close(null)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:  # so it is where it was closed when Python began
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def go_into_background() -> Callable[[str], None]:

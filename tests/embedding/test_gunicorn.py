@@ -183,7 +183,7 @@ def test_wrong_settings_stop_gunicorn(start) -> None:
 @pytest.mark.parametrize("worker_class", ["sync", "gevent"])
 def test_an_application_that_is_loaded_first(start, worker_class: str) -> None:
     """With preload_app the variable is there when the application is imported, and workers share the server."""
-    gunicorn = start(LINE, worker_class, 30, "--preload")
+    gunicorn = start(LINE, worker_class, 30, "--preload", "--graceful-timeout", "2")
     gunicorn.wait_get("/worker")
     assert [gunicorn.get("/incr") for _ in range(10)] == [str(number) for number in range(1, 11)]
 
