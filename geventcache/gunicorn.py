@@ -5,7 +5,9 @@
 The rules:
 
 - gunicorn's master starts a guard, the guard starts the server and starts it again when it ends. The server listens on
-  a unix socket, whose URL the workers find in the variable ``GEVENTCACHE_URL`` of the environment.
+  a unix socket, whose URL the workers find in the variable ``GEVENTCACHE_URL`` of the environment. The variable is
+  set when the configuration file is read: an application that is loaded before there are workers finds it, too.
+- The server becomes the user that gunicorn's workers become, to whom socket and folder belong.
 - Guard and server hold the reading end of a pipe that the master, and with it its workers, hold the other end of. The
   pipe ends with the last of them, however they ended, and guard and server end with it.
 - The master reaps children that it does not know without a word, so nobody there minds the guard; and the guard is not
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -48,17 +51,26 @@ class _Beside:
 
     Attributes:
         path: the socket's.
+        process: whose it is, gunicorn's master.
         pipe: the end that says, by being open, that gunicorn lives.
         guard: the process.
     """
 
     running: _Beside | None = None
 
-    def __init__(self, path: str | None, arguments: Sequence[str]) -> None:
-        folder = "" if path else tempfile.mkdtemp(prefix="geventcache-")
-        self.path = path or os.path.join(folder, "socket")
+    def __init__(self, folder: str, path: str, arguments: Sequence[str], user: tuple[int, int] | None) -> None:
+        """`folder` is to be made for the socket, unless it is empty; `user` and group are who the workers become."""
+        self.path = path
+        self.process = os.getpid()
+        words = [folder, "--bind", f"unix:{path}", *arguments]
+        if user is not None:
+            words += ["--user", str(user[0]), "--group", str(user[1])]
+        if folder:
+            os.mkdir(folder, 0o700)
+            if user is not None:
+                os.chown(folder, *user)
         reading, self.pipe = os.pipe()
-        self.guard = _spawn(GUARD, reading, [folder, "--bind", f"unix:{self.path}", *arguments], start_new_session=True)
+        self.guard = _spawn(GUARD, reading, words, start_new_session=True)
         os.close(reading)
 
     def wait_ready(self) -> None:
@@ -93,20 +105,33 @@ def hooks(path: str | None = None, **settings: Any) -> tuple[Hook, Hook]:
         path: of the unix socket; by default one in a folder that only this user may enter.
         settings: those of the command line, with ``_`` for ``-``.
     """
+    folder = "" if path else os.path.join(tempfile.gettempdir(), f"geventcache-{secrets.token_hex(8)}")
+    place = path or os.path.join(folder, "socket")
     arguments = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", _text(value))]
 
-    def on_starting(_arbiter: Any) -> None:
+    if _Beside.running is None:  # else the file is read again, and the server stays where it is
+        os.environ[VARIABLE] = f"unix://{place}"
+
+    def on_starting(arbiter: Any) -> None:
         if _Beside.running is None:
-            _Beside.running = _Beside(path, arguments)
+            _Beside.running = _Beside(folder, place, arguments, _user_of_workers(arbiter))
             _Beside.running.wait_ready()
-            os.environ[VARIABLE] = f"unix://{_Beside.running.path}"
+            os.environ[VARIABLE] = f"unix://{place}"
 
     def on_exit(_arbiter: Any) -> None:
         beside, _Beside.running = _Beside.running, None
-        if beside is not None:
+        if beside is not None and beside.process == os.getpid():
             beside.stop()
 
     return on_starting, on_exit
+
+
+def _user_of_workers(arbiter: Any) -> tuple[int, int] | None:
+    """The user and the group that the workers become, None if they stay who they are."""
+    config = getattr(arbiter, "cfg", None)
+    if config is None or os.geteuid() != 0 or (config.uid, config.gid) == (os.geteuid(), os.getegid()):
+        return None
+    return config.uid, config.gid
 
 
 def _text(value: Any) -> str:

@@ -8,12 +8,12 @@ connected to, and nothing else.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Thread
 from types import TracebackType
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import gevent
 from gevent import get_hub, monkey
@@ -25,6 +25,10 @@ from geventcache.services.addresses import Address
 from geventcache.web import accompany
 
 Result = TypeVar("Result")
+
+_start_new_thread = monkey.get_original("_thread", "start_new_thread")
+_allocate_lock = monkey.get_original("_thread", "allocate_lock")
+_in_threads: WeakSet[Server] = WeakSet()
 
 
 class Server:
@@ -76,6 +80,8 @@ class Server:
         self._host = host
         self._process = os.getpid()
         self._addresses = list(self._app.addresses)
+        if self._in_thread:
+            _in_threads.add(self)
         return self
 
     def stop(self) -> None:
@@ -89,6 +95,12 @@ class Server:
         if host is not None:
             host.call(self._finish)
             host.close()
+
+    def end(self) -> None:
+        """Stop without waiting for clients, at the end of the program."""
+        if self._host is not None and not self._is_foreign:
+            self._app.config.load("graceful-timeout", b"0")
+            self.stop()
 
     def reset(self) -> None:
         """Begin anew on the same addresses: no keys, no clients, no users, scripts or changed settings of before.
@@ -187,13 +199,17 @@ class _Hub:
 
 
 class _HubThread:
-    """A native thread that runs a hub."""
+    """A native thread that runs a hub.
+
+    It is made and waited for by what lies below `threading`: the program may patch that while the thread runs, and then
+    whoever waited would switch to a hub of its own, and the thread would not find itself at its end.
+    """
 
     def __init__(self) -> None:
-        self._ready: Future[None] = Future()
-        self._thread = Thread(target=self._run, name="geventcache", daemon=True)
-        self._thread.start()
-        self._ready.result()
+        self._ended = _held_lock()
+        self._ready = _held_lock()
+        _start_new_thread(self._run, ())
+        self._ready.acquire()
 
     def _run(self) -> None:
         hub = get_hub()
@@ -202,25 +218,46 @@ class _HubThread:
         self._end = hub.loop.async_()
         self._end.start(over.set)
         self._loop = hub.loop
-        self._ready.set_result(None)
+        self._ready.release()
         over.wait()
         self._end.close()
         hub.destroy(destroy_loop=True)
+        self._ended.release()
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call the function in a greenlet of the thread, and wait for it."""
-        future: Future[Result] = Future()
+        answered = _held_lock()
+        outcome: list[tuple[Any, BaseException | None]] = []
 
         def answer() -> None:
             try:
-                future.set_result(function())
+                outcome.append((function(), None))
             except BaseException as error:  # it is the caller's
-                future.set_exception(error)
+                outcome.append((None, error))
+            answered.release()
 
         self._loop.run_callback_threadsafe(gevent.spawn, answer)
-        return future.result()
+        answered.acquire()
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """End the thread."""
         self._end.send()
-        self._thread.join()
+        self._ended.acquire()
+
+
+def _held_lock() -> Any:
+    """A native lock, to be waited for until another thread releases it."""
+    lock = _allocate_lock()
+    lock.acquire()
+    return lock
+
+
+@atexit.register
+def _stop_all() -> None:
+    """At the end of the program: a thread that ran on would use what the interpreter takes down."""
+    for server in list(_in_threads):
+        server.end()

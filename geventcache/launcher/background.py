@@ -7,10 +7,12 @@ standard error are the same as in the foreground.
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
 import select
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,24 @@ from geventcache.base.numbers import parse_integer
 from geventcache.services.config import Config
 
 _STARTED = b"started"
+_STANDARD_ERROR = 2
+_OPENING = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LONGEST = 32  # of a pid file, in bytes; more is something else
+
+
+def open_standard_streams() -> None:
+    """Let what is closed of standard input, output and error be /dev/null.
+
+    Otherwise the next files and sockets would get their numbers, and what is written for people would go to clients.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= _STANDARD_ERROR:
+        os.set_inheritable(null, True)
+        null = os.open(os.devnull, os.O_RDWR)
+    os.close(null)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:  # so it is where it was closed when Python began
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def go_into_background() -> Callable[[str], None]:
@@ -72,31 +92,55 @@ def hear(pipe: int, otherwise: str) -> str:
 
 
 class PidFile:
-    """The file that tells a process' number; removed when it ends."""
+    """The file that tells a process' number; removed when it ends.
+
+    No symbolic link is followed, and a file that holds anything but a number is left alone.
+    """
 
     def __init__(self, path: Path) -> None:
         """Write the file.
 
         Raises:
-            OSError: it cannot be written, or the process that it names still runs.
+            OSError: it cannot be written, is no pid file, or the process that it names still runs.
         """
         self.path = path
-        running = self._read()
-        if running is not None and running != os.getpid() and _exists(running):
-            raise FileExistsError(f"{path}: already running with process number {running}")
-        path.write_text(f"{os.getpid()}\n")
-
-    def _read(self) -> int | None:
         try:
-            return parse_integer(self.path.read_bytes().strip())
-        except OSError:
-            return None
+            # Not to wait for the reader of a FIFO, which is refused below.
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _OPENING, 0o644)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise FileExistsError(f"{path}: a pid file must not be a symbolic link") from None
+            raise
+        try:
+            running = _number_in(descriptor)
+            if running is None:
+                raise FileExistsError(f"{path}: this is no pid file, and is not overwritten")
+            if running not in (0, os.getpid()) and _exists(running):
+                raise FileExistsError(f"{path}: already running with process number {running}")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        finally:
+            os.close(descriptor)
 
     def remove(self) -> None:
         """Remove the file, if it is still this process'."""
-        if self._read() == os.getpid():
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.path, os.O_RDONLY | _OPENING)
+            try:
+                is_own = _number_in(descriptor) == os.getpid()
+            finally:
+                os.close(descriptor)
+            if is_own:
                 self.path.unlink()
+
+
+def _number_in(descriptor: int) -> int | None:
+    """The number in a pid file, 0 if it is empty; None if it is another file."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return None
+    text = os.pread(descriptor, _LONGEST, 0)
+    number = parse_integer(text.strip() or b"0") if len(text) < _LONGEST else None
+    return None if number is None or number < 0 else number
 
 
 def _exists(process: int) -> bool:
@@ -138,8 +182,8 @@ def become(user: bytes, group: bytes, *files: Path) -> None:
     entry = _find(pwd.getpwuid, pwd.getpwnam, user, "user") if user else pwd.getpwuid(os.geteuid())
     group_id: int = _find(grp.getgrgid, grp.getgrnam, group, "group").gr_gid if group else entry.pw_gid
     for file in files:
-        if file.exists():
-            os.chown(file, entry.pw_uid, group_id)
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(file, entry.pw_uid, group_id, follow_symlinks=False)  # a link may lead to what is not ours to give
     if os.geteuid() == 0:
         os.initgroups(entry.pw_name, group_id)
     os.setgid(group_id)

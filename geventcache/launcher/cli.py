@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from geventcache.command.secrets import REDACTED
-from geventcache.launcher.background import explain, go_into_background, say
+from geventcache.launcher.background import explain, go_into_background, open_standard_streams, say
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.services.settings_table import PUBLIC_NAMES
 
@@ -20,6 +20,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; raise SystemExit after --help and --version."""
+    open_standard_streams()
     report: Callable[[str], None] = say
     try:
         settings = Settings(arguments)

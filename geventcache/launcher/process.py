@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -114,7 +115,7 @@ class ServerProcess(Process):
         self.log_accidents()
         self.hooks.call(self.log, "on_starting", self)
         self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
-        pid_file = settle(self.config)
+        pid_file = settle(self.config, *(Path(address.path) for address in self.server.own_addresses if address.path))
         self.obey_signals()
         try:
             self.server.load()

@@ -29,7 +29,7 @@ from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
-from geventcache.server.listening import Listening, listen_on, remove_path
+from geventcache.server.listening import Listening, close_all, listen_on, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
@@ -130,6 +130,12 @@ class Server:
         if addresses:
             self.make_room()
         bound = [] if sockets else listen_on(addresses, self.config, self.log)
+        try:
+            for companion in self.companions:
+                companion.start()
+        except OSError:
+            close_all(bound)
+            raise
         self.own_addresses = [address for _, address in bound]
         self.thread = forks.thread_id()
         forks.watch(self)
@@ -141,8 +147,6 @@ class Server:
             self.accept_on(sock, address)
         if self.bus is not None:
             self.bus.start()
-        for companion in self.companions:
-            companion.start()
         self.expiry.start()
         self.cron.start()
 

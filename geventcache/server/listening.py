@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,10 +50,13 @@ def _bind(address: Address, config: Config) -> socket.socket:
     else:
         sock = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    permissions = config["unixsocketperm"] if address.path else 0
     try:
+        if permissions:
+            os.fchmod(sock.fileno(), permissions)  # what it has from the first moment on, less the umask
         sock.bind(address.path or (address.host, address.port))
-        if address.path and config["unixsocketperm"]:
-            os.chmod(address.path, config["unixsocketperm"])
+        if permissions:
+            os.chmod(address.path, permissions)
         sock.listen(config["tcp-backlog"])
     except OSError:
         sock.close()
@@ -61,7 +65,9 @@ def _bind(address: Address, config: Config) -> socket.socket:
 
 
 def _remove_stale_socket(path: str) -> None:
-    """Remove a unix socket that nobody listens on any more."""
+    """Remove a unix socket that nobody listens on any more. Other files stay: they are no sockets of ours."""
+    if not _is_socket(path):
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
@@ -69,6 +75,14 @@ def _remove_stale_socket(path: str) -> None:
             os.unlink(path)
         except OSError:
             pass
+
+
+def _is_socket(path: str) -> bool:
+    """Is there a unix socket, and not a link to one?"""
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def address_of(sock: socket.socket) -> Address:
@@ -86,6 +100,6 @@ def close_all(sockets: Iterable[Listening]) -> None:
 
 def remove_path(address: Address) -> None:
     """Remove what a unix socket has left in the file system."""
-    if address.path:
+    if address.path and _is_socket(address.path):
         with contextlib.suppress(OSError):
             os.unlink(address.path)

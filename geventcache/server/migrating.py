@@ -197,7 +197,8 @@ class Migrating:
         self.links.clear()
 
     def abandon(self) -> None:
-        """In a forked process: the sockets are the other's."""
+        """In a forked process: migrations and sockets are the other's."""
+        gevent.killall(list(self.running), block=False)
         for link in self.links.values():
             with contextlib.suppress(OSError):
                 forks.let_go(link.sock)

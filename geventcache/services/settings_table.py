@@ -441,7 +441,15 @@ SETTINGS: tuple[Setting, ...] = (
         HttpAddresses(),
         (),
         _HTTP,
-        "Addresses to serve metrics and health at: HOST:PORT, [IPv6]:PORT, unix:PATH or tls:HOST:PORT; empty for none.",
+        "Addresses of metrics, health and a page: HOST:PORT, [IPv6]:PORT, unix:PATH or tls:HOST:PORT; empty for none.",
+        is_mutable=False,
+    ),
+    Setting(
+        "http-writable",
+        YesNo(),
+        False,
+        _HTTP,
+        "Let the page change keys; else it only shows them.",
         is_mutable=False,
     ),
     Setting(

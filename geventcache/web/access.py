@@ -31,12 +31,12 @@ class Visitor(NamedTuple):
     Attributes:
         client: a client that is not connected, as the user who has logged in.
         may_look: may see reports.
-        is_known: has shown credentials that are right.
+        may_read: may run commands, those of the client's user; who has the token sees reports alone.
     """
 
     client: Any
     may_look: bool
-    is_known: bool
+    may_read: bool
 
 
 def visitor_of(state: Any, environ: Mapping[str, Any]) -> Visitor:
@@ -47,10 +47,10 @@ def visitor_of(state: Any, environ: Mapping[str, Any]) -> Visitor:
     header = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, text = header.partition(" ")
     if not header:
-        return Visitor(client, is_local(environ) and is_local_name(environ.get("HTTP_HOST", "")), False)
+        is_here = is_local(environ) and is_local_name(environ.get("HTTP_HOST", ""))
+        return Visitor(client, is_here, is_here)
     if scheme.lower() == "bearer":
-        is_known = has_token(state.config["http-token"], text)
-        return Visitor(client, is_known, is_known)
+        return Visitor(client, has_token(state.config["http-token"], text), False)
     is_known = scheme.lower() == "basic" and log_in(client, text)
     return Visitor(client, is_known and may_inform(client), is_known)
 
@@ -106,3 +106,17 @@ def is_loopback(text: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+def is_own_page(environ: Mapping[str, Any], token: str) -> bool:
+    """Does a request to change something come from this server's page, which alone can know the token?
+
+    A browser tells of which page a request is; it lets no other page read the token, set its header or send JSON.
+    """
+    host = environ.get("HTTP_HOST", "")
+    return (
+        environ.get("HTTP_ORIGIN") in (f"http://{host}", f"https://{host}")
+        and environ.get("HTTP_SEC_FETCH_SITE", "same-origin") == "same-origin"
+        and environ.get("CONTENT_TYPE", "").partition(";")[0].strip() == "application/json"
+        and compare_digest(environ.get("HTTP_X_PAGE_TOKEN", "").encode("latin-1", "replace"), token.encode())
+    )

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from gevent import ssl
 from gevent.pool import Pool
 from gevent.socket import socket as green_socket
 
+from geventcache.base.errors import CommandError
 from geventcache.server import forks
 from geventcache.server.listening import listen_on, remove_path
 from geventcache.server.tls import Tls
 from geventcache.services import info
 from geventcache.services.addresses import Address, parse_address
 from geventcache.web import access
+from geventcache.web.browse import Browser
 from geventcache.web.exposition import OPENMETRICS, PROMETHEUS, is_openmetrics, render
 from geventcache.web.limits import CONNECTIONS, LimitedServer
+from geventcache.web.live import live
 from geventcache.web.metrics import families
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
 # A report is of its moment, is nobody else's to show, and is what it says it is.
 HEADERS = [
     ("Cache-Control", "no-store"),
@@ -28,7 +40,11 @@ HEADERS = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Content-Security-Policy", "default-src 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
 ]
 
 
@@ -44,6 +60,8 @@ class Answer(NamedTuple):
 FORBIDDEN = Answer("Log in.\n", status="401 Unauthorized", headers=(("WWW-Authenticate", access.REALM),))
 NOT_FOUND = Answer("There is no such page.\n", status="404 Not Found")
 WRONG_METHOD = Answer("Only to be read.\n", status="405 Method Not Allowed", headers=(("Allow", "GET, HEAD"),))
+NOT_WRITABLE = Answer("The setting http-writable is no.\n", status="403 Forbidden")
+NOT_OURS = Answer("Not asked by this server's page.\n", status="403 Forbidden")
 FAILED = Answer("This failed; the log of the server tells why.\n", status="500 Internal Server Error")
 
 
@@ -66,7 +84,17 @@ class Site:
         self.reports: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
             "/metrics": self.metrics,
             "/info.json": self.information,
+            "/live.json": self.live,
+            **{path: partial(self.file, name, media) for path, (name, media) in FILES.items()},
         }
+        self.lists: dict[str, Callable[[Browser, Mapping[str, str]], dict[str, Any]]] = {
+            "/keys.json": Browser.keys,
+            "/value.json": Browser.value,
+            "/clients.json": Browser.clients,
+            "/slow.json": Browser.slow,
+        }
+        # The page gets it, and shows by it that a change is asked for by nobody else.
+        self.token = secrets.token_urlsafe()
 
     # ------------------------------------------------------------------ start and stop
 
@@ -123,17 +151,62 @@ class Site:
     def answer(self, environ: Mapping[str, Any]) -> Answer:
         """What a request is answered with."""
         path = environ["PATH_INFO"]
+        if path == "/change" and environ["REQUEST_METHOD"] == "POST":
+            return self.change(environ)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return WRONG_METHOD
         if path == "/health/live":
             return Answer("live\n")
         if path == "/health/ready":
             return self.readiness()
-        report = self.reports.get(path)
         self.server.state.clock.update()
-        if not access.visitor_of(self.server.state, environ).may_look:
+        visitor = access.visitor_of(self.server.state, environ)
+        if not visitor.may_look:
             return FORBIDDEN
+        if path in self.lists:
+            query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True, errors="surrogateescape"))
+            return self.browse(visitor, lambda browser: self.lists[path](browser, query))
+        report = self.reports.get(path)
         return NOT_FOUND if report is None else report(environ)
+
+    def browse(self, visitor: access.Visitor, look: Callable[[Browser], dict[str, Any]]) -> Answer:
+        """What a visitor's commands have found."""
+        if not visitor.may_read:
+            return FORBIDDEN
+        browser = Browser(self.server, visitor.client)
+        browser.begin()
+        try:
+            return Answer(json.dumps(look(browser)), JSON)
+        except CommandError as error:
+            if visitor.client.needs_auth:
+                return FORBIDDEN
+            return Answer(error.text.decode("utf-8", "replace"), status="403 Forbidden")
+        except (ValueError, KeyError, TypeError) as error:
+            return Answer(f"{error}\n", status="400 Bad Request")
+        finally:
+            self.server.end_turn()
+
+    def change(self, environ: Mapping[str, Any]) -> Answer:
+        """Change a key, if that is allowed and the page of this server has asked for it."""
+        if not self.config["http-writable"]:
+            return NOT_WRITABLE
+        if not access.is_own_page(environ, self.token):
+            return NOT_OURS
+        self.server.state.clock.update()
+        visitor = access.visitor_of(self.server.state, environ)
+        if not visitor.may_look:
+            return FORBIDDEN
+        body = environ["wsgi.input"].read()
+        return self.browse(visitor, lambda browser: browser.change(dict(json.loads(body))))
+
+    def live(self, environ: Mapping[str, Any]) -> Answer:
+        """What the charts of the page show."""
+        told = {**live(self.server), "is_writable": self.config["http-writable"], "token": self.token}
+        return Answer(json.dumps(told), JSON)
+
+    def file(self, name: str, media: str, environ: Mapping[str, Any]) -> Answer:
+        """A part of the page."""
+        return Answer(Path(__file__).with_name("page").joinpath(name).read_text("utf-8"), media)
 
     def readiness(self) -> Answer:
         """Does it serve clients?"""

@@ -24,6 +24,7 @@ pytest.importorskip("redis")
 DEADLINE_S = 30.0
 
 APPLICATION = """
+import email.parser  # which redis imports late, when the user may not be able to read it any more
 import os
 import redis
 
@@ -66,12 +67,12 @@ def is_alive(pid: int) -> bool:
 class Gunicorn:
     """A gunicorn with the application above."""
 
-    def __init__(self, folder: Path, config: str, worker_class: str, timeout_s: int) -> None:
+    def __init__(self, folder: Path, config: str, worker_class: str, timeout_s: int, *more: str) -> None:
         (folder / "application.py").write_text(APPLICATION)
         (folder / "gunicorn.conf.py").write_text(config)
         self.socket = folder / "http"
         root = str(Path(geventcache.__file__).parents[1])
-        options = ["-w", "2", "-k", worker_class, "-b", f"unix:{self.socket}", "-t", str(timeout_s)]
+        options = ["-w", "2", "-k", worker_class, "-b", f"unix:{self.socket}", "-t", str(timeout_s), *more]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, "application"],
             cwd=folder,
@@ -105,8 +106,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
     """Start gunicorn, and end it."""
     started: list[Gunicorn] = []
 
-    def start_one(config: str = LINE, worker_class: str = "sync", timeout_s: int = 30) -> Gunicorn:
-        started.append(Gunicorn(tmp_path, config, worker_class, timeout_s))
+    def start_one(config: str = LINE, worker_class: str = "sync", timeout_s: int = 30, *more: str) -> Gunicorn:
+        started.append(Gunicorn(tmp_path, config, worker_class, timeout_s, *more))
         return started[-1]
 
     yield start_one
@@ -177,3 +178,31 @@ def test_wrong_settings_stop_gunicorn(start) -> None:
         "import geventcache.gunicorn\non_starting, on_exit = geventcache.gunicorn.hooks(no_such_setting=1)\n"
     )
     assert gunicorn.process.wait(DEADLINE_S) != 0
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gevent"])
+def test_an_application_that_is_loaded_first(start, worker_class: str) -> None:
+    """With preload_app the variable is there when the application is imported, and workers share the server."""
+    gunicorn = start(LINE, worker_class, 30, "--preload", "--graceful-timeout", "2")
+    gunicorn.wait_get("/worker")
+    assert [gunicorn.get("/incr") for _ in range(10)] == [str(number) for number in range(1, 11)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_workers_of_another_user(start, tmp_path: Path) -> None:
+    """Under root, workers that become a user reach the server, which runs as that user.
+
+    The application is loaded first, because that user may not be able to read the packages of this Python.
+    """
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    gunicorn = start(LINE, "sync", 30, "--preload", "--user", "nobody", "--group", "nogroup")
+    gunicorn.wait_get("/worker")
+    assert gunicorn.get("/incr") == "1"
+    server = int(gunicorn.get("/server"))
+    assert Path(f"/proc/{server}").stat().st_uid == Path(f"/proc/{gunicorn.get('/worker')}").stat().st_uid != 0
+    path = Path(urlsplit(gunicorn.get("/url")).path)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    gunicorn.process.terminate()
+    assert gunicorn.process.wait(DEADLINE_S) == 0
+    wait_until(lambda: not is_alive(server) and not path.parent.exists())

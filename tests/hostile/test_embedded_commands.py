@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,8 +35,9 @@ def all_names() -> list[list[bytes]]:
 
 
 @pytest.fixture
-def cache(caplog: pytest.LogCaptureFixture) -> Iterator[Cache]:
-    """A cache with a key of each type, which must not log a defect."""
+def cache(caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cache]:
+    """A cache with a key of each type, which must not log a defect; what it saves goes with the test."""
+    monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.WARNING, "geventcache"), Cache() as made:
         fill(made)
         yield made

@@ -212,3 +212,43 @@ def test_depth_is_bounded(session: Session, script: str) -> None:
     session.server.state.let_clients_in = lambda: False
     session.do("EVAL", script, "0")
     assert session.do("EVAL", "return 1", "0") == b":1\r\n"
+
+
+# NaNs of both signs, with what would be tags and pointers of the engine behind them; as they come, and after a minus
+# and a sum, which would make values of them.
+NO_NUMBERS = r"""
+local function check(v, what)
+  for _, x in ipairs({v, v + 1, v * -1, -v}) do
+    if type(x) ~= 'number' or x == x then error(what) end
+  end
+  local copies = {[1] = v}
+  if type(copies[1]) ~= 'number' or (tostring(v) ~= 'nan' and tostring(v) ~= '-nan') then error(what) end
+end
+local count = 0
+for first = 127, 255, 128 do
+  for second = 240, 255 do
+    for third = 0, 255, 15 do
+      for _, rest in ipairs({'\1\0\0\0\1', '\128\18\52\86\120', '\255\255\255\255\255'}) do
+        local double = string.char(first, second, third) .. rest
+        check(struct.unpack('>d', double), 'struct >d')
+        check(struct.unpack('<d', double:reverse()), 'struct <d')
+        check(cmsgpack.unpack('\203' .. double), 'cmsgpack double')
+        count = count + 1
+      end
+    end
+  end
+  for second = 128, 255 do
+    local float = string.char(first, second, 18, 52)
+    check(struct.unpack('>f', float), 'struct >f')
+    check(struct.unpack('<f', float:reverse()), 'struct <f')
+    check(cmsgpack.unpack('\202' .. float), 'cmsgpack float')
+    count = count + 1
+  end
+end
+return count
+"""
+
+
+def test_bytes_never_become_a_value_of_the_engine(session: Session) -> None:
+    """LuaJIT keeps pointers in the bits of numbers that are none: those of a NaN that a client sends are dropped."""
+    assert session.do("EVAL", NO_NUMBERS, "0") == b":%d\r\n" % (2 * (16 * 18 * 3 + 128))

@@ -185,7 +185,8 @@ end
 
 if ffi then
   local is_little = ffi.abi("le")
-  local double, float = ffi.new("union { double value; uint8_t bytes[8]; }"), ffi.new("union { float value; uint8_t bytes[4]; }")
+  local double, float =
+    ffi.new("union { double value; uint8_t bytes[8]; }"), ffi.new("union { float value; uint8_t bytes[4]; }")
   local copy, string_of = ffi.copy, ffi.string
 
   function base.float_bytes(number, size, is_big)
@@ -195,10 +196,24 @@ if ffi then
     return is_big == is_little and reverse(bytes) or bytes
   end
 
-  function base.bytes_float(text, is_big)
+  local function value_of(text, is_big)
     local cell = #text == 8 and double or float
     copy(cell.bytes, is_big == is_little and reverse(text) or text, #text)
     return cell.value
+  end
+
+  local nan, negative_nan = value_of("\127\248\0\0\0\0\0\0", true), value_of("\255\248\0\0\0\0\0\0", true)
+
+  -- LuaJIT keeps all its values in the bits of doubles that are no numbers: what bytes say after the sign of one never becomes a
+  -- value, which could be a pointer of the sender's choice. Nor may it stay in a NaN that arithmetic or a minus makes a value.
+  function base.bytes_float(text, is_big)
+    local size = #text
+    local first, second = byte(text, is_big and 1 or size), byte(text, is_big and 2 or size - 1)
+    if first % 128 == 127 and second >= (size == 8 and 240 or 128) then
+      local number = plain_float(is_big and text or reverse(text))
+      return number == number and number or first >= 128 and negative_nan or nan
+    end
+    return value_of(text, is_big)
   end
 else
   function base.float_bytes(number, size, is_big)
