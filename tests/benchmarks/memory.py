@@ -1,4 +1,7 @@
-"""Resident bytes a key: what the process takes after filling, less what it took before, over the number of keys."""
+"""Resident bytes a key, and an element: what the process takes after filling, less before, over their number.
+
+Every row has fresh servers. Elements have names of 10 to 15 bytes; values of fields have as many.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,16 @@ def _hashes(count: int) -> Iterator[bytes]:
     return (encode("HSET", f"session:{i:012d}", *_FIELDS) for i in range(count))
 
 
+def _elements(command: str, size: int, count: int) -> Iterator[bytes]:
+    """Containers of `size` elements, `count` elements in all; a large one is filled by a thousand at a time."""
+    for first in range(0, count, min(size, 1000)):
+        words = []
+        for i in range(first, min(first + min(size, 1000), count)):
+            name = f"member:{i:07d}"
+            words += {"HSET": [name, f"value:{i:07d}"], "ZADD": [str(i % 1000), name]}.get(command, [name])
+        yield encode(command, f"key:{first // size:08d}", *words)
+
+
 class _Case(NamedTuple):
     command: str
     requests: Callable[[int], Iterator[bytes]]
@@ -52,23 +65,41 @@ _CASES = {
     "counter": _Case("INCR", _counters),
     "hash of 5 fields": _Case("HSET", _hashes),
 }
+_KINDS = {
+    "RPUSH": "element of a list",
+    "SADD": "member of a set",
+    "ZADD": "member of a sorted set",
+    "HSET": "field of a hash",
+}
+_SIZES = (100, 500_000)
 
 
 def main() -> None:
     """Measure every kind of key, each in a fresh server."""
     made = parser(__doc__, limit_s=1800)
     made.add_argument("-n", "--keys", type=int, default=1_000_000, help="keys of 20 bytes (default %(default)s)")
+    made.add_argument("-e", "--elements", type=int, default=1_000_000, help="elements (default %(default)s)")
     made.add_argument("-r", "--rounds", type=int, default=1, help="rounds (default %(default)s)")
     options = parse(made)
     show_command()
     measured = programs(options)
+    _show(f"Bytes a key, {options.keys:,} keys", measured, options.rounds, _CASES, options.keys)
+    cases = {
+        f"{name} of {size:,}": _Case(command, partial(_elements, command, size))
+        for size in _SIZES
+        for command, name in _KINDS.items()
+    }
+    _show(f"Bytes an element, {options.elements:,} elements", measured, options.rounds, cases, options.elements)
+
+
+def _show(title: str, measured: list[Program], rounds: int, cases: dict[str, _Case], count: int) -> None:
     rows = []
-    for name, case in _CASES.items():
-        results = in_turn(measured, options.rounds, partial(_bytes_a_key, case=case, count=options.keys))
+    for name, case in cases.items():
+        results = in_turn(measured, rounds, partial(_bytes_a_key, case=case, count=count))
         base, *others = (median(values) for values in results)
         rows.append([name, number(base), *(cell for x in others for cell in (number(x), number(x / base, 2)))])
-    head = ["key", measured[0].label, *(cell for program in measured[1:] for cell in (program.label, "ratio"))]
-    show(f"Bytes a key, {options.keys:,} keys", head, rows)
+    head = ["", measured[0].label, *(cell for program in measured[1:] for cell in (program.label, "ratio"))]
+    show(title, head, rows)
 
 
 def _bytes_a_key(program: Program, case: _Case, count: int) -> float:
