@@ -26,6 +26,7 @@ cdef Py_ssize_t AHEAD
 cdef class Engine:
     cdef public object state
     cdef readonly Clock clock
+    cdef readonly object spelling
     cdef readonly CommandTable table
     cdef readonly ReplyWriter out
     cdef ReplyWriter aside
