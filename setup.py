@@ -38,7 +38,7 @@ HOT = {
     "command": {"table"},
     "services": {"clients"},
     "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
-    "types": {"container", "hashes", "lists", "ranked", "sets", "sorted_sets"},
+    "types": {"container", "hashes", "lists", "order", "scored", "sets", "sorted_sets"},
 }
 # Where a list cannot grow, this function of Cython 3.3 lets go of an item that its callers let go of as well.
 LETS_GO_TWICE = """\
