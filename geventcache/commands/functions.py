@@ -35,8 +35,8 @@ def call(ctx: Client, function: bytes, numkeys: bytes, rest: tuple, is_read_only
         raise CommandError(TOO_MANY_KEYS)
     if count < 0:
         raise CommandError(NEGATIVE_KEYS)
-    name = b"FCALL_RO" if is_read_only else b"FCALL"
-    return scripting.call_function(ctx, found, [name, function, numkeys, *rest], count, is_read_only)
+    request = [ctx.server.engine.spelling, function, numkeys, *rest]
+    return scripting.call_function(ctx, found, request, count, is_read_only)
 
 
 def wrong_subcommand(name: bytes) -> bytes:

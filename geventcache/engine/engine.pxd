@@ -26,6 +26,7 @@ cdef Py_ssize_t AHEAD
 cdef class Engine:
     cdef public object state
     cdef readonly Clock clock
+    cdef readonly object spelling
     cdef readonly CommandTable table
     cdef readonly ReplyWriter out
     cdef ReplyWriter aside
@@ -61,7 +62,7 @@ cdef class Engine:
     cdef withhold(self, Client client)
     cdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
-    cdef call_within(self, Client client, Command command, list args)
+    cpdef call_within(self, Client client, Command command, list args)
     cpdef run_queue(self, Client client, list queue)
     cdef value_of(self, Client client, Command command, list args)
     cdef park(self, Client client, Command command, list args, wait)

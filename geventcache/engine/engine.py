@@ -53,6 +53,7 @@ class Engine:
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
         slots: which keys are this server's, if it is one of several shards; else None.
         current: the Client whose command runs, None between commands.
+        spelling: the name of the command that began last, as it was sent.
         effects: the Effects that note how to repeat changes, None while nobody takes them.
         slow_us: a command that takes as long or longer is reported to `state.on_slow_command`; kept by the state.
         large_request, large_reply: from how many bytes on they are reported to `state.on_large_input` and
@@ -72,6 +73,7 @@ class Engine:
         self.is_special = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
         self.current = None
+        self.spelling = b""
         self.changes = state.changes
         self.effects: Effects | None = None
         self.mark = 0
@@ -166,7 +168,7 @@ class Engine:
         db: Keyspace = client.db
         dirty: cython.longlong = self.changes.dirty
         told = None
-        name = args[command.start]
+        name = self.spelling = args[command.start]
         if effects is not None:
             effects.begin()
         args[command.start] = client

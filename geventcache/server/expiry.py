@@ -22,6 +22,7 @@ from typing import Any
 from gevent import get_hub, sleep, spawn
 from gevent.queue import Queue
 
+from geventcache.base.allocator import give_back
 from geventcache.base.clock import monotonic_us
 from geventcache.base.histogram import Histogram
 from geventcache.base.table import Tickets
@@ -37,6 +38,7 @@ STRIDE = 64  # keys between two looks at the time
 LAG_WARNING_MS = 1000
 PAUSE_SECONDS = 1.0
 PAUSE_MS = 1000
+MUCH_FREED = 100  # steps of the graveyard after which memory goes back to the system
 
 
 class Due:
@@ -386,13 +388,19 @@ class Expiry:
     def chores(self) -> Iterator[object]:
         """Sweep out stale tickets, make room, free large values, some hundreds at each step.
 
+        Where many went, the system gets their memory.
+
         Stale tickets come first: they take memory, for which more keys than needed would be evicted.
         """
         graveyard = self.databases.graveyard
         is_done = False
+        steps = 0
         while not is_done:
+            steps += len(graveyard) > 0
             for keyspace in self.databases.existing():
                 if keyspace.deadlines.overdue():
                     yield from keyspace.deadlines.sweep()
             is_done = self.state.memory_limit.step() and not len(graveyard)
             yield graveyard.step()
+        if steps >= MUCH_FREED:
+            yield from give_back()

@@ -69,9 +69,10 @@ class Browser:
         Raises:
             CommandError: it may not.
         """
-        command = self.state.table.find(args)
-        text = refusal(self.state, self.client, command, list(args))
-        if text is None and self.state.is_paused_for(self.client, command, list(args)):
+        request = list(args)
+        command = self.state.table.find(request)
+        text = refusal(self.state, self.client, command, request)
+        if text is None and self.state.is_paused_for(self.client, command, request):
             text = PAUSED
         if text is not None:
             raise CommandError(text)
@@ -258,7 +259,7 @@ class Browser:
         if action == "persist":
             return {"done": self.run(b"PERSIST", key)}
         if action == "expire":
-            return {"done": self.run(b"PEXPIRE", key, b"%d" % int(wanted["ttl_ms"]))}
+            return {"done": self.run(b"PEXPIRE", key, b"%d" % int(str(wanted["ttl_ms"])))}
         if action == "set":
             self.run(b"SET", key, bytes.fromhex(str(wanted["value"])), b"XX", b"KEEPTTL")
             return {"done": 1}

@@ -61,6 +61,7 @@ FORBIDDEN = Answer("Log in.\n", status="401 Unauthorized", headers=(("WWW-Authen
 NOT_FOUND = Answer("There is no such page.\n", status="404 Not Found")
 WRONG_METHOD = Answer("Only to be read.\n", status="405 Method Not Allowed", headers=(("Allow", "GET, HEAD"),))
 NOT_WRITABLE = Answer("The setting http-writable is no.\n", status="403 Forbidden")
+NO_CHANGE = Answer("This is no change.\n", status="400 Bad Request")
 NOT_OURS = Answer("Not asked by this server's page.\n", status="403 Forbidden")
 FAILED = Answer("This failed; the log of the server tells why.\n", status="500 Internal Server Error")
 
@@ -181,7 +182,7 @@ class Site:
             if visitor.client.needs_auth:
                 return FORBIDDEN
             return Answer(error.text.decode("utf-8", "replace"), status="403 Forbidden")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError) as error:
             return Answer(f"{error}\n", status="400 Bad Request")
         finally:
             self.server.end_turn()
@@ -196,8 +197,11 @@ class Site:
         visitor = access.visitor_of(self.server.state, environ)
         if not visitor.may_look:
             return FORBIDDEN
-        body = environ["wsgi.input"].read()
-        return self.browse(visitor, lambda browser: browser.change(dict(json.loads(body))))
+        try:
+            wanted = json.loads(environ["wsgi.input"].read())
+        except ValueError:
+            return NO_CHANGE
+        return self.browse(visitor, lambda browser: browser.change(wanted)) if isinstance(wanted, dict) else NO_CHANGE
 
     def live(self, environ: Mapping[str, Any]) -> Answer:
         """What the charts of the page show."""

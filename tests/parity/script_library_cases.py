@@ -56,6 +56,10 @@ CJSON = (
     "cjson.encode_max_depth(2) local ok,e=pcall(cjson.encode,{{{}}}) cjson.encode_max_depth(1000) return e",
     "cjson.encode_number_precision(3) local r=cjson.encode(1.23456) cjson.encode_number_precision(14) return r",
     ("cjson.encode_sparse_array(true) local r=cjson.encode({[100]=2}) cjson.encode_sparse_array(false) return r"),
+    (
+        "cjson.encode_sparse_array(true) local t=cjson.encode({[1]=1,[100]=2}) cjson.encode_sparse_array(false) "
+        "local r=cjson.decode(t) return {#t,r['1'],r['100'],type(r[1]),t:match('^{\"%d+\":%d,\"%d+\":%d}$') and 1}"
+    ),
     "return {cjson.encode_sparse_array()}",
     "return {cjson.encode_max_depth(),cjson.decode_max_depth(),cjson.encode_number_precision()}",
     (
@@ -242,7 +246,10 @@ CMSGPACK = (
     "return cmsgpack.pack({1,2,3})",
     "return cmsgpack.pack({a=1})",
     "return cmsgpack.pack({1,nil,3})",
-    "return #cmsgpack.pack({[1]=1,[3]=3})",
+    (  # a map, whose order is the engine's own
+        "local p=cmsgpack.pack({[1]=1,[3]=3}) local r=cmsgpack.unpack(p) "
+        "return {#p,p:byte(1),r[1],type(r[2]),r[3],p:byte(2)+p:byte(4),p:byte(3)+p:byte(5)}"
+    ),
     "return cmsgpack.pack({1,2,a=1})",
     "return cmsgpack.pack({{{}}})",
     "return cmsgpack.pack({1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16})",

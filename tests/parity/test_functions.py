@@ -253,14 +253,16 @@ def test_an_endless_function_is_killed(pair: Pair) -> None:
     """FUNCTION KILL ends a function, SCRIPT KILL does not; FUNCTION STATS tells of it."""
     pair.do("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('loop', function() while true do end end)")
     with pair.configured(busy_reply_threshold=20):
-        pair.client("looper").send("FCALL", "loop", 1, "key", "argument")
+        pair.client("looper").send("fCaLl", "loop", 1, "key", "argument")
         pair.wait_until(lambda client: client.do("PING").is_error)
         pair.do("GET", "a")
         pair.control.do("SCRIPT", "KILL")
         for client in pair.clients:
             running = client.do("FUNCTION", "STATS").plain()
             shown = running[b"running_script"] if isinstance(running, dict) else running[1]
-            assert b"loop" in (shown.values() if isinstance(shown, dict) else shown)
+            facts = shown if isinstance(shown, dict) else dict(zip(shown[::2], shown[1::2], strict=True))
+            assert facts[b"name"] == b"loop"
+            assert facts[b"command"] == [b"fCaLl", b"loop", b"1", b"key", b"argument"]
         pair.control.do("FUNCTION", "KILL")
         pair.client("looper").answer()
         pair.do("FUNCTION", "STATS")

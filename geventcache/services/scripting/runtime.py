@@ -27,7 +27,7 @@ from geventcache.services.scripting.replies import Tokens, integer_of
 
 ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"forget")
 FEW = 16
-MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect", "sha1")
+MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect")
 SMALL = 4096
 SLICE = 4000
 KEPT_REFERENCES = 256

@@ -149,6 +149,7 @@ class Scripting:
             b"log": self.log,
             b"more": self.more,
             b"setresp": self.set_protocol,
+            b"sha1": self.sha1,
             b"tick": self.tick,
         }
 
@@ -515,6 +516,13 @@ class Scripting:
     def set_protocol(self, is_resp3: bool) -> None:
         """The protocol in which the script's commands reply."""
         self.client.resp3 = is_resp3
+
+    def sha1(self, text: bytes) -> bytes:
+        """The SHA1 of a text in hexadecimal: computed here, at the speed of C."""
+        digest = sha_of(text)
+        runtime: Any = self.made
+        runtime.lift()
+        return digest
 
     def is_allowed(self, sizes: bytes, body: bytes) -> bool | None:
         """May the caller run a command? None if there is no such command."""

@@ -5,8 +5,8 @@
 --
 -- * Scripts run in an environment of their own: the real globals are emptied at the end. What a script sees are frozen proxies:
 --   an empty table whose __index is the content, so that an assignment always meets __newindex.
--- * There is one door: the host's functions here, which run commands, write to the log and look at the clock. They are upvalues of
---   functions written here and called with strings and numbers only; they return nil, booleans, numbers and strings, and never raise.
+-- * There is one door: the host's functions here, which run commands, write to the log, compute a SHA1 and look at the clock. They are
+--   upvalues of functions written here and called with strings and numbers only; they return nil, booleans, numbers and strings, and never raise.
 --   A failed call returns `true` and FAILED.
 -- * Strings are handed over while no limit of memory holds (the jump of a memory error must not cross the host's frames). The host
 --   lifts it before it returns one, and `host.restrict` puts it back, first of all.
@@ -30,7 +30,7 @@ local clock, floor = os.clock, math.floor
 local globals = _G
 local has_jit = base.has_jit -- hooks of LuaJIT are those of all coroutines
 local jit_off = has_jit and jit.off or function() end
-local strings, dialect, sha1 = modules.strings, modules.dialect, modules.sha1
+local strings, dialect = modules.strings, modules.dialect
 local bad_argument, charge, fault, tostring = base.bad_argument, base.charge, base.fault, strings.tostring
 local restrict = host.restrict
 
@@ -303,33 +303,48 @@ local random, randomseed
 do
   local random_high, random_low = 0x1234AB, 0xCD330E
 
+  -- Factors instead of divisions and remainders, which take most of the time.
   local function random_number()
     local product = 15525485 * random_low + 11
-    local low = product % 16777216
-    random_high = (1502 * random_low + 15525485 * random_high + (product - low) / 16777216) % 16777216
-    random_low = low
-    return (random_high * 128 + floor(low / 131072)) % 2147483647 / 2147483647
+    local carry = floor(product * 2 ^ -24)
+    local sum = 1502 * random_low + 15525485 * random_high + carry
+    random_low = product - carry * 16777216
+    random_high = sum - floor(sum * 2 ^ -24) * 16777216
+    local bits = random_high * 128 + floor(random_low * 2 ^ -17)
+    return bits < 2147483647 and bits / 2147483647 or 0
   end
 
-  function random(...)
-    local count = select("#", ...)
-    local r = random_number()
-    if count == 0 then
-      return r
-    elseif count > 2 then
-      fault("wrong number of arguments")
+  local function int_of(value, position)
+    if type(value) == "number" and value >= -2147483648 and value <= 2147483647 then
+      return value < 0 and -floor(-value) or floor(value)
     end
-    local low, high = ...
-    low = base.int(base.number(low, 1, "random"))
+    return base.int(base.number(value, position, "random"))
+  end
+
+  local function random_between(low, high, count)
+    local r = random_number()
     if count == 1 then
-      low, high = 1, low
+      low, high = 1, int_of(low, 1)
     else
-      high = base.int(base.number(high, 2, "random"))
+      low, high = int_of(low, 1), int_of(high, 2)
     end
     if low > high then
       bad_argument(count, "random", "interval is empty")
     end
-    return floor(r * base.int(high - low + 1)) + low
+    return floor(r * int_of(high - low + 1)) + low
+  end
+
+  -- LuaJIT compiles no function of any number of arguments: this one only chooses.
+  function random(...)
+    local count = select("#", ...)
+    if count == 0 then
+      return random_number()
+    elseif count > 2 then
+      random_number()
+      fault("wrong number of arguments")
+    end
+    local low, high = ...
+    return random_between(low, high, count)
   end
 
   function randomseed(...)
@@ -740,7 +755,11 @@ local function sha1hex(...)
   if select("#", ...) ~= 1 then
     raise("wrong number of arguments")
   end
-  return sha1(text_of(...))
+  local text = text_of(...)
+  charge(#text / 32)
+  local digest = host.sha1(text)
+  restrict()
+  return digest
 end
 
 local function log(...)
@@ -1224,7 +1243,7 @@ local exports = {
     modules.reset_json()
   end,
 }
-for _, f in ipairs({ next_token, deliver, request, unless_ambiguous, begin, outcome, report, finish, run, call_with }) do
+for _, f in ipairs({ next_token, deliver, request, sha1hex, unless_ambiguous, begin, outcome, report, finish, run, call_with }) do
   jit_off(f)
 end
 

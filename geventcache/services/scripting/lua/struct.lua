@@ -14,7 +14,7 @@ local float_bytes, bytes_float = base.float_bytes, base.bytes_float
 local MAX_SIZE = 32
 local MAX_ALIGNMENT = 8
 local MOST_RESULTS = 7990
-local KEPT, KEPT_LENGTH = 200, 100
+local MOST_KEPT = 4000 -- items of formats that are kept, in all
 local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1, s = 0 }
 local SIGNED = { b = true, h = true, i = true, l = true }
 local PAST_END = "data string too short"
@@ -84,11 +84,10 @@ local function read(items, text, at, state, name)
   return at
 end
 
-local kept, kept_count = {}, 0
+local kept, kept_count = { pack = {}, size = {}, unpack = {} }, 0
 
 local function items_of(text, name)
-  local key = name .. text
-  local items = kept[key]
+  local items = kept[name][text]
   if items then
     return items
   end
@@ -97,11 +96,12 @@ local function items_of(text, name)
   while at <= #text do
     at = read(items, text, at, state, name)
   end
-  if #text <= KEPT_LENGTH then
-    if kept_count == KEPT then
-      kept, kept_count = {}, 0
+  if #text < MOST_KEPT then
+    kept_count = kept_count + #text + 1
+    if kept_count > MOST_KEPT then
+      kept, kept_count = { pack = {}, size = {}, unpack = {} }, #text + 1
     end
-    kept[key], kept_count = items, kept_count + 1
+    kept[name][text] = items
   end
   return items
 end
