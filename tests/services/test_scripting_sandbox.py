@@ -241,3 +241,51 @@ def test_the_collector_cannot_be_stopped(session: Session) -> None:
     for _ in range(200):
         run(session, "local t = {} for i = 1, 1000 do t[i] = {} end return 1")
     assert session.server.state.scripting.runtime.used() < 8 << 20
+
+
+# The same numbers by the function made of a format, and item by item, which a text at the end forces.
+STRUCT_BOTH_WAYS = r"""
+local LETTERS = {'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'i1', 'I2', 'i8', 'f', 'd', 'x', '<', '>', '!', '!2', '!4'}
+local NUMBERS = {0, 1, -1, 1.7, -1.7, 127, 255, -128, 2^31, 2^32 - 1, -2^31, 2^52 + 1, -2^53, 2^63, -2^63, 2^64, 1e300,
+  0/0, -(0/0), 1/0, -1/0, '12', '0x10'}
+local count = 0
+math.randomseed(7)
+for round = 1, 300 do
+  local letters, values = {}, {}
+  for i = 1, math.random(1, 12) do
+    local letter, times = LETTERS[math.random(1, #LETTERS)], math.random(1, 8)
+    letters[i] = letter:find('[<>!]') and letter or letter:rep(times)
+    if letter:find('%a') and letter ~= 'x' then
+      for _ = 1, times do values[#values + 1] = NUMBERS[math.random(1, #NUMBERS)] end
+    end
+  end
+  local format, n = table.concat(letters), #values
+  values[n + 1] = ''
+  local whole, slow = struct.pack(format, unpack(values, 1, n)), struct.pack(format .. 's', unpack(values))
+  if whole .. '\0' ~= slow then error(format) end
+  if whole ~= '' and pcall(struct.unpack, format, whole:sub(1, -2)) then error(format .. ' short') end
+  for skipped = 0, 2 do
+    local data = ('\255'):rep(skipped) .. whole
+    for repeated = 1, 3 do
+      local fast, safe
+      fast = {pcall(struct.unpack, format, data, skipped + 1)}
+      safe = {pcall(struct.unpack, format .. 's', data .. '\0', skipped + 1)}
+      if fast[1] then
+        for i = 2, n + 1 do
+          if tostring(fast[i]) ~= tostring(safe[i]) then error(format .. ' ' .. i) end
+        end
+        if fast[n + 2] ~= safe[n + 3] - 1 - #safe[n + 2] then error(format .. ' end') end
+        count = count + 1
+      end
+    end
+  end
+end
+return count
+"""
+
+
+def test_struct_is_the_same_by_made_functions_and_item_by_item(session: Session) -> None:
+    """Formats of numbers alone run by functions made for them: the bytes and numbers are those of the general way."""
+    reply = run(session, STRUCT_BOTH_WAYS)
+    assert reply.startswith(b":"), reply
+    assert int(reply[1:]) > 1000

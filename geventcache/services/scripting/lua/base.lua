@@ -215,6 +215,192 @@ if ffi then
     end
     return value_of(text, is_big)
   end
+
+  -- Numbers at places of a room of bytes (`put`) and of a text (`get`), by the kind and size of an item of struct. Who calls these
+  -- has looked that the place is inside.
+  local ROOM = 16384
+  local room = ffi.new("uint8_t[?]", ROOM)
+  local cast, pointer = ffi.cast, ffi.typeof("const uint8_t *")
+  local words, shorts, chars = ffi.typeof("int32_t *"), ffi.typeof("uint16_t *"), ffi.typeof("int8_t *")
+  local bswap, rshift, arshift, tobit = bit.bswap, bit.rshift, bit.arshift, bit.tobit
+  local number, halves = base.number, base.halves
+  local put, get = {}, {}
+
+  -- A number's low 32 bits.
+  local function word_of(value, position)
+    local n = type(value) == "number" and value or number(value, position, "pack")
+    if n > -2251799813685248 and n < 2251799813685248 then
+      return tobit(n < 0 and -floor(-n) or floor(n))
+    end
+    local _, low = halves(n)
+    return tobit(low)
+  end
+
+  local function word(p, at)
+    return cast(words, p + at)[0]
+  end
+
+  local function unsigned(n)
+    return n < 0 and n + 4294967296 or n
+  end
+
+  function put.n1(at, value, position)
+    room[at] = word_of(value, position)
+  end
+
+  function put.n2(at, value, position)
+    cast(shorts, room + at)[0] = word_of(value, position)
+  end
+
+  function put.n2_big(at, value, position)
+    cast(shorts, room + at)[0] = rshift(bswap(word_of(value, position)), 16)
+  end
+
+  function put.n4(at, value, position)
+    cast(words, room + at)[0] = word_of(value, position)
+  end
+
+  function put.n4_big(at, value, position)
+    cast(words, room + at)[0] = bswap(word_of(value, position))
+  end
+
+  function put.n8(at, value, position)
+    local high, low = halves(number(value, position, "pack"))
+    cast(words, room + at)[0] = tobit(low)
+    cast(words, room + at)[1] = tobit(high)
+  end
+
+  function put.n8_big(at, value, position)
+    local high, low = halves(number(value, position, "pack"))
+    cast(words, room + at)[0] = bswap(tobit(high))
+    cast(words, room + at)[1] = bswap(tobit(low))
+  end
+
+  function get.i1(p, at)
+    return cast(chars, p + at)[0]
+  end
+
+  function get.u1(p, at)
+    return p[at]
+  end
+
+  function get.u2(p, at)
+    return p[at] + p[at + 1] * 256
+  end
+
+  function get.u2_big(p, at)
+    return p[at] * 256 + p[at + 1]
+  end
+
+  function get.i2(p, at)
+    return arshift(p[at] * 65536 + p[at + 1] * 16777216, 16)
+  end
+
+  function get.i2_big(p, at)
+    return arshift(p[at] * 16777216 + p[at + 1] * 65536, 16)
+  end
+
+  get.i4 = word
+
+  function get.u4(p, at)
+    return unsigned(word(p, at))
+  end
+
+  function get.i4_big(p, at)
+    return bswap(word(p, at))
+  end
+
+  function get.u4_big(p, at)
+    return unsigned(bswap(word(p, at)))
+  end
+
+  function get.i8(p, at)
+    return word(p, at + 4) * 4294967296 + unsigned(word(p, at))
+  end
+
+  function get.u8(p, at)
+    return unsigned(word(p, at + 4)) * 4294967296 + unsigned(word(p, at))
+  end
+
+  function get.i8_big(p, at)
+    return bswap(word(p, at)) * 4294967296 + unsigned(bswap(word(p, at + 4)))
+  end
+
+  function get.u8_big(p, at)
+    return unsigned(bswap(word(p, at))) * 4294967296 + unsigned(bswap(word(p, at + 4)))
+  end
+
+  local float_value = ffi.new("union { double long_one; float short_one; int32_t words[2]; }")
+
+  function put.d(at, value, position)
+    float_value.long_one = number(value, position, "pack")
+    cast(words, room + at)[0], cast(words, room + at)[1] = float_value.words[0], float_value.words[1]
+  end
+
+  function put.d_big(at, value, position)
+    float_value.long_one = number(value, position, "pack")
+    cast(words, room + at)[0], cast(words, room + at)[1] = bswap(float_value.words[1]), bswap(float_value.words[0])
+  end
+
+  function put.f(at, value, position)
+    float_value.short_one = number(value, position, "pack")
+    cast(words, room + at)[0] = float_value.words[0]
+  end
+
+  function put.f_big(at, value, position)
+    float_value.short_one = number(value, position, "pack")
+    cast(words, room + at)[0] = bswap(float_value.words[0])
+  end
+
+  -- Words as a number: of a NaN the sign alone (see `bytes_float`).
+  local function double_of(high, low)
+    if arshift(high, 20) % 2048 == 2047 and (high % 1048576 ~= 0 or low ~= 0) then
+      return high < 0 and negative_nan or nan
+    end
+    float_value.words[0], float_value.words[1] = low, high
+    return float_value.long_one
+  end
+
+  local function float_of(bits)
+    if arshift(bits, 23) % 256 == 255 and bits % 8388608 ~= 0 then
+      return bits < 0 and negative_nan or nan
+    end
+    float_value.words[0] = bits
+    return float_value.short_one
+  end
+
+  function get.d(p, at)
+    return double_of(word(p, at + 4), word(p, at))
+  end
+
+  function get.d_big(p, at)
+    return double_of(bswap(word(p, at)), bswap(word(p, at + 4)))
+  end
+
+  function get.f(p, at)
+    return float_of(word(p, at))
+  end
+
+  function get.f_big(p, at)
+    return float_of(bswap(word(p, at)))
+  end
+
+  if is_little then
+    base.places = {
+      room = ROOM,
+      put = put,
+      get = get,
+      pointer = function(text)
+        return cast(pointer, text)
+      end,
+      text = function(size)
+        return string_of(room, size)
+      end,
+      zero = function(at, count)
+        ffi.fill(room + at, count)
+      end,
+    }
+  end
 else
   function base.float_bytes(number, size, is_big)
     local bytes = plain_bytes(number, size)

@@ -1,11 +1,12 @@
 -- The struct library of scripts: values to and from bytes by a format.
 --
 -- A format becomes a list of items once, with alignment and byte order applied; what is wrong in it is an item as well, which
--- fails when it is come to.
+-- fails when it is come to. Where a view of memory can be had (`base.places`), a format of numbers alone becomes two functions as
+-- well, made as text of nothing but sizes and places: LuaJIT compiles each, while a loop over items of many kinds stays slow.
 
 local base = ...
-local concat, floor, min, select, tonumber, unpack =
-  table.concat, math.floor, math.min, select, tonumber, unpack
+local concat, error, floor, loadstring, min, select, tonumber, unpack =
+  table.concat, error, math.floor, loadstring, math.min, select, tonumber, unpack
 local byte, char, find, rep, reverse, sub = string.byte, string.char, string.find, string.rep, string.reverse, string.sub
 local bad_argument, charge, fault, halves, number_of, text_of =
   base.bad_argument, base.charge, base.fault, base.halves, base.number, base.text
@@ -14,6 +15,8 @@ local float_bytes, bytes_float = base.float_bytes, base.bytes_float
 local MAX_SIZE = 32
 local MAX_ALIGNMENT = 8
 local MOST_RESULTS = 7990
+local places = base.places
+local MOST_RETURNED = 100 -- values in one expression
 local MOST_KEPT = 4000 -- items of formats that are kept, in all
 local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1, s = 0 }
 local SIGNED = { b = true, h = true, i = true, l = true }
@@ -84,6 +87,7 @@ local function read(items, text, at, state, name)
   return at
 end
 
+local add_function
 local kept, kept_count = { pack = {}, size = {}, unpack = {} }, 0
 
 local function items_of(text, name)
@@ -101,6 +105,9 @@ local function items_of(text, name)
     if kept_count > MOST_KEPT then
       kept, kept_count = { pack = {}, size = {}, unpack = {} }, #text + 1
     end
+    if places and name ~= "size" then
+      add_function(items, name)
+    end
     kept[name][text] = items
   end
   return items
@@ -115,6 +122,104 @@ local function padding(item, position)
     return -position % alignment
   end
   return base.bit.band(alignment - base.bit.band(position, alignment - 1), alignment - 1)
+end
+
+-- ---------------------------------------------------------------- functions made of formats
+
+-- The items as runs of numbers of one kind without gaps; the bytes and the values in all. Nil if there is something else.
+local function runs_of(items)
+  local runs, at, values, last = {}, 0, 0, nil
+  for i = 1, #items do
+    local item = items[i]
+    local letter, size = item.letter, item.size
+    if item.problem or letter == "c" or letter == "s" or not (size == 1 or size == 2 or size == 4 or size == 8) then
+      return nil
+    end
+    local gap = padding(item, at)
+    local order = item.is_big and size > 1 and "_big" or ""
+    local kind = (letter == "f" or letter == "d" or letter == "x") and letter or (item.is_signed and "i" or "u") .. size
+    kind = letter == "x" and kind or kind .. order
+    if gap > 0 or not last or last.kind ~= kind then
+      last = { kind = kind, at = at + gap, gap = gap, size = size, count = 0, first = values + 1 }
+      runs[#runs + 1] = last
+    end
+    last.count = last.count + 1
+    at = at + gap + size
+    values = letter == "x" and values or values + 1
+  end
+  return runs, at, values
+end
+
+local function made(lines, functions, pointer)
+  local make, problem = loadstring(concat(lines, "\n"), "<python>")
+  if not make then
+    error(problem, 0) -- no memory is left
+  end
+  return make(functions, places.zero, places.text, pointer, unpack)
+end
+
+local function packing(runs, bytes)
+  local lines = { "local put, zero, text = ... return function(values)" }
+  for i = 1, #runs do
+    local run = runs[i]
+    if run.gap > 0 then
+      lines[#lines + 1] = ("zero(%d, %d)"):format(run.at - run.gap, run.gap)
+    end
+    local kind = run.kind:gsub("^[iu]", "n")
+    if kind == "x" then
+      lines[#lines + 1] = ("zero(%d, %d)"):format(run.at, run.count)
+    elseif run.count < 5 then
+      for k = 0, run.count - 1 do
+        local place = run.first + k + 1
+        lines[#lines + 1] = ("put.%s(%d, values[%d], %d)"):format(kind, run.at + k * run.size, place, place)
+      end
+    else
+      lines[#lines + 1] = ("for k = 0, %d do put.%s(%d + k * %d, values[k + %d], k + %d) end"):format(
+        run.count - 1, kind, run.at, run.size, run.first + 1, run.first + 1
+      )
+    end
+  end
+  lines[#lines + 1] = ("return text(%d) end"):format(bytes)
+  return made(lines, places.put)
+end
+
+local function unpacking(runs, bytes, count)
+  local lines, values = { "local get, _, _, pointer, unpack = ... return function(data, at)", "local p = pointer(data)" }, {}
+  if count > MOST_RETURNED then
+    lines[#lines + 1] = "local found = {}"
+  end
+  for i = 1, #runs do
+    local run = runs[i]
+    if run.kind ~= "x" and count > MOST_RETURNED then
+      lines[#lines + 1] = ("for k = 0, %d do found[k + %d] = get.%s(p, at + %d + k * %d) end"):format(
+        run.count - 1, run.first, run.kind, run.at, run.size
+      )
+    elseif run.kind ~= "x" then
+      for k = 0, run.count - 1 do
+        values[#values + 1] = ("get.%s(p, at + %d)"):format(run.kind, run.at + k * run.size)
+      end
+    end
+  end
+  values[#values + 1] = ("at + %d"):format(bytes + 1)
+  if count > MOST_RETURNED then
+    lines[#lines + 1] = ("found[%d] = at + %d return unpack(found, 1, %d) end"):format(count + 1, bytes + 1, count + 1)
+  else
+    lines[#lines + 1] = "return " .. concat(values, ", ") .. " end"
+  end
+  return made(lines, places.get, places.pointer)
+end
+
+-- Add to the items of a format what it can be made of them.
+function add_function(items, name)
+  local runs, bytes, count = runs_of(items)
+  if not runs or #runs > 200 or bytes > places.room or count > MOST_RESULTS then
+    return
+  end
+  items.bytes = bytes
+  for i = 1, #items do
+    items.is_aligned = items.is_aligned or items[i].alignment > 1
+  end
+  items.run = name == "pack" and packing(runs, bytes) or unpacking(runs, bytes, count)
 end
 
 -- ---------------------------------------------------------------- packing
@@ -158,6 +263,10 @@ end
 local function pack(...)
   local given, taken = { ... }, 1
   local items = items_of(text_of(given[1], 1, "pack", select("#", ...) == 0), "pack")
+  if items.run then
+    charge(#items + items.bytes / 64)
+    return items.run(given)
+  end
   local out, length = {}, 0
   for i = 1, #items do
     local item = items[i]
@@ -225,7 +334,15 @@ local function unpack_values(...)
   elseif start < 1 then
     bad_argument(3, "unpack", "offset must be 1 or greater")
   end
-  local position, found, n, length = floor(start) - 1, {}, 0, #data
+  local position, length = floor(start) - 1, #data
+  if items.run and (position == 0 or not items.is_aligned) then
+    if position + items.bytes > length then
+      bad_argument(2, "unpack", PAST_END)
+    end
+    charge(#items)
+    return items.run(data, position)
+  end
+  local found, n = {}, 0
   for i = 1, #items do
     local item = items[i]
     if item.problem then
