@@ -179,8 +179,9 @@ class Engine:
                 value = cython.cast(Told, told).value
         except CommandError as error:
             value = error.with_traceback(None)
-        except Exception as error:  # a defect of ours must not take the server down for the others
+        except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
             value = self.defect(command, error)
+            db.discard()
         args[command.start] = name
         if db.opened:
             try:
@@ -194,7 +195,8 @@ class Engine:
         return value
 
     def defect(self, command, error):
-        """What is answered when a command raised what it must not."""
+        """What is answered when a command raised what it must not; not all may have heard of what it changed."""
+        self.doubt()
         return CommandError(self.state.on_defect(error, command.name))
 
     def abandon(self):
@@ -253,7 +255,7 @@ class Engine:
                     self.fail(command, error)
                 except Exception as error:
                     self.fail(command, self.defect(command, error))
-                    self.doubt()
+                    db.discard()
                 else:
                     if type(value) is bytes and len(value) < SHORT:
                         append(BULK_HEADERS[len(value)])

@@ -63,6 +63,7 @@ cdef class Keyspace:
     cpdef edit_or_create(self, bytes key, kind, event)
     cdef open(self, bytes key, Container value, event, bint is_new, bint is_counted)
     cpdef settle(self)
+    cpdef discard(self)
     cdef settle_one(self, Edit edit, Container value)
     cdef tell_of(self, Edit edit, bint is_beside)
     cdef keep(self, Edit edit, Container value, bint is_whole)

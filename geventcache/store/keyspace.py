@@ -315,6 +315,18 @@ class Keyspace:
         finally:  # whatever a listener raises: an edit is settled once
             self.opened = 0
 
+    def discard(self):
+        """The running command failed by a defect: containers that the table has not got as they are now stay as before.
+
+        What stands in the table as an object is settled as it is.
+        """
+        i: cython.Py_ssize_t
+        for i in range(self.opened):
+            edit: Edit = self.edits[i]
+            kind: cython.int = self.table.seek(edit.key)
+            if kind == ABSENT or kind >= PACKED:
+                edit.value = None
+
     def settle_one(self, edit, value):
         """`settle`, of one container."""
         key: bytes = edit.key

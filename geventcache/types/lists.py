@@ -81,7 +81,10 @@ class List(PackedList):
     def pack(self) -> bytes | None:
         """The list as a run of bytes; None if it is too long for that."""
         if cython.compiled and not self.is_packed and not self.is_quicklist and self.is_short():
-            self.pack_all(self.items[self.head : len(self.items)])
+            try:
+                self.pack_all(self.items[self.head : len(self.items)])
+            except MemoryError:
+                return None  # it is an array still
             self.items = None  # type: ignore[assignment] # the run has them
         return PackedList.pack(self)
 
@@ -205,8 +208,9 @@ class List(PackedList):
         if self.is_packed:
             if not self.run_count():
                 return None
+            popped = self.pop_packed(True)
             self.revision += 1
-            return self.pop_packed(True)
+            return popped
         if self.head == len(self.items):
             return None
         value: bytes = self.items[self.head]
@@ -223,8 +227,9 @@ class List(PackedList):
         if self.is_packed:
             if not self.run_count():
                 return None
+            popped = self.pop_packed(False)
             self.revision += 1
-            return self.pop_packed(False)
+            return popped
         if self.head == len(self.items):
             return None
         value: bytes = self.items.pop()

@@ -7,6 +7,7 @@ cdef class PackedList(Container):
     cdef pack_none(self)
     cdef pack_all(self, list values)
     cdef list open_run(self)
+    cdef drop_run(self)
     cdef share_run(self, PackedList other)
     cpdef load_run(self, bytes run)
     cpdef bytes pack(self)

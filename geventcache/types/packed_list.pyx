@@ -35,11 +35,15 @@ cdef class PackedList(Container):
         self.is_packed = True
 
     cdef pack_all(self, list values):
-        """Be packed, with these elements, which are few and short."""
+        """Be packed, with these elements, which are few and short; if there is no memory for that, as before."""
         cdef bytes value
         self.pack_none()
-        for value in values:
-            self.push_packed(value, False)
+        try:
+            for value in values:
+                self.push_packed(value, False)
+        except MemoryError:
+            self.drop_run()
+            raise
 
     cpdef load_run(self, bytes run):
         """Be what was packed."""
@@ -56,11 +60,15 @@ cdef class PackedList(Container):
     cdef list open_run(self):
         """Stop being packed; return the elements."""
         cdef list values = texts(self.run, 0, 1)
+        self.drop_run()
+        return values
+
+    cdef drop_run(self):
+        """Stop being packed."""
         cdef PyObject *run = self.run
         self.run = NULL
         self.is_packed = False
         Py_DECREF(<object>run)
-        return values
 
     cpdef bytes pack(self):
         """The run; None if the list is not packed."""
