@@ -193,6 +193,21 @@ def test_memory_of_a_script_is_bounded(session: Session, script: str) -> None:
     runtime.lua.gccollect()
     assert runtime.used() < 6 << 20  # a buffer of the engine shrinks by half each time
     assert run(session, "return 'still here'") == b"$10\r\nstill here\r\n"
+    assert run(session, script).startswith(b"-ERR")  # the limit holds again
+
+
+@pytest.mark.parametrize("size", [1 << 20, 24 << 20, 30 << 20, 31 << 20, 32 << 20, 40 << 20])
+@pytest.mark.parametrize("count", [1, 8, 64])
+def test_arguments_near_the_limit(session: Session, size: int, count: int) -> None:
+    """Arguments that leave no room are an error, as is what a script makes of them; the next script has all of it."""
+    session.do("CONFIG", "SET", "script-max-memory", "33554432")
+    args = ["x" * (size // count)] * count
+    for script in ("return #ARGV", "local t = {unpack(ARGV)} return #t", "return #table.concat(ARGV)"):
+        reply = run(session, script, *args)
+        assert reply.startswith((b":", b"-ERR the script needs more memory"))
+        assert reply.startswith(b":") or size > 1 << 20
+        assert reply.startswith(b"-") or size < 32 << 20
+    assert run(session, "return 'still here'") == b"$10\r\nstill here\r\n"
 
 
 CRASHERS = [

@@ -166,7 +166,9 @@ end
 jit_off(hook)
 base.look = hook
 
+-- The outermost handler: from here on the hook ends nothing, since what follows is outside of the script's own protection.
 local function locate(e)
+  is_over = true
   if dying then
     return dying
   end
