@@ -210,7 +210,7 @@ def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes |
     db = ctx.db
     value = db.lookup(key)
     if isinstance(value, SortedSet):
-        value = db.edit(key, SortedSet, b"", False)  # its encoding gets another name
+        value = db.edit(key, SortedSet, None, False)  # its encoding gets another name
     elements = arranged(db, value, options, ctx.is_script)
     elements = elements[options.window(len(elements))]
     if not options.gets:

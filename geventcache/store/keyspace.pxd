@@ -76,6 +76,7 @@ cdef class Keyspace:
     cdef seat(self, bytes key, value, long long deadline_ms)
     cdef store(self, value, long long deadline_ms, long long filed_ms)
     cdef placed(self, bytes key, int kind, old)
+    cdef stored(self, bytes key, old)
     cdef disown(self, bytes key)
     cdef long long file(self, long long due_ms) except? 0
     cdef follow(self, Container value)

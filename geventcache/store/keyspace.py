@@ -364,7 +364,10 @@ class Keyspace:
         kind: cython.int = self.table.seek(edit.key)
         if kind == ABSENT or kind >= PACKED:
             self.store(value, self.table.deadline(), self.table.filed())
-            self.placed(edit.key, kind, None)
+            if kind == ABSENT:
+                self.placed(edit.key, kind, None)
+            else:
+                self.stored(edit.key, None)
             return
         if value.next_deadline() != edit.due_ms:
             self.follow(value)
@@ -462,15 +465,7 @@ class Keyspace:
         Args:
             old: the value that was there, if it was an object.
         """
-        value = self.table.object()
-        if isinstance(value, Container):
-            self.follow(value)
-        if self.account is not None:
-            if old is not None:
-                self.account.release(key, old)
-            if value is not None:
-                self.account.hold(key, value)
-            self.account.sync()
+        self.stored(key, old)
         if self.uses is not None:
             if kind == ABSENT:
                 self.uses.begin(self.table)
@@ -480,6 +475,18 @@ class Keyspace:
             self.let_go(old)
         if kind == ABSENT and self.observed:
             self.changes.announce(self, key, NEW)
+
+    def stored(self, key, old):
+        """At the place is another value, or what a container has become: see to its deadlines and to the account."""
+        value = self.table.object()
+        if isinstance(value, Container):
+            self.follow(value)
+        if self.account is not None:
+            if old is not None:
+                self.account.release(key, old)
+            if value is not None:
+                self.account.hold(key, value)
+            self.account.sync()
 
     def disown(self, key):
         """Another value takes the place of a container that the running command has opened."""

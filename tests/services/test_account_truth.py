@@ -37,12 +37,18 @@ SHAPES = {
     "counters": ("('INCRBY', f'key:{i}', 100_000 + i)", 100_000),
     "deadlines": ("('SET', f'key:{i}', b'%050d' % i, 'EX', 1000 + i % 5000)", 80_000),
     "buffers": ("('SETBIT', f'key:{i}', 8000, 1)", 20_000),
-    "small hashes": ("('HSET', f'key:{i}', *[x for f in range(8) for x in (f'field{f}', f'value{i}')])", 15_000),
+    "small hashes": (
+        "('HSET', f'key:{i}', *[x for f in range(8) for x in (f'field{f}', f'value{i}')])",
+        60_000 if IS_COMPILED else 15_000,
+    ),
     "a large hash": ("('HSET', 'hash', f'field:{i}', f'value:{i}')", 100_000),
     "small lists": ("('RPUSH', f'key:{i}', *[f'element{i}:{e}' for e in range(20)])", 12_000),
     "a large list": ("('RPUSH', 'list', f'element:{i}')", 150_000),
-    "small sets": ("('SADD', f'key:{i}', *[f'member{i}:{e}' for e in range(10)])", 15_000),
-    "small sorted sets": ("('ZADD', f'key:{i}', *[x for e in range(10) for x in (e + i, f'member{e}:{i}')])", 10_000),
+    "small sets": ("('SADD', f'key:{i}', *[f'member{i}:{e}' for e in range(10)])", 80_000 if IS_COMPILED else 15_000),
+    "small sorted sets": (
+        "('ZADD', f'key:{i}', *[x for e in range(10) for x in (e + i, f'member{e}:{i}')])",
+        60_000 if IS_COMPILED else 10_000,
+    ),
     "a large sorted set": ("('ZADD', 'zset', i * 7919 % 100_003, f'member:{i}')", 100_000),
     "a stream": ("('XADD', 'stream', '*', 'field', f'value:{i}', 'other', f'{i}')", 200_000),
 }
