@@ -25,7 +25,7 @@ from geventcache.base.errors import CommandError, printable
 from geventcache.services.scripting.headers import FLAGS
 from geventcache.services.scripting.replies import Tokens, integer_of
 
-ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"forget")
+ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"place", b"forget")
 FEW = 16
 MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect")
 SMALL = 4096
@@ -278,8 +278,15 @@ class Runtime:
             outcome = self.functions[entry](*args)
             return outcome if isinstance(outcome, tuple) else (outcome,)
         except self.error as error:
-            text = b"" if self.is_ending else str(error).encode()
-            raise CommandError(self.last_words if b"memory" in text or not text else printable(text)) from None
+            text = str(error).encode()
+            if self.is_ending or not text:
+                raise CommandError(self.farewell()) from None
+            raise CommandError(self.last_words if b"memory" in text else printable(text)) from None
+
+    def farewell(self) -> bytes:
+        """The last words of a script that was told to end, and where it was."""
+        place = self.functions[b"place"]()
+        return located(self.last_words, *place) if isinstance(place, tuple) else self.last_words
 
 
 def give_back() -> None:

@@ -1240,6 +1240,13 @@ local exports = {
   slice = function(first, last)
     return unpack(out, first, last)
   end,
+  -- Where the script was when it was told to end, if it was: for an end that `report` could not tell of.
+  place = function()
+    is_over = true
+    if dying then
+      return dying.source, dying.line
+    end
+  end,
   forget = function()
     out, pieces, pending = nil, nil, nil
     modules.reset_json()
