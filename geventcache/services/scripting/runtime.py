@@ -25,7 +25,7 @@ from geventcache.base.errors import CommandError, printable
 from geventcache.services.scripting.headers import FLAGS
 from geventcache.services.scripting.replies import Tokens, integer_of
 
-ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"place", b"forget")
+ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"verdict", b"forget")
 FEW = 16
 MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect")
 SMALL = 4096
@@ -284,9 +284,9 @@ class Runtime:
             raise CommandError(self.last_words if b"memory" in text else printable(text)) from None
 
     def farewell(self) -> bytes:
-        """The last words of a script that was told to end, and where it was."""
-        place = self.functions[b"place"]()
-        return located(self.last_words, *place) if isinstance(place, tuple) else self.last_words
+        """What is said of a script that was told to end, and where it was."""
+        verdict = self.functions[b"verdict"]()
+        return located(*verdict) if isinstance(verdict, tuple) else self.last_words
 
 
 def give_back() -> None:

@@ -143,11 +143,12 @@ local function where()
   end
 end
 
--- The script has to end; the place is noted now, since a handler that is run late may be ended itself.
+-- The script has to end; the place is noted now, since a handler that is run late may be ended itself. It is found first:
+-- the hook may come amid the search, and does all of it then.
 local function end_script(reason)
   if not dying then
-    dying = { err = reason }
-    dying.source, dying.line = where()
+    local source, line = where()
+    dying = { err = reason, source = source, line = line }
   end
   error(dying, 0)
 end
@@ -1240,11 +1241,11 @@ local exports = {
   slice = function(first, last)
     return unpack(out, first, last)
   end,
-  -- Where the script was when it was told to end, if it was: for an end that `report` could not tell of.
-  place = function()
+  -- Why the script was told to end, and where it was, if it was: for an end that `report` could not tell of.
+  verdict = function()
     is_over = true
     if dying then
-      return dying.source, dying.line
+      return dying.err, dying.source, dying.line
     end
   end,
   forget = function()
