@@ -40,7 +40,8 @@ _HASH_MASK = 0xFFFFFFFFFFFFFFFF
 _HASH_SHIFT = 64 - POSITION_BITS
 _SLOT_BYTES = 42  # an entry of a dict that is as full as dicts are on the average
 _BYTES_OVERHEAD = 33
-_BOX_BYTES = 176  # with two integers
+_BOX_BYTES = 104  # with the integer of the use
+_TIMES_BYTES = 72
 _NUMBER_BYTES = 32
 
 
@@ -388,7 +389,7 @@ def _size(held: Any) -> int:
     """Bytes of a box and of a value, objects aside."""
     size = 0
     if type(held) is _Box:
-        size = _BOX_BYTES
+        size = _BOX_BYTES + (_TIMES_BYTES if held.deadline_ms != NEVER_MS or held.filed_ms else 0)
         held = held.value
     return size + _value_bytes(held) if type(held) in _KINDS else size
 

@@ -73,6 +73,25 @@ def test_a_reply_for_which_there_is_no_memory() -> None:
         assert process.popen.poll() is None
 
 
+def test_a_value_that_a_script_has_no_memory_for() -> None:
+    """Under a limit of address space, a script that reads what cannot be copied for it ends by an error."""
+    resource = pytest.importorskip("resource")
+    with serving() as process:
+        pid, other = process.popen.pid, process.connect()
+        assert other.do("EVAL", "return 1", 0) == Reply(":", 1)
+        assert other.do("SETRANGE", "k", 60_000_000, "x") == Reply(":", 60_000_001)
+        limit = memory_kb(pid, "VmSize") * 1024 + 100_000_000
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+        for _ in range(3):
+            client = process.connect()
+            reply = answer(client, "EVAL", "return #redis.call('GET', KEYS[1])", 1, "k")
+            assert reply is None or reply.is_error
+            assert other.do("PING") == PONG
+            assert other.do("EVAL", "return ARGV[1]", 0, "a") == Reply("$", b"a")
+            client.close()
+        assert process.popen.poll() is None
+
+
 def test_a_value_for_which_there_is_no_memory() -> None:
     """Under a limit of address space, a value of 150 MB ends the connection that sends it, and nobody else's."""
     resource = pytest.importorskip("resource")

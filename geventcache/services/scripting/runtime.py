@@ -10,13 +10,14 @@ same results.
 Memory is bounded by the allocator. A failed allocation is an ordinary error inside Lua; outside of Lua's protection it
 would end the process, and in a frame of the binding's it would jump over what that frame has to give back. So the
 limit holds only while Lua itself runs: the sandbox sets it when it begins (`restrict`), and whoever hands over a value
-lifts it before. What is large is measured first (`admit`).
+lifts it before. What is large is measured first (`admit`), and the system asked whether it would give as much.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -34,7 +35,10 @@ KEPT_REFERENCES = 256
 COLLECT_ABOVE = 0.5
 GROWTH = 16 << 20  # bytes of garbage that are not left to stay until the next script
 SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = range(5)
+ASKED = 1 << 16  # of so many bytes and more the system is asked first
+SPARE = 1 << 20
 OUT_OF_MEMORY = b"ERR the script needs more memory than script-max-memory allows"
+NO_MEMORY = b"ERR the system has not the memory that the script needs"
 
 
 def refuse_access(*args: Any) -> Any:
@@ -128,13 +132,15 @@ class Runtime:
 
     def admit(self, size: int) -> bool:
         """May `size` bytes be handed to the running script? If not, it has to end."""
-        if self.used() + size <= self.most:
-            return True
-        self.lua.gccollect()
-        if self.used() + size <= self.most:
-            return True
-        self.end()
-        return False
+        if self.used() + size > self.most:
+            self.lua.gccollect()
+            if self.used() + size > self.most:
+                self.end()
+                return False
+        if not is_available(size):
+            self.end(NO_MEMORY)
+            return False
+        return True
 
     def make_room(self, size: int) -> None:
         """Before a script begins: collect garbage if there may be much.
@@ -146,6 +152,8 @@ class Runtime:
             self.lua.gccollect()
             if self.used() + size > self.most:
                 raise CommandError(OUT_OF_MEMORY)
+        if not is_available(size):
+            raise CommandError(NO_MEMORY)
 
     def settle(self) -> None:
         """After a script: nothing is limited, and much garbage does not stay."""
@@ -235,7 +243,7 @@ class Runtime:
         if kind == FAILURE:
             raise CommandError(located(*facts))
         if kind == OVERFLOW:
-            raise CommandError(OUT_OF_MEMORY)
+            raise CommandError(self.last_words)
 
     def slices(self, size: int) -> list[Any]:
         """The tokens of a large value."""
@@ -287,6 +295,17 @@ class Runtime:
         """What is said of a script that was told to end, and where it was."""
         verdict = self.functions[b"verdict"]()
         return located(*verdict) if isinstance(verdict, tuple) else self.last_words
+
+
+def is_available(size: int) -> bool:
+    """Would the system give Lua so many bytes? Address space is asked for and given back; no page of it is touched."""
+    if size < ASKED:
+        return True
+    try:
+        mmap.mmap(-1, size + SPARE).close()
+    except (OSError, ValueError, OverflowError, MemoryError):
+        return False
+    return True
 
 
 def give_back() -> None:
