@@ -1,9 +1,9 @@
 cimport cython
 from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
-from geventcache.types.footprint cimport bytes_size
+from geventcache.types.footprint cimport block_size, bytes_size
 
-cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP
+cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP, BYTEARRAY_BYTES, BYTEARRAY_BLOCK
 cdef long long END
 cdef int OBJECT
 

@@ -19,10 +19,13 @@ import cython
 from geventcache.base.table import END, OBJECT, Table
 from geventcache.base.times import NEVER_MS
 from geventcache.types.container import Container
-from geventcache.types.footprint import bytes_size
+from geventcache.types.footprint import block_size, bytes_size
 
 UNLIMITED = NEVER_MS
 COVERED_A_STEP = 512
+# A bytearray is two blocks: itself, and its bytes.
+BYTEARRAY_BYTES = 56
+BYTEARRAY_BLOCK = 64
 SMALL = 64
 WEIGHED_EVERY = 64
 ROUGHLY = 16
@@ -170,4 +173,7 @@ def object_size(value):
     """Bytes that an object of a table takes."""
     if isinstance(value, Container):
         return value.memory_usage()
-    return bytes_size(len(value)) if type(value) is bytes else -(-int(value.__sizeof__()) // 16) * 16
+    if type(value) is bytes:
+        return bytes_size(len(value))
+    room: cython.Py_ssize_t = value.__sizeof__() - BYTEARRAY_BYTES
+    return BYTEARRAY_BLOCK + block_size(room)

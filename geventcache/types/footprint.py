@@ -14,6 +14,11 @@ SMALL_BLOCK = 512
 BLOCK_HEADER = 8
 
 
+def block_size(length: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """What the C library's allocator gives for a block of `length` bytes."""
+    return (length + BLOCK_HEADER + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
 def bytes_size(length: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """What the allocator gives for a bytes object of `length` bytes."""
     size: cython.Py_ssize_t = BYTES_HEADER + length

@@ -20,6 +20,8 @@ EDGES = [
 ]
 NUMBERS = {"integer", "double", "unix-time"}
 SEEDS = """
+    ACL LOG RESET
+    SLOWLOG RESET
     SET string 41
     RPUSH list 1 2 3
     HSET hash a 1 b 2

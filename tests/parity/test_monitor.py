@@ -129,3 +129,6 @@ def test_the_slow_log_redacts_the_same_arguments(resp2_pair: Pair) -> None:
         resp2_pair.do("SLOWLOG", "RESET")
         sender.do(*split_line(line.strip()), match=lambda *_: iter(()))
         resp2_pair.do("SLOWLOG", "GET", "-1", match=same_requests)
+    resp2_pair.do("CONFIG", "SET", "slowlog-log-slower-than", "10000")
+    resp2_pair.do("SLOWLOG", "RESET")
+    resp2_pair.do("ACL", "LOG", "RESET")
