@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,9 +61,18 @@ def test_logging_to_a_standard_error_that_is_closed(tmp_path: Path, workers: str
     path = tmp_path / "socket"
     options = ["--bind", f"unix:{path}", "127.0.0.1:0", "--workers", workers]
     with subprocess.Popen(closing("2", *options), env=environment()) as process:
-        assert eventually(path.exists, GRACE_S)
+        assert eventually(lambda: answers(path), GRACE_S)  # from then on it obeys signals
         process.terminate()
         assert process.wait(GRACE_S) == 0
+
+
+def answers(path: Path) -> bool:
+    """Does somebody answer PING there?"""
+    with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(OSError):
+        sock.connect(str(path))
+        sock.sendall(b"PING\r\n")
+        return sock.recv(100) == b"+PONG\r\n"
+    return False
 
 
 @pytest.mark.parametrize("streams", STREAMS)
