@@ -12,6 +12,7 @@ from pathlib import Path
 
 from command_reference import command_pages
 
+from geventcache.services.setting_kinds import Folder
 from geventcache.services.settings_table import SETTINGS, Setting
 
 FOLDER = Path(__file__).parent
@@ -36,7 +37,7 @@ def _sections() -> Iterator[str]:
 
 def _row(setting: Setting) -> str:
     names = ", ".join(f"`{name}`" for name in (setting.name, *setting.aliases))
-    default = setting.kind.show(setting.default).decode()
+    default = "." if isinstance(setting.kind, Folder) else setting.kind.show(setting.default).decode()
     shown = f"`{default}`" if default else "empty"
     return f"| {names} | {shown} | {'yes' if setting.is_mutable else 'no'} | {setting.description} |"
 
