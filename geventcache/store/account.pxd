@@ -3,7 +3,7 @@ from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport block_size, bytes_size
 
-cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP, BYTEARRAY_BYTES, BYTEARRAY_BLOCK
+cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP, BYTEARRAY_BYTES, BYTEARRAY_BLOCK, NOTE_BYTES
 cdef long long END
 cdef int OBJECT
 

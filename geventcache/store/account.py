@@ -26,6 +26,8 @@ COVERED_A_STEP = 512
 # A bytearray is two blocks: itself, and its bytes.
 BYTEARRAY_BYTES = 56
 BYTEARRAY_BLOCK = 64
+# What the account remembers of a bytearray: an entry of a dict, with a number, beside the key.
+NOTE_BYTES = 80
 SMALL = 64
 WEIGHED_EVERY = 64
 ROUGHLY = 16
@@ -110,6 +112,7 @@ class Account:
             return container.charge
         size: cython.longlong = object_size(value)
         if type(value) is bytearray:
+            size += NOTE_BYTES + bytes_size(len(key))
             self.buffers[key] = size
         return size
 

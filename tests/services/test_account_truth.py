@@ -13,6 +13,9 @@ from geventcache.base.build import IS_COMPILED
 
 # Uncompiled containers and boxes have attributes whose memory nobody tells.
 TOLERANCE = 0.1 if IS_COMPILED else 0.3
+# Blocks that grow at random places leave holes between them, which the C library keeps and the account does not see.
+TOLERANCE_OF_HOLES = 0.15 if IS_COMPILED else 0.3
+WITH_HOLES = ("a large sorted set", "a stream")
 # Fills a cache by the lines of its first argument, for each i below the second, and tells the account and the growth.
 SCRIPT = """
 import sys
@@ -42,15 +45,15 @@ SHAPES = {
         60_000 if IS_COMPILED else 15_000,
     ),
     "a large hash": ("('HSET', 'hash', f'field:{i}', f'value:{i}')", 100_000),
-    "small lists": ("('RPUSH', f'key:{i}', *[f'element{i}:{e}' for e in range(20)])", 12_000),
+    "small lists": ("('RPUSH', f'key:{i}', *[f'element{i}:{e}' for e in range(20)])", 40_000),
     "a large list": ("('RPUSH', 'list', f'element:{i}')", 150_000),
     "small sets": ("('SADD', f'key:{i}', *[f'member{i}:{e}' for e in range(10)])", 80_000 if IS_COMPILED else 15_000),
     "small sorted sets": (
         "('ZADD', f'key:{i}', *[x for e in range(10) for x in (e + i, f'member{e}:{i}')])",
         60_000 if IS_COMPILED else 10_000,
     ),
-    "a large sorted set": ("('ZADD', 'zset', i * 7919 % 100_003, f'member:{i}')", 100_000),
-    "a stream": ("('XADD', 'stream', '*', 'field', f'value:{i}', 'other', f'{i}')", 200_000),
+    "a large sorted set": ("('ZADD', 'zset', i * 7919 % 1_000_003, f'member:{i}')", 200_000),
+    "a stream": ("('XADD', 'stream', '*', 'field', f'value:{i}', 'other', f'{i}')", 400_000),
 }
 
 
@@ -67,4 +70,4 @@ def test_account_is_true(shape: str) -> None:
         cwd=Path(geventcache.__file__).parents[1],  # where the package under test is, compiled or not
     )
     accounted, resident = map(int, finished.stdout.split())
-    assert accounted == pytest.approx(resident, rel=TOLERANCE)
+    assert accounted == pytest.approx(resident, rel=TOLERANCE_OF_HOLES if shape in WITH_HOLES else TOLERANCE)
