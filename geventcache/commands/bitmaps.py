@@ -126,7 +126,7 @@ def setbit(ctx: Client, key: bytes, offset: bytes, value: bytes):
 def getbit(ctx: Client, key: bytes, offset: bytes):
     """Returns a bit value by offset."""
     place: cython.longlong = bit_offset(ctx, offset)
-    data = bits_of(ctx.db.lookup(key))
+    data = bits_of(ctx.db.read(key))
     return 0 if data is None else get_bit(data, place)
 
 
@@ -176,7 +176,7 @@ def bitcount(ctx: Client, key: bytes, *args: bytes):
     end: cython.longlong
     is_bit: cython.bint
     start, end, is_bit = range_of(args)
-    data = bits_of(ctx.db.lookup(key))
+    data = bits_of(ctx.db.read(key))
     return 0 if data is None else count_ones(data, start, end, is_bit)
 
 
@@ -200,7 +200,7 @@ def bitpos(ctx: Client, key: bytes, bit: bytes, *args: bytes):
     end: cython.longlong
     is_bit: cython.bint
     start, end, is_bit = range_of(args)
-    data = bits_of(ctx.db.lookup(key))
+    data = bits_of(ctx.db.read(key))
     if data is None:
         return -1 if wanted else 0
     return find_bit(data, wanted, start, end, is_bit, len(args) > 1)
@@ -224,7 +224,7 @@ def bitop(ctx: Client, operation: bytes, destination: bytes, key: bytes, *keys: 
         raise CommandError(errors.SYNTAX)
     if name == b"NOT" and keys:
         raise CommandError(errors.BITOP_NOT_SINGLE)
-    values = [bits_of(db.lookup(source)) or b"" for source in (key, *keys)]
+    values = [bits_of(db.read(source)) or b"" for source in (key, *keys)]
     result = invert(values[0]) if name == b"NOT" else combine(name, values)
     if result:
         db.put(destination, bytearray(result), SET)
@@ -314,7 +314,7 @@ def parse_steps(ctx: Client, args: tuple) -> list[FieldStep]:
 
 def read_fields(ctx: Client, key: bytes, steps: list[FieldStep]) -> list[int]:
     """The values of operations that all are GET."""
-    data = bits_of(ctx.db.lookup(key)) or b""
+    data = bits_of(ctx.db.read(key)) or b""
     return [step.run(data)[0] for step in steps]
 
 

@@ -52,7 +52,7 @@ RESTORE_HISTORY = (
 )
 def dump(ctx: Client, key: bytes) -> Any:
     """Returns a serialized representation of the value stored at a key."""
-    value = ctx.db.lookup(key)
+    value = ctx.db.read(key)
     return None if value is None else payload.dump(value, ctx.server.config["rdbcompression"])
 
 

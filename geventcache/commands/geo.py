@@ -100,7 +100,7 @@ def geodist(ctx: Client, key: bytes, member: bytes, other: bytes, *unit_name: by
     if len(unit_name) > 1:
         raise CommandError(errors.SYNTAX)
     metres: cython.double = unit(unit_name[0]) if unit_name else METRE
-    source: SortedSet = ctx.db.read(key, SortedSet)
+    source: SortedSet = ctx.db.read_container(key, SortedSet)
     if source is None:
         return None
     first, second = source.score(member), source.score(other)
@@ -147,7 +147,7 @@ def geopos(ctx: Client, key: bytes, *members: bytes):
 
 def scores(ctx: Client, key: bytes, members: tuple):
     """The scores of members, None for those that are missing."""
-    source: SortedSet = ctx.db.read(key, SortedSet)
+    source: SortedSet = ctx.db.read_container(key, SortedSet)
     return [None if source is None else source.score(member) for member in members]
 
 
@@ -172,14 +172,14 @@ def georadiusbymember_keys(args: list[bytes]) -> list[int]:
 
 def around_position(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUS; `args` are longitude, latitude, radius, unit and options."""
-    search = Search(ctx.db.read(key, SortedSet))
+    search = Search(ctx.db.read_container(key, SortedSet))
     search.centre = position(args[0], args[1])
     return around(ctx, search, args[2:], is_storing)
 
 
 def around_member(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUSBYMEMBER; `args` are member, radius, unit and options."""
-    search = Search(ctx.db.read(key, SortedSet))
+    search = Search(ctx.db.read_container(key, SortedSet))
     search.centre_at_member(args[0])
     return around(ctx, search, args[1:], is_storing)
 
@@ -326,7 +326,7 @@ def geosearch(
 ):
     """Queries a geospatial index for members inside an area of a box, circle, or a polygon."""
     args = (first, second, third, fourth, fifth, *others)
-    search = Search(ctx.db.read(key, SortedSet))
+    search = Search(ctx.db.read_container(key, SortedSet))
     search.take_all(args, (search.take_detail, search.take_centre, search.take_shape))
     search.check(b"GEOSEARCH", b"GEOSEARCH")
     return search.answer(ctx.db, SEARCH_STORE)
@@ -369,7 +369,7 @@ def geosearchstore(
     result.
     """
     args = (first, second, third, fourth, fifth, *others)
-    search = Search(ctx.db.read(key, SortedSet))
+    search = Search(ctx.db.read_container(key, SortedSet))
     search.store = destination
     search.take_all(args, (search.take_detail, search.take_centre, search.take_shape, search.take_distance))
     search.check(b"GEOSEARCHSTORE", b"GEOSEARCHSTORE")

@@ -201,7 +201,7 @@ def persist_field(db: Keyspace, target: Hash, field: bytes):
 def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple):
     """The deadline of each named field in milliseconds since the epoch, NO_FIELD or NO_DEADLINE."""
     fields: tuple = named_fields(word, words, errors.SYNTAX)
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     if target is None:
         return [NO_FIELD] * len(fields)
     return [read_deadline(target, field, db.clock.now_ms) for field in fields]
@@ -334,7 +334,7 @@ def hgetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     words, rest = split_fields((first, second, third, *more))
     options = FieldOptions(words, HGETEX_OPTIONS)
     fields: tuple = read_fields(rest, errors.NUMFIELDS)
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     deadline_ms: cython.longlong = options.deadline_ms(db.clock.now_ms, b"hgetex")
     if target is None:
         return [None] * len(fields)
@@ -377,7 +377,7 @@ def hsetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, f
     words, rest = split_fields((first, second, third, fourth, *more))
     options = FieldOptions(words, HSETEX_OPTIONS)
     pairs: tuple = read_fields(rest, errors.NUMFIELDS, 2)
-    target: Hash = db.peek(key, Hash)
+    target: Hash = db.find_container(key, Hash)
     if options.condition is not None and (target is None) != (options.condition == b"NX"):
         return 0
     deadline_ms: cython.longlong = options.deadline_ms(db.clock.now_ms, b"hsetex")

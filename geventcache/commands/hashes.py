@@ -216,7 +216,7 @@ def hincrbyfloat(ctx: Client, key: bytes, field: bytes, by: bytes):
 def hget(ctx: Client, key: bytes, field: bytes):
     """Returns the value of a field in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     return None if target is None else target.get_live(field, db.clock.now_ms)
 
 
@@ -233,7 +233,7 @@ def hget(ctx: Client, key: bytes, field: bytes):
 def hmget(ctx: Client, key: bytes, field: bytes, *fields: bytes):
     """Returns the values of all fields in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     if target is None:
         return [None] * (1 + len(fields))
     return [target.get_live(name, db.clock.now_ms) for name in (field, *fields)]
@@ -252,7 +252,7 @@ def hmget(ctx: Client, key: bytes, field: bytes, *fields: bytes):
 def hexists(ctx: Client, key: bytes, field: bytes):
     """Determines whether a field exists in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     return 1 if target is not None and target.get_live(field, db.clock.now_ms) is not None else 0
 
 
@@ -269,7 +269,7 @@ def hexists(ctx: Client, key: bytes, field: bytes):
 def hstrlen(ctx: Client, key: bytes, field: bytes):
     """Returns the length of the value of a field."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     value = None if target is None else target.get_live(field, db.clock.now_ms)
     return 0 if value is None else len(value)
 
@@ -286,7 +286,7 @@ def hstrlen(ctx: Client, key: bytes, field: bytes):
 )
 def hlen(ctx: Client, key: bytes):
     """Returns the number of fields in a hash."""
-    target: Hash = ctx.db.read(key, Hash)
+    target: Hash = ctx.db.read_container(key, Hash)
     return 0 if target is None else len(target)
 
 
@@ -304,7 +304,7 @@ def hlen(ctx: Client, key: bytes):
 def hgetall(ctx: Client, key: bytes):
     """Returns all fields and values in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     return {} if target is None else target.live(db.clock.now_ms)
 
 
@@ -322,7 +322,7 @@ def hgetall(ctx: Client, key: bytes):
 def hkeys(ctx: Client, key: bytes):
     """Returns all fields in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
     return target.names() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms))
@@ -342,7 +342,7 @@ def hkeys(ctx: Client, key: bytes):
 def hvals(ctx: Client, key: bytes):
     """Returns all values in a hash."""
     db: Keyspace = ctx.db
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
     return target.values() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms).values())
@@ -367,7 +367,7 @@ def hrandfield(ctx: Client, key: bytes, *options: bytes):
         raise CommandError(errors.SYNTAX)
     if len(options) == 2:
         count = random_count(options[0], 2)
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     found: list = [] if target is None else draw(target, count, db.clock.now_ms)
     if not options:
         return found[0] if found else None
@@ -402,7 +402,7 @@ def hscan(ctx: Client, key: bytes, cursor: bytes, *options: bytes):
     """Iterates over fields and values of a hash."""
     db: Keyspace = ctx.db
     position = parse_cursor(cursor)
-    target: Hash = db.read(key, Hash)
+    target: Hash = db.read_container(key, Hash)
     if target is None:
         return (b"0", ())
     scan = ScanOptions(options, b"HSCAN")

@@ -105,7 +105,7 @@ def pfcount(ctx: Client, key: bytes, *keys: bytes):
     try:
         if not keys:
             return count_one(db, key)
-        values = [valid(db.lookup(source)) for source in (key, *keys)]
+        values = [valid(db.read(source)) for source in (key, *keys)]
         return hyperloglog.count([value for value in values if value is not None])
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
@@ -113,7 +113,7 @@ def pfcount(ctx: Client, key: bytes, *keys: bytes):
 
 def count_one(db: Keyspace, key: bytes):
     """The count of one HyperLogLog, which remembers it."""
-    v = db.lookup(key)
+    v = db.read(key)
     data = valid(v)
     if data is None:
         return 0
@@ -140,9 +140,9 @@ def count_one(db: Keyspace, key: bytes):
 def pfmerge(ctx: Client, destination: bytes, *keys: bytes):
     """Merges one or more HyperLogLog values into a single key."""
     db: Keyspace = ctx.db
-    v = db.lookup(destination)
+    v = db.read(destination)
     found = valid(v)
-    values = [valid(db.lookup(key)) for key in keys]
+    values = [valid(db.read(key)) for key in keys]
     data = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
     try:
         hyperloglog.merge(data, [value for value in values if value is not None], db.limits.hll_sparse_max_bytes)

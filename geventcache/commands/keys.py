@@ -111,14 +111,14 @@ def exists(ctx: Client, key: bytes, *keys: bytes) -> Any:
 def touch(ctx: Client, key: bytes, *keys: bytes) -> Any:
     """Returns the number of existing keys out of those specified after updating the time they were last accessed."""
     db = ctx.db
-    return sum([db.use(one) for one in (key, *keys)])
+    return sum([db.touch(one) for one in (key, *keys)])
 
 
 def count_existing(db: Keyspace, first: bytes, others: tuple):
     """How many of the keys exist, repeated ones counted each time."""
-    found: cython.Py_ssize_t = 0 if db.glance(first) is None else 1
+    found: cython.Py_ssize_t = 0 if db.read_untouched(first) is None else 1
     for key in others:
-        if db.glance(key) is not None:
+        if db.read_untouched(key) is not None:
             found += 1
     return found
 
@@ -135,7 +135,7 @@ def count_existing(db: Keyspace, first: bytes, others: tuple):
 )
 def type_(ctx: Client, key: bytes) -> Any:
     """Determines the type of value stored at a key."""
-    v = ctx.db.glance(key)
+    v = ctx.db.read_untouched(key)
     return NONE if v is None else Simple(type_name(v))
 
 
@@ -270,7 +270,7 @@ def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
     target, replaces = parse_copy_options(ctx, words)
     if target is db and source == destination:
         raise CommandError(errors.SAME_OBJECT)
-    value = db.lookup(source)
+    value = db.read(source)
     if value is None or (not replaces and target.find(destination) is not None):
         return 0
     target.implant(destination, copy_of(value), db.deadline(source))

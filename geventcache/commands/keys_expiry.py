@@ -114,7 +114,7 @@ def pexpireat(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> An
 
 def read_deadline(db: Keyspace, key: bytes) -> cython.longlong:
     """The deadline of a key in milliseconds since the epoch, NO_KEY or NO_DEADLINE; counted as a read."""
-    if db.glance(key) is None:
+    if db.read_untouched(key) is None:
         return NO_KEY
     deadline_ms: cython.longlong = db.deadline(key)
     return NO_DEADLINE if deadline_ms == NEVER_MS else deadline_ms

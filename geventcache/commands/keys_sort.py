@@ -51,7 +51,7 @@ class Pattern:
             return element
         if not self.star:
             return None
-        v = db.lookup(self.prefix + element + self.suffix)
+        v = db.read(self.prefix + element + self.suffix)
         if self.field:
             return v.get_live(self.field, db.clock.now_ms) if isinstance(v, Hash) else None
         return None if v is None or isinstance(v, Container) else as_string(v)
@@ -208,7 +208,7 @@ def sort_elements(ctx: Client, key: bytes, options: SortOptions) -> list[bytes |
     if ctx.server.cluster is not None:
         check_slots(key, options)
     db = ctx.db
-    value = db.lookup(key)
+    value = db.read(key)
     if isinstance(value, SortedSet):
         value = db.edit(key, SortedSet, None, False)  # its encoding gets another name
     elements = arranged(db, value, options, ctx.is_script)

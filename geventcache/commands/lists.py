@@ -180,7 +180,7 @@ def rpop(ctx: Client, key: bytes, count: bytes | None = None):
 )
 def llen(ctx: Client, key: bytes):
     """Returns the length of a list."""
-    target: List = ctx.db.read(key, List)
+    target: List = ctx.db.read_container(key, List)
     return 0 if target is None else len(target)
 
 
@@ -201,7 +201,7 @@ def lrange(ctx: Client, key: bytes, start: bytes, stop: bytes):
     """Returns a range of elements from a list."""
     first: cython.longlong = integer(start)
     last: cython.longlong = integer(stop)
-    target: List = ctx.db.read(key, List)
+    target: List = ctx.db.read_container(key, List)
     return () if target is None else target.slice(first, last)
 
 
@@ -220,7 +220,7 @@ def lrange(ctx: Client, key: bytes, start: bytes, stop: bytes):
 )
 def lindex(ctx: Client, key: bytes, index: bytes):
     """Returns an element from a list by its index."""
-    target: List = ctx.db.read(key, List)
+    target: List = ctx.db.read_container(key, List)
     return None if target is None else target.get(integer(index))
 
 
@@ -361,7 +361,7 @@ def position_options(options: tuple[bytes, ...]):
 def lpos(ctx: Client, key: bytes, element: bytes, *options: bytes):
     """Returns the index of matching elements in a list."""
     rank, count, maxlen = position_options(options)
-    target: List = ctx.db.read(key, List)
+    target: List = ctx.db.read_container(key, List)
     if target is None:
         return None if count is None else ()
     found = target.find(element, rank, 1 if count is None else count, maxlen)

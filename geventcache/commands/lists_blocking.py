@@ -43,7 +43,7 @@ def is_left(where: bytes) -> bool:
 def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint, to_left: cython.bint):
     """Move an element from one list to another, or within one; return it, None if there is no source."""
     db: Keyspace = ctx.db
-    if db.peek(source, List) is None:
+    if db.find_container(source, List) is None:
         return None
     # The destination is opened first, since its event comes first.
     target: List = db.edit_or_create(destination, List, LPUSH if to_left else RPUSH)

@@ -112,7 +112,7 @@ def migrate(
     if timeout_ms <= 0:
         timeout_ms = DEFAULT_TIMEOUT_MS
     asked = (key,) if options.keys is None else options.keys
-    keys = [one for one in dict.fromkeys(asked) if ctx.db.lookup(one) is not None]
+    keys = [one for one in dict.fromkeys(asked) if ctx.db.read(one) is not None]
     if not keys:
         return NO_KEY
     if ctx.is_script or ctx.is_in_exec or ctx.server.on_migrate is None:

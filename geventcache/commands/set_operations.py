@@ -27,7 +27,7 @@ SDIFFSTORE = event(b"sdiffstore", "s")
 def read_sets(ctx: Client, keys: Sequence[bytes]):
     """The sets at `keys`, None where there is none."""
     db: Keyspace = ctx.db
-    return [db.read(key, Set) for key in keys]
+    return [db.read_container(key, Set) for key in keys]
 
 
 def store(ctx: Client, key: bytes, result: Set, event: bytes):

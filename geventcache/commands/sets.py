@@ -81,7 +81,7 @@ def smove(ctx: Client, source: bytes, destination: bytes, member: bytes):
     origin: Set = db.edit(source, Set, SREM_EVENT)
     if origin is None:
         return 0
-    db.peek(destination, Set)
+    db.find_container(destination, Set)
     if source == destination:
         return 1 if origin.has(member) else 0
     if not origin.drop(member):
@@ -103,7 +103,7 @@ def smove(ctx: Client, source: bytes, destination: bytes, member: bytes):
 )
 def scard(ctx: Client, key: bytes):
     """Returns the number of members in a set."""
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return 0 if target is None else len(target)
 
 
@@ -119,7 +119,7 @@ def scard(ctx: Client, key: bytes):
 )
 def sismember(ctx: Client, key: bytes, member: bytes):
     """Determines whether a member belongs to a set."""
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return 1 if target is not None and target.has(member) else 0
 
 
@@ -135,7 +135,7 @@ def sismember(ctx: Client, key: bytes, member: bytes):
 )
 def smismember(ctx: Client, key: bytes, member: bytes, *members: bytes):
     """Determines whether multiple members belong to a set."""
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return [1 if target is not None and target.has(name) else 0 for name in (member, *members)]
 
 
@@ -152,7 +152,7 @@ def smismember(ctx: Client, key: bytes, member: bytes, *members: bytes):
 )
 def smembers(ctx: Client, key: bytes):
     """Returns all members of a set."""
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return Distinct() if target is None else Distinct(target.names())
 
 
@@ -204,7 +204,7 @@ def srandmember(ctx: Client, key: bytes, *count: bytes):
     """Gets one or multiple random members from a set."""
     if count:
         return draw(ctx, key, count)
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return None if target is None else target.random_name()
 
 
@@ -213,7 +213,7 @@ def draw(ctx: Client, key: bytes, count: tuple):
     if len(count) > 1:
         raise CommandError(errors.SYNTAX)
     number: cython.Py_ssize_t = random_count(count[0])
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     if target is None:
         return ()
     return target.random_names(number) if number >= 0 else [target.random_name() for _ in range(-number)]
@@ -236,5 +236,5 @@ def draw(ctx: Client, key: bytes, count: tuple):
 def sscan(ctx: Client, key: bytes, cursor: bytes, *options: bytes):
     """Iterates over members of a set."""
     position = parse_cursor(cursor)
-    target: Set = ctx.db.read(key, Set)
+    target: Set = ctx.db.read_container(key, Set)
     return (b"0", ()) if target is None else ScanOptions(options, b"SSCAN").page(target, position)

@@ -112,7 +112,7 @@ def scores_at(ctx: Client, key: bytes):
         CommandError: it is of another type.
     """
     db: Keyspace = ctx.db
-    value = db.lookup(key)
+    value = db.read(key)
     if value is None:
         return {}
     if type(value) is SortedSet:

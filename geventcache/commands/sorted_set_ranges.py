@@ -27,7 +27,7 @@ ZREMRANGEBYLEX = event(b"zremrangebylex", "z")
 
 def answer(ctx: Client, key: bytes, query: RangeQuery):
     """What a query finds at `key`."""
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     found: list = [] if target is None else query.select(target)
     return Pairs(found) if query.with_scores else found
 
@@ -166,7 +166,7 @@ def zrangestore(ctx: Client, destination: bytes, source: bytes, low: bytes, high
     db: Keyspace = ctx.db
     query: RangeQuery = parse_query(low, high, options, ANY, False, False)
     query.with_scores = True
-    target: SortedSet = db.read(source, SortedSet)
+    target: SortedSet = db.read_container(source, SortedSet)
     return store(ctx, destination, {} if target is None else dict(query.select(target)), ZRANGESTORE)
 
 
@@ -184,7 +184,7 @@ def store(ctx: Client, key: bytes, scores: dict[bytes, float], event: bytes):
 
 def count_in(ctx: Client, key: bytes, range_: ScoreRange | LexRange):
     """How many members of the sorted set at `key` are in a range."""
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     if target is None:
         return 0
     start, stop = range_.window(target, False)

@@ -84,7 +84,7 @@ def add_pairs(ctx: Client, key: bytes, args: tuple):
     scores = [parse_score(text) for text in pairs[::2]]
     members = pairs[1::2]
     event = ZINCR_EVENT if b"INCR" in rules else ZADD_EVENT
-    if b"XX" in rules and db.peek(key, SortedSet) is None:
+    if b"XX" in rules and db.find_container(key, SortedSet) is None:
         return None if b"INCR" in rules else 0
     target: SortedSet = db.edit_or_create(key, SortedSet, event)
     target.expect(len(members), max(map(len, members)))
@@ -190,7 +190,7 @@ def zrem(ctx: Client, key: bytes, member: bytes, *members: bytes):
 )
 def zcard(ctx: Client, key: bytes):
     """Returns the number of members in a sorted set."""
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     return 0 if target is None else len(target)
 
 
@@ -206,7 +206,7 @@ def zcard(ctx: Client, key: bytes):
 )
 def zscore(ctx: Client, key: bytes, member: bytes):
     """Returns the score of a member in a sorted set."""
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     return None if target is None else target.score(member)
 
 
@@ -222,7 +222,7 @@ def zscore(ctx: Client, key: bytes, member: bytes):
 )
 def zmscore(ctx: Client, key: bytes, member: bytes, *members: bytes):
     """Returns the score of one or more members in a sorted set."""
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     return [None if target is None else target.score(name) for name in (member, *members)]
 
 
@@ -231,7 +231,7 @@ def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple, reverse: cyt
     with_score: cython.bint = len(options) == 1 and options[0].upper() == b"WITHSCORE"
     if options and not with_score:
         raise CommandError(errors.SYNTAX if len(options) == 1 else wrong_arity(b"zrevrank" if reverse else b"zrank"))
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     rank: cython.Py_ssize_t = -1 if target is None else target.rank(member, reverse)
     if with_score:
         return NULL_ARRAY if rank < 0 else [rank, target.score(member)]
@@ -285,7 +285,7 @@ def zrandmember(ctx: Client, key: bytes, *options: bytes):
     """Returns one or more random members from a sorted set."""
     if options:
         return draw(ctx, key, options)
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     return None if target is None else target.random_member()
 
 
@@ -295,7 +295,7 @@ def draw(ctx: Client, key: bytes, options: tuple):
     count: cython.Py_ssize_t = random_count(options[0], 2 if with_scores else 1)
     if len(options) > 1 and not with_scores:
         raise CommandError(errors.SYNTAX)
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     if target is None:
         return ()
     members = target.random_members(count) if count >= 0 else [target.random_member() for _ in range(-count)]
@@ -320,7 +320,7 @@ def draw(ctx: Client, key: bytes, options: tuple):
 def zscan(ctx: Client, key: bytes, cursor: bytes, *words: bytes):
     """Iterates over members and scores of a sorted set."""
     position = parse_cursor(cursor)
-    target: SortedSet = ctx.db.read(key, SortedSet)
+    target: SortedSet = ctx.db.read_container(key, SortedSet)
     if target is None:
         return b"0", ()
     options = ScanOptions(words, b"ZSCAN")

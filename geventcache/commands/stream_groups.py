@@ -131,7 +131,7 @@ def xgroup_create(ctx: Client, key: bytes, group: bytes, place: bytes, *options:
     """Creates a consumer group."""
     db: Keyspace = ctx.db
     creates, entries_read = group_options(options, b"CREATE", True)
-    found = db.peek(key, Stream)
+    found = db.find_container(key, Stream)
     if found is None and not creates:
         raise CommandError(errors.NO_STREAM_FOR_GROUP)
     last_delivered_id = place_in(found, place)
@@ -236,7 +236,7 @@ def xgroup_help(ctx: Client):
 def xack(ctx: Client, key: bytes, group: bytes, entry_id: bytes, *others: bytes):
     """Returns the number of messages that were successfully acknowledged by the consumer group member of a stream."""
     db: Keyspace = ctx.db
-    stream: Stream = db.read(key, Stream)
+    stream: Stream = db.read_container(key, Stream)
     found = None if stream is None else stream.groups.get(group)
     if found is None:
         return 0
@@ -296,7 +296,7 @@ def xpending(ctx: Client, key: bytes, group: bytes, *args: bytes):
     """Returns the information and entries from a stream consumer group's pending entries list."""
     db: Keyspace = ctx.db
     wanted = PendingFilter(args) if args else None
-    found = stream_and_group(db.read(key, Stream), key, group)
+    found = stream_and_group(db.read_container(key, Stream), key, group)
     return pending_summary(found) if wanted is None else pending_entries(found, wanted, db.clock.now_ms)
 
 
@@ -432,7 +432,7 @@ def xclaim(
     """
     db: Keyspace = ctx.db
     now_ms = db.clock.now_ms
-    stream: Stream = db.read(key, Stream)
+    stream: Stream = db.read_container(key, Stream)
     found = stream_and_group(stream, key, group)
     min_idle_ms = min_idle(min_idle_time, b"XCLAIM")
     args = (entry_id, *others)
@@ -517,7 +517,7 @@ def xautoclaim(
     min_idle_ms = min_idle(min_idle_time, b"XAUTOCLAIM")
     first = range_start(start)
     count, is_justid = autoclaim_options(options)
-    stream: Stream = db.read(key, Stream)
+    stream: Stream = db.read_container(key, Stream)
     found = stream_and_group(stream, key, group)
     delivery = Delivery(key, group, consumer, found.consumer(consumer) is None)
     member = active_consumer(db, key, stream, found, consumer)

@@ -31,7 +31,7 @@ def existing_stream(ctx: Client, key: bytes) -> Stream:
     Raises:
         CommandError: there is none, or a value of another type.
     """
-    stream = ctx.db.read(key, Stream)
+    stream = ctx.db.read_container(key, Stream)
     if stream is None:
         raise CommandError(errors.NO_SUCH_KEY)
     return stream

@@ -147,7 +147,7 @@ def xread(ctx: Client, first: bytes, second: bytes, third: bytes, *others: bytes
     streams: list = []
     ids: list = []
     for key, text in zip(request.keys, request.ids, strict=True):
-        stream: Stream = db.read(key, Stream)
+        stream: Stream = db.read_container(key, Stream)
         streams.append(stream)
         ids.append(id_to_follow(stream, text))
     i: cython.Py_ssize_t
@@ -211,7 +211,7 @@ def xreadgroup(
     group_name, consumer_name = cython.cast(bytes, request.group), cython.cast(bytes, request.consumer)
     sources: list = []
     for key, text in zip(request.keys, request.ids, strict=True):
-        stream: Stream = db.read(key, Stream)
+        stream: Stream = db.read_container(key, Stream)
         group = None if stream is None else stream.groups.get(group_name)
         if group is None:
             raise CommandError(errors.no_group_to_read(key, group_name))

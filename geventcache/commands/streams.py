@@ -252,7 +252,7 @@ def xtrim(ctx: Client, key: bytes, first: bytes, second: bytes, *others: bytes):
 )
 def xlen(ctx: Client, key: bytes):
     """Returns the number of messages in a stream."""
-    stream: Stream = ctx.db.read(key, Stream)
+    stream: Stream = ctx.db.read_container(key, Stream)
     return 0 if stream is None else stream.length
 
 
@@ -291,7 +291,7 @@ def range_count(options: tuple[bytes, ...]):
 def read_range(ctx: Client, key: bytes, start: EntryId, end: EntryId, options: tuple, reverse: cython.bint):
     """The entries of a range; null if none is asked for."""
     count: cython.Py_ssize_t = range_count(options)
-    stream: Stream = ctx.db.read(key, Stream)
+    stream: Stream = ctx.db.read_container(key, Stream)
     if stream is None:
         return ()
     return stream.range(start, end, count, reverse, True) if count else NULL_ARRAY

@@ -49,7 +49,7 @@ MSETEX_OPTIONS = frozenset((b"NX", b"XX", b"KEEPTTL"))
 )
 def get(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key."""
-    return ctx.db.string(key)
+    return ctx.db.read_string(key)
 
 
 @command(
@@ -74,7 +74,7 @@ def mget(ctx: Client, first: bytes, *others: bytes) -> Any:
 
 def value_or_none(db: Keyspace, key: bytes):
     """Read a string as bytes; None for a missing key and for another type."""
-    v = db.lookup(key)
+    v = db.read(key)
     if v is None or type(v) is bytes:
         return v
     return None if isinstance(v, Container) else as_string(v)
@@ -129,7 +129,7 @@ def set_with_options(db: Keyspace, key: bytes, value: bytes, words: tuple):
     """SET with all that it can be asked for."""
     options = StringOptions(words, SET_OPTIONS)
     deadline_ms: cython.longlong = options.deadline_ms(db.clock.now_ms, b"set")
-    old = db.string(key) if options.gets else None
+    old = db.read_string(key) if options.gets else None
     if options.condition is not None and not may_set(db, key, options):
         return old
     if 0 < deadline_ms <= db.clock.now_ms:
@@ -228,7 +228,7 @@ def setnx(ctx: Client, key: bytes, value: bytes) -> Any:
 def getset(ctx: Client, key: bytes, value: bytes) -> Any:
     """Returns the previous string value of a key after setting it to a new value."""
     db: Keyspace = ctx.db
-    old = db.string(key)
+    old = db.read_string(key)
     db.put(key, value, SET)
     return old
 
@@ -247,7 +247,7 @@ def getset(ctx: Client, key: bytes, value: bytes) -> Any:
 def getdel(ctx: Client, key: bytes) -> Any:
     """Returns the string value of a key after deleting the key."""
     db: Keyspace = ctx.db
-    old = db.string(key)
+    old = db.read_string(key)
     if old is not None:
         db.delete(key)
     return old
@@ -272,7 +272,7 @@ def getex(ctx: Client, key: bytes, *words: bytes) -> Any:
     db: Keyspace = ctx.db
     options = StringOptions(words, GETEX_OPTIONS)
     deadline_ms: cython.longlong = options.deadline_ms(db.clock.now_ms, b"getex")
-    value = db.string(key)
+    value = db.read_string(key)
     if value is not None and options.deadline is not None:
         if deadline_ms == 0:
             db.persist(key)

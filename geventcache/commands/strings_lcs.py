@@ -52,7 +52,7 @@ def read_texts(ctx: Client, *keys: bytes) -> list[bytes]:
     Raises:
         CommandError: one of them has another type; all keys have counted as read then.
     """
-    values = [ctx.db.lookup(key) for key in keys]
+    values = [ctx.db.read(key) for key in keys]
     if any(isinstance(v, Container) for v in values):
         raise CommandError(errors.LCS_NOT_STRINGS)
     return [b"" if v is None else as_string(v) for v in values]

@@ -126,14 +126,14 @@ def length_of(v):
 )
 def strlen(ctx: Client, key: bytes) -> Any:
     """Returns the length of a string value."""
-    v = ctx.db.lookup(key)
+    v = ctx.db.read(key)
     return 0 if v is None else length_of(v)
 
 
 def part(ctx: Client, key: bytes, start: bytes, end: bytes):
     """The bytes from index `start` to index `end`, both counted from the end if negative."""
     first, last = integer(start), integer(end)
-    v = ctx.db.lookup(key)
+    v = ctx.db.read(key)
     if v is None:
         return b""
     text = v if type(v) is bytes or type(v) is bytearray else as_string(v)

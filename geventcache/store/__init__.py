@@ -1,1 +1,1 @@
-"""Databases of keys: lookup, types, deadlines, changes. No clients, no commands, no event loop."""
+"""Databases of keys: look-up, types, deadlines, changes. No clients, no commands, no event loop."""

@@ -48,15 +48,15 @@ cdef class Keyspace:
     cpdef find(self, bytes key)
     cdef opened_at(self, bytes key)
     cdef unpacked(self, int kind)
-    cpdef lookup(self, bytes key)
-    cpdef glance(self, bytes key)
-    cdef miss(self, bytes key)
-    cpdef bint use(self, bytes key) except -1
-    cdef touch(self, bytes key)
-    cpdef string(self, bytes key)
     cpdef find_string(self, bytes key)
-    cpdef read(self, bytes key, kind)
-    cpdef peek(self, bytes key, kind)
+    cpdef find_container(self, bytes key, kind)
+    cpdef read(self, bytes key)
+    cpdef read_string(self, bytes key)
+    cpdef read_container(self, bytes key, kind)
+    cpdef read_untouched(self, bytes key)
+    cpdef bint touch(self, bytes key) except -1
+    cdef miss(self, bytes key)
+    cdef note_use(self, bytes key)
     cpdef long long deadline(self, bytes key) except *
     cpdef long long usage(self, bytes key) except *
     cpdef edit(self, bytes key, kind, event, bint is_counted=*)

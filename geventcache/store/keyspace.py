@@ -4,6 +4,9 @@
 Commands open keys by intent (`read`, `edit`, `put`, `delete`, ...) and never see a dict. So what must happen with every
 access happens here and nowhere else:
 
+- **Look-up**: `find...` counts nothing, `read...` is a hit or a miss, and a use of the key. Either gives None
+  where there is no key, and asks for any value, a string as bytes (`..._string`) or a container of one class
+  (`..._container`).
 - **Expiry**: a key is invisible from its deadline on, to every method. Whoever finds it due removes it, in `expire`,
   which the batch worker uses as well: the ``expired`` event fires once.
 - **Type**: after expiry; a wrong one raises WRONGTYPE.
@@ -147,7 +150,7 @@ class Keyspace:
                 value.ahead(elements)
 
     def find(self, key):
-        """The value at `key`, whatever its type, or None. Counts nothing: for who writes, or only asks about keys."""
+        """The value at `key`, whatever its type, or None. Counts nothing: for commands that write or ask about keys."""
         if self.opened:
             opened = self.opened_at(key)
             if opened is not None:
@@ -170,42 +173,35 @@ class Keyspace:
         """A container over the run of bytes at the place."""
         return CONTAINERS[kind].unpack(self.table.value(), kind, self.limits)
 
-    def lookup(self, key):
-        """`find`, counted as a hit or a miss, and as a use of the key: for commands that read."""
-        v = self.glance(key)
-        if v is not None and self.uses is not None:
-            self.touch(key)
-        return v
+    def find_string(self, key):
+        """`find` of a string, as bytes.
 
-    def glance(self, key):
-        """`lookup` that is no use of the key: for commands that read about it."""
+        Raises:
+            CommandError: WRONGTYPE.
+        """
         v = self.find(key)
-        if v is None:
-            self.miss(key)
-        else:
-            self.hits += 1
+        return v if v is None or type(v) is bytes else as_string(v)
+
+    def find_container(self, key, kind):
+        """`find` of a container of the class `kind`.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.find(key)
+        if v is not None and type(v) is not kind:
+            raise CommandError(WRONG_TYPE)
         return v
 
-    def miss(self, key):
-        """A read found no key."""
-        self.misses += 1
-        if self.observed:
-            self.changes.missed(self, key)
+    def read(self, key):
+        """`find`, counted as a hit or a miss, and as a use of the key: for commands that read."""
+        v = self.read_untouched(key)
+        if v is not None and self.uses is not None:
+            self.note_use(key)
+        return v
 
-    def use(self, key):
-        """Note a use of a key even by a client that leaves no traces; return whether there is such a key."""
-        v = self.glance(key)
-        if v is not None and self.uses is not None and self.table.seek(key) != ABSENT:
-            self.uses.note(self.table)
-        return v is not None
-
-    def touch(self, key):
-        """Note a use of a key, if it is there."""
-        if self.table.seek(key) != ABSENT and self.uses is not None:
-            self.uses.touch(self.table)
-
-    def string(self, key):
-        """Read a string as bytes, None if there is none.
+    def read_string(self, key):
+        """`read` of a string, as bytes.
 
         Raises:
             CommandError: WRONGTYPE.
@@ -215,31 +211,46 @@ class Keyspace:
         if table.seek(key) == BYTES and self.uses is None and table.deadline() > self.clock.now_ms:
             self.hits += 1
             return table.value()
-        v = self.lookup(key)
+        v = self.read(key)
         return v if v is None or type(v) is bytes else as_string(v)
 
-    def find_string(self, key):
-        """`string`, uncounted."""
-        v = self.find(key)
-        return v if v is None or type(v) is bytes else as_string(v)
-
-    def read(self, key, kind):
-        """Read the container at `key`, None if there is none.
+    def read_container(self, key, kind):
+        """`read` of a container of the class `kind`.
 
         Raises:
             CommandError: WRONGTYPE.
         """
-        v = self.lookup(key)
+        v = self.read(key)
         if v is not None and type(v) is not kind:
             raise CommandError(WRONG_TYPE)
         return v
 
-    def peek(self, key, kind):
-        """`read`, uncounted."""
+    def read_untouched(self, key):
+        """`read` that is no use of the key: for commands that read about it, as EXISTS and TTL do."""
         v = self.find(key)
-        if v is not None and type(v) is not kind:
-            raise CommandError(WRONG_TYPE)
+        if v is None:
+            self.miss(key)
+        else:
+            self.hits += 1
         return v
+
+    def touch(self, key):
+        """Read a key to use it, even for a client that leaves no traces otherwise; return whether it is there."""
+        v = self.read_untouched(key)
+        if v is not None and self.uses is not None and self.table.seek(key) != ABSENT:
+            self.uses.note_always(self.table)
+        return v is not None
+
+    def miss(self, key):
+        """A read found no key."""
+        self.misses += 1
+        if self.observed:
+            self.changes.missed(self, key)
+
+    def note_use(self, key):
+        """Note a use of a key, if it is there."""
+        if self.table.seek(key) != ABSENT and self.uses is not None:
+            self.uses.note(self.table)
 
     def deadline(self, key):
         """The deadline of `key` in milliseconds: NEVER when it has none, 0 when there is no such key."""
@@ -299,7 +310,7 @@ class Keyspace:
         edit.side_revision = value.side_revision
         edit.due_ms = value.next_deadline()
         if self.uses is not None and not is_new:
-            self.touch(key)
+            self.note_use(key)
 
     def settle(self):
         """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
@@ -425,7 +436,7 @@ class Keyspace:
         total: object = number + by
         self.table.put(total)
         if self.uses is not None:
-            self.uses.touch(self.table)
+            self.uses.note(self.table)
         self.announce(key, event)
         return total
 
@@ -470,7 +481,7 @@ class Keyspace:
             if kind == ABSENT:
                 self.uses.begin(self.table)
             else:
-                self.uses.touch(self.table)
+                self.uses.note(self.table)
         if old is not None:
             self.let_go(old)
         if kind == ABSENT and self.observed:
@@ -522,7 +533,7 @@ class Keyspace:
             self.account.follow(key, self.find(key))
             self.account.sync()
         if self.uses is not None:
-            self.touch(key)
+            self.note_use(key)
         self.announce(key, event)
 
     def announce(self, key, event):
@@ -605,7 +616,7 @@ class Keyspace:
         if self.account is not None:
             self.account.sync()
         if self.uses is not None:
-            self.uses.touch(self.table)
+            self.uses.note(self.table)
 
     def transfer(self, key, target, new_key, left, arrived):
         """Move a value with its deadline to another key, `new_key` of the keyspace `target`, whatever was there.

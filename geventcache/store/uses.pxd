@@ -14,8 +14,8 @@ cdef class Uses:
     cdef public long long log_factor
     cdef public unsigned int decay_minutes
     cdef unsigned int beginning
-    cpdef touch(self, Table table)
     cpdef note(self, Table table)
+    cpdef note_always(self, Table table)
     cpdef begin(self, Table table)
     cpdef set_frequency(self, Table table, unsigned int count)
     cpdef set_idle_ms(self, Table table, idle_ms)

@@ -44,13 +44,13 @@ class Uses:
 
     # ------------------------------------------------------------------ noting
 
-    def touch(self, table):
+    def note(self, table):
         """The key was used; nothing is noted of it while uses are paused."""
         if not self.is_paused:
-            self.note(table)
+            self.note_always(table)
 
-    def note(self, table):
-        """Note a use of the key."""
+    def note_always(self, table):
+        """Note a use of the key, paused or not."""
         table.note_use(self.counted(self.noted(table)) if self.counts else self.ticks())
 
     def begin(self, table):

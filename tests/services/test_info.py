@@ -89,7 +89,7 @@ def test_reset_statistics(state: ServerState) -> None:
     state.enter(client)
     client.bytes_in = client.bytes_out = 100
     db = state.databases.get(0)
-    db.string(b"missing")
+    db.read_string(b"missing")
     state.stats.count_error(b"ERR x")
     state.reset_statistics()
     shown = fields(state, b"stats")

@@ -42,7 +42,7 @@ def put(key: bytes, index: int = 0) -> Callable[[ServerState], None]:
         (lambda state: state.databases.get(0).delete(b"k"), ABORTED, DONE),
         (lambda state: state.databases.get(0).set_deadline(b"k", 1 << 50), ABORTED, DONE),
         (lambda state: state.databases.get(0).persist(b"k"), DONE, DONE),
-        (lambda state: state.databases.get(0).lookup(b"k"), DONE, DONE),
+        (lambda state: state.databases.get(0).read(b"k"), DONE, DONE),
         (lambda state: state.databases.get(0).flush(), ABORTED, DONE),
         (lambda state: state.databases.get(1).flush(), DONE, DONE),
         (lambda state: state.databases.flush(), ABORTED, DONE),

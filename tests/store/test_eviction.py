@@ -62,7 +62,7 @@ def test_least_recently_used_goes_first() -> None:
     clock, keyspace, _ = make_keyspace()
     evictor = evictor_of(keyspace, b"allkeys-lru")
     keys = fill(clock, keyspace, 12)
-    keyspace.lookup(keys[0])
+    keyspace.read(keys[0])
     assert evicted(keyspace, evictor) == [*keys[1:], keys[0]]
     assert keyspace.evicted == 12
 
@@ -75,7 +75,7 @@ def test_candidate_that_is_used_meanwhile_stays() -> None:
     assert evictor.find()
     assert evictor.best == keys[0]
     clock.advance(1000)
-    keyspace.lookup(keys[0])
+    keyspace.read(keys[0])
     assert evicted(keyspace, evictor) == [keys[1], keys[2], keys[0]]
 
 
@@ -86,7 +86,7 @@ def test_least_frequently_used_goes_first() -> None:
     keys = fill(clock, keyspace, 5)
     for key, count in zip(keys, (3, 1, 4, 0, 2), strict=True):
         for _ in range(count):
-            keyspace.lookup(key)
+            keyspace.read(key)
     assert evicted(keyspace, evictor) == [keys[3], keys[1], keys[4], keys[0], keys[2]]
 
 

@@ -20,14 +20,14 @@ def test_key_is_invisible_from_its_millisecond_on() -> None:
     clock, keyspace, _ = make_keyspace()
     keyspace.put_until(b"k", b"v", START_MS + 10, b"set")
     clock.advance(9)
-    assert keyspace.string(b"k") == b"v"
+    assert keyspace.read_string(b"k") == b"v"
     clock.advance(1)
     assert keyspace.keys() == []
     assert keyspace.deadline(b"k") == 0
-    assert keyspace.string(b"k") is None
+    assert keyspace.read_string(b"k") is None
 
 
-@pytest.mark.parametrize("look", ["find", "string", "deadline", "delete", "persist", "expire_at_once"])
+@pytest.mark.parametrize("look", ["find", "read_string", "deadline", "delete", "persist", "expire_at_once"])
 def test_whoever_finds_a_due_key_announces_it_once(look: str) -> None:
     """Any look at a due key removes it with one `expired`; the worker finds nothing then."""
     clock, keyspace, recorder = make_keyspace()
@@ -50,7 +50,7 @@ def test_type_is_checked_after_expiry() -> None:
     clock.advance(10)
     keyspace.edit_or_create(b"k", List, b"rpush").push_right(b"a")
     keyspace.settle()
-    assert keyspace.read(b"k", List).to_list() == [b"a"]
+    assert keyspace.read_container(b"k", List).to_list() == [b"a"]
 
 
 def test_new_key_is_announced_before_its_event() -> None:
@@ -163,8 +163,8 @@ def test_reads_are_counted_and_edits_are_not() -> None:
     """Hits and misses come from reading alone."""
     _, keyspace, _ = make_keyspace()
     keyspace.put(b"k", b"v", b"set")
-    keyspace.string(b"k")
-    keyspace.string(b"missing")
+    keyspace.read_string(b"k")
+    keyspace.read_string(b"missing")
     keyspace.find(b"k")
     keyspace.find_string(b"missing")
     keyspace.edit(b"missing", List, b"rpush")
@@ -215,5 +215,5 @@ def test_every_form_of_a_string_reads_as_bytes(value: object) -> None:
     """Whatever form a string is kept in, it is read as plain bytes."""
     _, keyspace, _ = make_keyspace()
     keyspace.put(b"k", value, b"set")
-    assert type(keyspace.string(b"k")) is bytes
+    assert type(keyspace.read_string(b"k")) is bytes
     assert keyspace.find_string(b"k") == as_string(value) == b"12"

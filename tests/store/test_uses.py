@@ -28,7 +28,7 @@ def test_idle_time_begins_with_each_use() -> None:
     uses.begin(table)
     clock.advance(3000)
     assert uses.idle_ms(table) == 3000
-    uses.touch(table)
+    uses.note(table)
     clock.advance(40)
     assert uses.idle_ms(table) == 40
 
@@ -39,7 +39,7 @@ def test_counter_grows_and_decays() -> None:
     uses.begin(table)
     assert uses.frequency(table) == 5
     for _ in range(300):
-        uses.touch(table)
+        uses.note(table)
     assert uses.frequency(table) == 255
     clock.advance(10 * MINUTE_MS)
     assert uses.frequency(table) == 245
@@ -58,7 +58,7 @@ def test_factor_slows_the_counter() -> None:
     uses.log_factor = 10
     uses.begin(table)
     for _ in range(1000):
-        uses.touch(table)
+        uses.note(table)
     assert 10 < uses.frequency(table) < 60
 
 
@@ -67,9 +67,9 @@ def test_pause_hides_touches_and_not_notes() -> None:
     _, uses, table = uses_of(True)
     uses.begin(table)
     uses.is_paused = True
-    uses.touch(table)
-    assert uses.frequency(table) == 5
     uses.note(table)
+    assert uses.frequency(table) == 5
+    uses.note_always(table)
     assert uses.frequency(table) == 6
 
 
