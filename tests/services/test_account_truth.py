@@ -35,18 +35,18 @@ with Cache(maxmemory="8gb", maxmemory_policy="allkeys-lru") as cache:
     print(limit.used() - before_used, Stats.resident_bytes() - before)
 """
 SHAPES = {
-    "small strings": ("('SET', f'key:{i}', b'v%d' % i * 4)", 100_000),
+    "small strings": ("('SET', f'key:{i}', b'v%d' % i * 4)", 300_000),
     "large strings": ("('SET', f'key:{i}', b'x' * (3000 + i % 500))", 8_000),
-    "counters": ("('INCRBY', f'key:{i}', 100_000 + i)", 100_000),
-    "deadlines": ("('SET', f'key:{i}', b'%050d' % i, 'EX', 1000 + i % 5000)", 80_000),
+    "counters": ("('INCRBY', f'key:{i}', 100_000 + i)", 300_000),
+    "deadlines": ("('SET', f'key:{i}', b'%050d' % i, 'EX', 1000 + i % 5000)", 200_000),
     "buffers": ("('SETBIT', f'key:{i}', 8000, 1)", 20_000),
     "small hashes": (
         "('HSET', f'key:{i}', *[x for f in range(8) for x in (f'field{f}', f'value{i}')])",
         60_000 if IS_COMPILED else 15_000,
     ),
-    "a large hash": ("('HSET', 'hash', f'field:{i}', f'value:{i}')", 100_000),
+    "a large hash": ("('HSET', 'hash', f'field:{i}', f'value:{i}')", 300_000),
     "small lists": ("('RPUSH', f'key:{i}', *[f'element{i}:{e}' for e in range(20)])", 40_000),
-    "a large list": ("('RPUSH', 'list', f'element:{i}')", 150_000),
+    "a large list": ("('RPUSH', 'list', f'element:{i}')", 300_000),
     "small sets": ("('SADD', f'key:{i}', *[f'member{i}:{e}' for e in range(10)])", 80_000 if IS_COMPILED else 15_000),
     "small sorted sets": (
         "('ZADD', f'key:{i}', *[x for e in range(10) for x in (e + i, f'member{e}:{i}')])",
