@@ -18,7 +18,7 @@ from geventcache.services.clients import Client
 def save(ctx: Client):
     """Synchronously saves the database(s) to disk."""
     snapshots = ctx.server.snapshots
-    if snapshots.walk is not None:
+    if snapshots.is_saving:
         raise CommandError(errors.SAVE_RUNS)
     try:
         snapshots.save()
@@ -44,11 +44,11 @@ def bgsave(ctx: Client, *operation: bytes):
         raise CommandError(errors.SYNTAX)
     snapshots = ctx.server.snapshots
     if words == [b"cancel"]:
-        if snapshots.walk is None:
+        if not snapshots.is_saving:
             raise CommandError(errors.NO_SAVE_RUNS)
         snapshots.on_cancel()
         return Simple(b"Background saving cancelled")
-    if snapshots.walk is not None:
+    if snapshots.image is not None:
         raise CommandError(errors.SAVE_RUNS)
     snapshots.begin()
     return Simple(b"Background saving scheduled" if ctx.is_in_exec else b"Background saving started")

@@ -14,8 +14,7 @@ from gevent import get_hub
 from geventcache.base.clock import monotonic_us
 from geventcache.persistence.files import NewFile
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.services.snapshots import Walk
-from geventcache.store.changes import COPY_RANK
+from geventcache.services.snapshots import Image
 
 SLICE_US = 1000
 TINY_SECONDS = 1e-6
@@ -51,8 +50,10 @@ class Saving:
         """Save in the background."""
         snapshots = self.snapshots
         snapshots.began_s = snapshots.tried_s = snapshots.now_s()
-        snapshots.walk = Walk(self.state.databases)
-        self.greenlet = gevent.spawn(self.save)
+        snapshots.is_saving = True
+        image = snapshots.take()
+        self.file = snapshots.new_file(self.run)
+        self.greenlet = gevent.spawn(self.save, image, self.file)
 
     def cancel(self) -> None:
         """End the save that runs, if one does. What is left of it goes when its last call comes back."""
@@ -60,7 +61,14 @@ class Saving:
             self.file.give_up()
         if self.greenlet is not None:
             self.greenlet.kill(block=False)
-        self.greenlet = self.file = self.snapshots.walk = None
+            self.finish()
+
+    def finish(self) -> None:
+        """No save runs any more."""
+        if self.snapshots.image is not None:
+            self.snapshots.image.end()
+        self.snapshots.is_saving = False
+        self.greenlet = self.file = None
 
     def stop(self) -> None:
         """End the save that runs, and wait until nothing is left of it."""
@@ -69,43 +77,43 @@ class Saving:
         if greenlet is not None:
             greenlet.join()
 
-    def save(self) -> None:
-        """Save until it succeeds or fails; anew whenever databases were exchanged meanwhile."""
+    def save(self, image: Image, file: NewFile) -> None:
+        """Save until it succeeds or fails."""
         snapshots = self.snapshots
-        path = snapshots.path
         try:
-            while not self.write(snapshots.walk):
-                snapshots.walk = Walk(self.state.databases)
+            if not self.write(image, file):
+                raise OSError("databases were exchanged meanwhile")
             snapshots.duration_s = snapshots.now_s() - snapshots.began_s
+            snapshots.note_saved(image.changes)
+            self.state.log.info("snapshot_saved", path=file.path, bytes=file.size, keys=image.done)
         except OSError as error:
             snapshots.note_result(False)
-            self.state.log.error("snapshot_failed", path=path, error=str(error))
+            self.state.log.error("snapshot_failed", path=file.path, error=str(error))
         finally:
             if self.greenlet is gevent.getcurrent():
-                self.greenlet = snapshots.walk = None
+                self.finish()
 
-    def write(self, walk: Walk) -> bool:
-        """Write a snapshot; False if the walk turned out to be void."""
-        snapshots = self.snapshots
-        changes = snapshots.all_changes()
-        file = self.file = snapshots.new_file(self.run)
-        self.state.changes.listen(walk, COPY_RANK)
+    def write(self, image: Image, file: NewFile) -> bool:
+        """Write an image into a file, in slices, and let it take its place; return whether it did.
+
+        It is ended and the file discarded, whatever happens.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         try:
             file.open()
-            for block in snapshots.blocks(walk):
-                if walk.is_void:
-                    return False
+            for block in image.blocks():
                 if block:
                     file.write(block)
                 self.pause()
-            file.commit()
+            if not image.is_void:
+                file.commit()
+                return True
         finally:
-            self.state.changes.ignore(walk)
+            image.end()
             file.discard()
-        self.file = None
-        snapshots.note_saved(changes)
-        self.state.log.info("snapshot_saved", path=file.path, bytes=file.size, keys=walk.done)
-        return True
+        return False
 
     def run(self, function: Any, *args: Any) -> Any:
         """Call a function in the thread pool, and wait for it as only greenlets do.

@@ -221,18 +221,18 @@ def percentage(part: int, whole: int) -> float:
 def persistence(state: Any) -> Fields:
     """Snapshots, and the load of one; there is no append only file."""
     snapshots = state.snapshots
-    walk = snapshots.walk
+    image = snapshots.image
     return {
         "loading": int(snapshots.is_loading),
         "async_loading": 0,
-        "current_save_keys_processed": 0 if walk is None else walk.done,
-        "current_save_keys_total": 0 if walk is None else walk.total,
+        "current_save_keys_processed": 0 if image is None else image.done,
+        "current_save_keys_total": 0 if image is None else image.total,
         "rdb_changes_since_last_save": snapshots.changes(),
-        "rdb_bgsave_in_progress": int(walk is not None),
+        "rdb_bgsave_in_progress": int(snapshots.is_saving),
         "rdb_last_save_time": snapshots.saved_s,
         "rdb_last_bgsave_status": "ok" if snapshots.is_last_good else "err",
         "rdb_last_bgsave_time_sec": snapshots.duration_s,
-        "rdb_current_bgsave_time_sec": -1 if walk is None else snapshots.now_s() - snapshots.began_s,
+        "rdb_current_bgsave_time_sec": -1 if not snapshots.is_saving else snapshots.now_s() - snapshots.began_s,
         "rdb_saves": snapshots.saves,
         "rdb_last_cow_size": 0,
         "rdb_last_load_keys_expired": snapshots.loaded.expired,

@@ -18,7 +18,7 @@ from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
 from geventcache.services.info import REDIS_VERSION
-from geventcache.store.changes import Listener
+from geventcache.store.changes import COPY_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
 RETRY_S = 5
@@ -99,6 +99,61 @@ class Walk(Listener):
         return at < len(found) and found[at] == position
 
 
+class Image:
+    """All that a server holds, to be written as a snapshot while it changes: for a save, and for whoever needs one.
+
+    A server takes one at a time (`Snapshots.image` is the one under way). Whoever takes one ends it, whatever happens:
+
+        image = snapshots.take({b"aof-base": b"1"})
+        try:
+            for block in image.blocks(): ...
+        finally:
+            image.end()
+
+    Attributes:
+        changes: `Changes.dirty` at its instant.
+        done, total: how many keys have been written, and how many there are to be.
+        is_void: somebody ended it, or what was written is worth nothing: `blocks` ends early.
+    """
+
+    def __init__(self, snapshots: Snapshots, facts: dict[bytes, bytes]) -> None:
+        self.snapshots = snapshots
+        self.facts = facts
+        self.changes = snapshots.all_changes()
+        self.walk = Walk(snapshots.state.databases)
+        self.is_ended = False
+        snapshots.state.changes.listen(self.walk, COPY_RANK)
+
+    @property
+    def done(self) -> int:
+        """How many keys have been written."""
+        return self.walk.done
+
+    @property
+    def total(self) -> int:
+        """How many keys there are to be."""
+        return self.walk.total
+
+    @property
+    def is_void(self) -> bool:
+        """It is worth nothing."""
+        return self.is_ended or self.walk.is_void
+
+    def blocks(self) -> Iterator[bytes]:
+        """What is to be written, once; an empty block is a place to pause."""
+        for block in self.snapshots.blocks(self.walk, self.facts):
+            if self.is_void:
+                return
+            yield block
+
+    def end(self) -> None:
+        """No more is asked of it. Ending twice is ending once."""
+        self.is_ended = True
+        self.snapshots.state.changes.ignore(self.walk)
+        if self.snapshots.image is self:
+            self.snapshots.image = None
+
+
 class Snapshots:
     """The snapshots of one server.
 
@@ -106,7 +161,8 @@ class Snapshots:
         saved_s: when the data were saved last, in seconds since the epoch; the start counts.
         saved_changes: how many changes there had been then.
         is_last_good: the last save in the background succeeded; tried_s: when it began; duration_s: how long it took.
-        walk: the one that runs in the background, None while none does; began_s: when it began.
+        image: the one under way, for a save or for another purpose, None while there is none.
+        is_saving: a save runs in the background; began_s: when it began.
         saves: how many saves succeeded.
         is_loading: data are being loaded; file: from where.
         is_whole: no load failed, so that what is there may take the snapshot's place.
@@ -123,7 +179,8 @@ class Snapshots:
         self.is_last_good = True
         self.tried_s = 0
         self.duration_s = NEVER_SAVED
-        self.walk: Walk | None = None
+        self.image: Image | None = None
+        self.is_saving = False
         self.began_s = 0
         self.saves = 0
         self.is_loading = False
@@ -167,7 +224,7 @@ class Snapshots:
     def is_due(self) -> bool:
         """A save in the background is to begin, by the points to save at."""
         now_s = self.now_s()
-        if self.walk is not None or not self.is_whole or (not self.is_last_good and now_s < self.tried_s + RETRY_S):
+        if self.image is not None or not self.is_whole or (not self.is_last_good and now_s < self.tried_s + RETRY_S):
             return False
         changes, age_s = self.changes(), now_s - self.saved_s
         return any(changes >= count and age_s > seconds for seconds, count in self.config["save"])
@@ -178,12 +235,23 @@ class Snapshots:
 
     # ------------------------------------------------------------------ saving
 
-    def blocks(self, walk: Walk) -> Iterator[bytes]:
+    def take(self, facts: dict[bytes, bytes] | None = None) -> Image:
+        """Take an image of what is there now. There must be none under way.
+
+        Args:
+            facts: what the snapshot tells of itself, beside what each one does.
+        """
+        if self.image is not None:
+            raise RuntimeError("an image is being taken")
+        self.image = Image(self, facts or {})
+        return self.image
+
+    def blocks(self, walk: Walk, facts: dict[bytes, bytes]) -> Iterator[bytes]:
         """What is to be written of a walk; an empty block is a place to pause."""
         keyspaces = self.state.databases.existing()
         header = Header(
             any(keyspace.volatile_containers for keyspace in keyspaces),
-            {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % self.now_s()},
+            {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % self.now_s(), **facts},
             {keyspace.index: (len(keyspace), keyspace.volatile) for keyspace in keyspaces},
             [library.code for library in self.state.scripting.libraries.by_name.values()],
         )
@@ -194,27 +262,30 @@ class Snapshots:
         return NewFile(self.path, run, self.config["rdb-save-incremental-fsync"])
 
     def save(self) -> None:
-        """Save all data, while everybody waits; a save in the background ends.
+        """Save all data, while everybody waits; the image under way is ended.
 
         Raises:
             OSError: it cannot be done; the old file is what it was.
         """
         self.on_cancel()
-        changes = self.all_changes()
+        if self.image is not None:
+            self.image.end()
+        image = self.take()
         file = self.new_file()
         try:
             try:
                 file.open()
-                for block in self.blocks(Walk(self.state.databases)):
+                for block in image.blocks():
                     if block:
                         file.write(block)
                 file.commit()
             finally:
+                image.end()
                 file.discard()
         except OSError as error:
             self.state.log.error("snapshot_failed", path=file.path, error=str(error))
             raise
-        self.note_saved(changes)
+        self.note_saved(image.changes)
         self.state.log.info("snapshot_saved", path=file.path, bytes=file.size)
 
     def begin(self) -> None:
