@@ -36,6 +36,7 @@ LASTING_S = 60.0
 # What a worker may take to end beyond the time that its clients have.
 PATIENCE_S = 2.0
 
+_FRONT = -1
 _SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "TTIN", "TTOU", "CHLD")
 
 
@@ -47,10 +48,11 @@ def _load_modules() -> None:
 
 
 class Child:
-    """A worker as its master sees it.
+    """A process as its master sees it.
 
     Attributes:
-        index: its number, from 0 on.
+        index: the worker's number, from 0 on; -1 of the front, the site of all workers.
+        fields: what the log calls it by.
         pid: its process, 0 while there is none.
         pipe: what it reports its start by, None when it has.
         started_s: when it was started last, on the monotonic clock; due_s: when it is to be started.
@@ -60,6 +62,7 @@ class Child:
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.fields = {"worker": index if index >= 0 else "front"}
         self.pid = 0
         self.pipe: int | None = None
         self.started_s = 0.0
@@ -115,12 +118,14 @@ class Arbiter(Process):
     """The master of several workers.
 
     Attributes:
-        children: the workers, in their order.
+        children: the workers, in their order; then the front, if there is one.
     """
 
     def __init__(self, settings: Settings, logs: FileLogs, report: Callable[[str], None]) -> None:
         super().__init__(settings, logs, report)
         self.children = [Child(i) for i in range(self.config["workers"])]
+        if self.config["http"]:
+            self.children.append(Child(_FRONT))
         self.is_ready = False
         self.is_stopping = False
         self.kill_at_s = float("inf")
@@ -193,7 +198,7 @@ class Arbiter(Process):
 
     def _announce(self) -> None:
         self.is_ready = True
-        self.log.info("ready", pid=self.pid, workers=len(self.children))
+        self.log.info("ready", pid=self.pid, workers=self.config["workers"])
         self.report("")
         systemd.notify("READY=1", f"MAINPID={self.pid}")
         self.hooks.call(self.log, "when_ready", self)
@@ -201,28 +206,28 @@ class Arbiter(Process):
     def _fail(self, child: Child, reason: str) -> None:
         """A worker could not start: that ends all if none ever could, as wrong settings would."""
         if self.is_ready:
-            self.log.error("worker_not_started", worker=child.index, reason=reason)
+            self.log.error("worker_not_started", **child.fields, reason=reason)
         elif not self.is_stopping:
-            self.failure = f"worker {child.index}: {reason}"
+            self.failure = f"worker {child.fields['worker']}: {reason}"
             self._stop("TERM", 0.0)
 
     # ------------------------------------------------------------------ workers
 
     def _start(self, child: Child) -> None:
         try:
-            child.start(*self._fork(child.index))
+            child.start(*self._fork(child))
         except OSError as error:
             child.end()
             self._fail(child, explain(error))
 
-    def _fork(self, index: int) -> tuple[int, int]:
-        """Return a new worker's process, and the pipe that it reports by."""
+    def _fork(self, child: Child) -> tuple[int, int]:
+        """Return a new child's process, and the pipe that it reports by."""
         reading, writing = os.pipe()
         try:
             with self.signals.held_back():
                 pid = os.fork()
                 if not pid:
-                    self._be_worker(index, writing)
+                    self._be(child, writing)
         except OSError:
             os.close(reading)
             raise
@@ -231,23 +236,18 @@ class Arbiter(Process):
         os.set_blocking(reading, False)  # the end of a worker is no end of the pipe if one of its hooks has forked
         return pid, reading
 
-    def _be_worker(self, index: int, pipe: int) -> NoReturn:
-        """Live as a worker, in the process that was forked."""
+    def _be(self, child: Child, pipe: int) -> NoReturn:
+        """Live as a child, in the process that was forked."""
         status = 1
         report = reporter(pipe)
         try:
-            self.logs = self.logs.after_fork(self.config, worker=index)
+            self.logs = self.logs.after_fork(self.config, **child.fields)
             self.log = self.logs.log
             self.signals.reset()
             os.close(self.lifeline)
             os.environ.pop("NOTIFY_SOCKET", None)
-            shard = self.shards.take(index)
-            worker = Worker(self.settings, self.logs, report, shard, self.pid, self.workers_lifeline)
-            worker.obey_signals()
-            self.signals.let_through()
-            self.hooks.call(self.log, "post_fork", self, worker)
-            status = worker.run()
-            self.hooks.call(self.log, "worker_exit", self, worker)
+            live = self._be_front if child.index == _FRONT else self._be_worker
+            status = live(child.index, report)
         except OSError as error:
             report(explain(error))
         except BaseException:
@@ -258,6 +258,27 @@ class Arbiter(Process):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
             os._exit(status)
+
+    def _be_worker(self, index: int, report: Callable[[str], None]) -> int:
+        """Serve as a worker; return the exit status."""
+        shard = self.shards.take(index)
+        worker = Worker(self.settings, self.logs, report, shard, self.pid, self.workers_lifeline)
+        worker.obey_signals()
+        self.signals.let_through()
+        self.hooks.call(self.log, "post_fork", self, worker)
+        status = worker.run()
+        self.hooks.call(self.log, "worker_exit", self, worker)
+        return status
+
+    def _be_front(self, _index: int, report: Callable[[str], None]) -> int:
+        """Be the site of all workers; return the exit status."""
+        from geventcache.launcher.front import FrontProcess
+
+        listening, paths = self.shards.take_front(), self.shards.site_paths
+        front = FrontProcess(self.settings, self.logs, report, listening, paths, self.workers_lifeline)
+        front.obey_signals()
+        self.signals.let_through()
+        return front.run()
 
     def chld(self) -> None:
         """Workers have ended; others that were started in this process, by hooks, are left to whoever did."""
@@ -277,7 +298,7 @@ class Arbiter(Process):
         if wrong:
             self._fail(child, wrong)
         if not self.is_stopping:
-            self.log.error("worker_ended", worker=child.index, pid=pid, how=how, restart_in_s=delay_s)
+            self.log.error("worker_ended", **child.fields, pid=pid, how=how, restart_in_s=delay_s)
 
     # ------------------------------------------------------------------ signals
 

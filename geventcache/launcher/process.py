@@ -99,12 +99,16 @@ class ServerProcess(Process):
         super().__init__(settings, logs, report)
         self.server = self.make_server()
         self.server.owns_process = True
-        accompany(self.server)
+        self.make_site()
         self.server.state.config_file = str(settings.file or "")
 
     def make_server(self) -> Server:
         """Return the server, not yet started."""
         return Server(self.config, self.log)
+
+    def make_site(self) -> None:
+        """Let the server be seen over HTTP, if that is wished."""
+        accompany(self.server)
 
     def run(self) -> int:
         """Serve until a signal or SHUTDOWN ends it; return the exit status.

@@ -20,6 +20,7 @@ from geventcache.launcher.process import ServerProcess
 from geventcache.launcher.settings import Settings
 from geventcache.launcher.shards import Shard
 from geventcache.server.app import Server
+from geventcache.web import accompany_worker
 
 _READ = 1
 
@@ -54,6 +55,11 @@ class Worker(ServerProcess):
         """Return the server of the shard, not yet started."""
         return Server(self.config, self.log, topology=self.shard.topology, bus=self.shard.bus)
 
+    def make_site(self) -> None:
+        """Let the front of all workers ask it, if there is one."""
+        if self.shard.site is not None:
+            accompany_worker(self.server, self.shard.site, self.index, self.config["workers"])
+
     def run(self) -> int:
         """Serve until a signal or the master's end; return the exit status.
 
@@ -81,7 +87,9 @@ class Worker(ServerProcess):
         self.master_watcher.stop()
         self.log.error("master_has_gone")
         _, paths = self.shard.bus
+        for path in (paths[self.index], f"{paths[self.index]}.http"):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         with contextlib.suppress(OSError):
-            os.unlink(paths[self.index])
             os.rmdir(os.path.dirname(paths[self.index]))  # the last one succeeds
         self.term()

@@ -11,3 +11,10 @@ def accompany(server: Any) -> None:
         from geventcache.web.site import Site
 
         server.companions.append(Site(server))
+
+
+def accompany_worker(server: Any, listening: Any, worker: int, workers: int) -> None:
+    """Let one of several workers, which has not started yet, be seen through the front of all."""
+    from geventcache.web.site import WorkerSite
+
+    server.companions.append(WorkerSite(server, listening, worker, workers))

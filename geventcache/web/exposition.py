@@ -19,6 +19,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 OPENMETRICS_MEDIA = "application/openmetrics-text"
 TOTAL = "_total"
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+END = "# EOF"  # of a page of OpenMetrics
 POWERS = 26  # buckets of a histogram: up to 2**25 - 1, 33 seconds in microseconds
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -93,5 +94,36 @@ def render(families: Iterable[Family], openmetrics: bool) -> str:
                 for value, text, suffix in samples
             ]
     if openmetrics:
-        lines.append("# EOF")
+        lines.append(END)
     return "\n".join(lines) + "\n"
+
+
+def merge(pages: Mapping[int, str], label: str) -> str:
+    """The samples of several pages in one, without its end; each gets the number of its page as a label.
+
+    A family stands once, with the samples of all pages.
+    """
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for number, page in pages.items():
+        mark = f'{label}="{number}"'
+        family = ""
+        for line in page.splitlines():
+            if line.startswith("# HELP "):
+                family = line.split(" ", 3)[2]
+                heads.setdefault(family, [])
+                samples.setdefault(family, [])
+            if not line.startswith("#"):
+                samples[family].append(labelled(line, mark))
+            elif line != END and line not in heads[family]:
+                heads[family].append(line)
+    return "".join(f"{line}\n" for family, head in heads.items() for line in (*head, *samples[family]))
+
+
+def labelled(line: str, label: str) -> str:
+    """A sample with one label more."""
+    name, brace, rest = line.partition("{")
+    if brace and " " not in name:
+        return f"{name}{{{label},{rest}"
+    name, _, value = line.partition(" ")
+    return f"{name}{{{label}}} {value}"

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from gevent.socket import socket as green_socket
 
 from geventcache.base.errors import CommandError
 from geventcache.server import forks
-from geventcache.server.listening import listen_on, remove_path
+from geventcache.server.listening import Listening, listen_on, remove_path
 from geventcache.server.tls import Tls
 from geventcache.services import info
 from geventcache.services.addresses import Address, parse_address
@@ -77,6 +78,7 @@ class Site:
     def __init__(self, server: Any) -> None:
         self.server = server
         self.descriptors = CONNECTIONS + len(server.config["http"])
+        self.place: dict[str, int] = {}
         self.config = server.config
         self.log = server.log
         self.addresses: list[Address] = []
@@ -105,18 +107,18 @@ class Site:
         Raises:
             OSError: an address is taken, or the certificates cannot be read.
         """
-        cluster = self.server.state.cluster
-        offset = 0 if cluster is None else cluster.nodes.index(cluster.own)
-        wanted = [shifted(parse_address(word), offset) for word in self.config["http"]]
+        wanted = [parse_address(word) for word in self.config["http"]]
         tls = Tls(self.config, self.log, ssl.SSLContext) if any(one.is_tls for one in wanted) else None
         for sock, address in listen_on(wanted, self.config, self.log):
-            listener = LimitedServer(
-                green_socket(fileno=sock.detach()), self.serve, self.pool, tls if address.is_tls else None
-            )
-            listener.start()
-            self.listeners.append(listener)
+            self.listen(sock, tls if address.is_tls else None)
             self.addresses.append(address)
             self.log.info("listening_http", address=str(address))
+
+    def listen(self, sock: socket, tls: Tls | None) -> None:
+        """Serve at a socket, which is the site's from now on."""
+        listener = LimitedServer(green_socket(fileno=sock.detach()), self.serve, self.pool, tls)
+        listener.start()
+        self.listeners.append(listener)
 
     def stop(self) -> None:
         """Close all connections, and listen no more."""
@@ -205,7 +207,7 @@ class Site:
 
     def live(self, environ: Mapping[str, Any]) -> Answer:
         """What the charts of the page show."""
-        told = {**live(self.server), "is_writable": self.config["http-writable"], "token": self.token}
+        told = {**live(self.server), "is_writable": self.config["http-writable"], "token": self.token, **self.place}
         return Answer(json.dumps(told), JSON)
 
     def file(self, name: str, media: str, environ: Mapping[str, Any]) -> Answer:
@@ -235,8 +237,24 @@ class Site:
         return Answer(json.dumps(sections, default=str), JSON)
 
 
-def shifted(address: Address, by: int) -> Address:
-    """The address of a worker: so many ports further, or a path with its number."""
-    if address.path:
-        return address._replace(path=f"{address.path}.{by}") if by else address
-    return address._replace(port=(address.port or 0) + by) if address.port else address
+class WorkerSite(Site):
+    """The site of one of several workers, which their front asks; it judges visitors as if they had come to it.
+
+    Args:
+        listening: a unix socket in a folder that nobody else can enter.
+        worker: its number; workers: how many there are.
+    """
+
+    def __init__(self, server: Any, listening: Listening, worker: int, workers: int) -> None:
+        super().__init__(server)
+        self.listening = listening
+        self.place = {"worker": worker, "workers": workers}
+
+    def start(self) -> None:
+        """Serve the front. What the socket has left in the file system is the master's."""
+        self.listen(self.listening[0], None)
+
+    def answer(self, environ: Mapping[str, Any]) -> Answer:
+        """What a visitor's request is answered with, who has come to the front."""
+        host, _, port = environ.get("HTTP_X_VISITOR_ADDRESS", "").partition(" ")
+        return super().answer({**environ, "REMOTE_ADDR": host, "REMOTE_PORT": port} if host else environ)

@@ -4,7 +4,7 @@
 
 const LOOK_MS = 1000, SLOW_LOOKS = 5, POINTS = 120, PATIENCE_MS = 5000, CHART_HEIGHT = 100;
 const at = id => document.getElementById(id);
-let last = null, looks = 0, token = "", isWritable = false;
+let last = null, looks = 0, token = "", isWritable = false, worker = 0, lastWorkers = [];
 
 function element(name, text, attributes) {
   const made = document.createElement(name);
@@ -14,6 +14,7 @@ function element(name, text, attributes) {
 }
 
 async function ask(path, options) {
+  if (worker) path += (path.includes("?") ? "&" : "?") + "worker=" + worker;
   const stop = new AbortController(), timer = setTimeout(() => stop.abort(), PATIENCE_MS);
   try {
     const reply = await fetch(path, { cache: "no-store", signal: stop.signal, ...options });
@@ -169,6 +170,34 @@ function showSlow(told, problem) {
   fill("slow", told.entries.map(one => [new Date(one.time_s * 1000).toLocaleTimeString(), n(micros(one.usec)), data(one.request), one.client]));
 }
 
+// ---------------------------------------------------------------- workers side by side
+
+function figures(now, before) {
+  const seconds = Math.max((now.now_ms - before.now_ms) / 1000, 0.001), rate = name => Math.max(0, now[name] - before[name]) / seconds;
+  const hits = rate("hits"), looked = hits + rate("misses");
+  return [n(count(rate("commands"))), n(micros(percentile(now.latency_us, before.latency_us, .99))), n(percent(looked ? hits / looked : null)), n(bytes(now.memory)), n(count(now.clients)), n(count(now.databases.reduce((sum, one) => sum + one[1], 0))), n(count(rate("expired"))), n(millis(percentile(now.lag_ms, before.lag_ms, .99)))];
+}
+
+async function lookAtWorkers() {
+  const told = await ask("workers.json");
+  at("workers-section").hidden = false;
+  fill("workers", told.map((now, i) => {
+    const before = lastWorkers[i], cell = element("td"), button = element("button", String(i), { type: "button", "aria-pressed": String(i === worker) });
+    button.addEventListener("click", () => choose(i));
+    cell.append(button);
+    if (!now) return [cell, { text: "does not answer", className: "gone" }];
+    return [cell, now.address, ...(before && before.run_id === now.run_id ? figures(now, before) : [])];
+  }));
+  lastWorkers = told;
+}
+
+function choose(i) {
+  worker = i; last = null; looks = 0; opened = null;
+  at("value").replaceChildren();
+  for (const chart of Object.values(charts)) chart.series.forEach(one => one.splice(0));
+  search("0");
+}
+
 // ---------------------------------------------------------------- one look a second
 
 function setGone(problem) {
@@ -188,6 +217,7 @@ async function look() {
       about(now);
       if (last && last.run_id === now.run_id) draw(now, last);
       last = now;
+      if (now.workers > 1) await lookAtWorkers();
       if (looks++ % SLOW_LOOKS === 0) await lookSlowly();
     } catch (error) {
       setGone(error.status ? `The server refuses: ${error.message}` : "The server is gone: it does not answer. The page goes on asking.");
