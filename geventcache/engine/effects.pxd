@@ -1,7 +1,28 @@
 cimport cython
+from libc.string cimport memcpy
 from geventcache.base.clock cimport Clock
 from geventcache.command.effects cimport Told
 from geventcache.command.table cimport Command
+
+cdef extern from "Python.h":
+    char *PyByteArray_AS_STRING(object)
+    int PyByteArray_Resize(object, Py_ssize_t) except -1
+    char *PyBytes_AS_STRING(object)
+
+cdef Py_ssize_t MOST_DIGITS
+
+cdef class Sink:
+    cdef public bint takes_messages, holds_replies
+    cpdef note(self, Py_ssize_t index, list requests)
+
+cdef class EffectStream(Sink):
+    cdef readonly bytearray data
+    cdef readonly long long noted
+    cdef public Py_ssize_t selected
+    cpdef note(self, Py_ssize_t index, list requests)
+    cpdef begin(self)
+    cpdef lose(self)
+    cpdef bytearray take(self)
 
 @cython.final
 cdef class Effects:
@@ -9,10 +30,14 @@ cdef class Effects:
     cdef readonly list sinks
     cdef readonly list unit
     cdef readonly Py_ssize_t depth
+    cdef public bint is_held
     cdef begin(self)
     cdef end(self)
     cdef abandon(self)
     cdef note(self, index, Command command, list args, value, Told told)
-    cdef hand_over(self)
+    cdef complete(self)
+    cdef hand_over(self, Py_ssize_t index, list requests)
+    cdef give(self, Sink sink, Py_ssize_t index, list requests)
 
+cpdef append_request(bytearray data, list request)
 cdef list requests_of(list unit)

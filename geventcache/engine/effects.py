@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Effects: requests that repeat what happened, exactly, wherever and whenever they are run.
 
 The rules:
@@ -11,12 +12,16 @@ The rules:
 
 from typing import Any
 
+import cython
+
 from geventcache.base.errors import CommandError
 from geventcache.command.effects import DEL, HDEL
 
 SELECT = b"SELECT"
 MULTI = b"MULTI"
 EXEC = b"EXEC"
+UNKNOWN_DATABASE = -1
+MOST_DIGITS = 20
 
 
 class Sink:
@@ -24,11 +29,14 @@ class Sink:
 
     Attributes:
         takes_messages: PUBLISH and SPUBLISH are for it, too.
+        holds_replies: if there are effects in a turn, what its clients are sent is held back (by `server.journaling`).
     """
 
-    takes_messages = False
+    if not cython.compiled:
+        takes_messages = False
+        holds_replies = False
 
-    def note(self, index: int, requests: list[list[bytes]]) -> None:
+    def note(self, index, requests):
         """Take a unit: `requests` to be run one after the other, with nothing in between.
 
         It begins and ends in the database of the number `index`: whoever writes units one after the other writes a
@@ -38,6 +46,97 @@ class Sink:
         not yield, run commands, or raise.
         """
         raise NotImplementedError
+
+
+class EffectStream(Sink):
+    """Effects as bytes, such as a connection would send them: requests, SELECT where the database changes.
+
+    Attributes:
+        data: what was noted and not yet taken.
+        noted: how many bytes were noted since the beginning.
+        selected: the number of the database that the bytes have selected; UNKNOWN_DATABASE where they begin anew.
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.noted = 0
+        self.selected = UNKNOWN_DATABASE
+
+    def note(self, index, requests):
+        """Append a unit, as a transaction if it is more than one request."""
+        data = self.data
+        start: cython.Py_ssize_t = len(data)
+        try:
+            if start == 0:
+                self.begin()
+            if index != self.selected:
+                append_request(data, [SELECT, b"%d" % index])
+                self.selected = index
+            if len(requests) == 1:
+                append_request(data, requests[0])
+            else:
+                for request in in_transaction(requests):
+                    append_request(data, request)
+        except MemoryError:
+            self.selected = UNKNOWN_DATABASE
+            del data[start:]
+            self.lose()
+        self.noted += len(data) - start
+
+    def begin(self):
+        """The first unit since `data` was taken is about to be appended."""
+
+    def lose(self):
+        """There was no memory for a unit: what is noted from now on repeats no more what happened."""
+
+    def take(self):
+        """What was noted since the last time."""
+        taken, self.data = self.data, bytearray()
+        return taken
+
+
+def append_request(data, request):
+    """Append a request as it is sent: an array of bulk strings."""
+    if not cython.compiled:
+        data += b"*%d\r\n" % len(request)
+        for text in request:
+            data += b"$%d\r\n%b\r\n" % (len(text), text)
+        return
+    size: cython.Py_ssize_t = 3 + MOST_DIGITS
+    item: bytes
+    for item in request:
+        size += 5 + MOST_DIGITS + len(item)
+    start: cython.Py_ssize_t = len(data)
+    PyByteArray_Resize(data, start + size)  # type: ignore[name-defined]  # noqa: F821
+    begin: cython.p_char = PyByteArray_AS_STRING(data)  # type: ignore[name-defined]  # noqa: F821
+    p: cython.p_char = write_header(begin + start, 42, len(request))
+    for item in request:
+        size = len(item)
+        p = write_header(p, 36, size)
+        memcpy(p, PyBytes_AS_STRING(item), size)  # type: ignore[name-defined]  # noqa: F821
+        p[size] = 13
+        p[size + 1] = 10
+        p += size + 2
+    PyByteArray_Resize(data, p - begin)  # type: ignore[name-defined]  # noqa: F821
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def write_header(p: cython.p_char, mark: cython.char, number: cython.Py_ssize_t) -> cython.p_char:
+    """Write a mark, a number and the end of a line at `p`; return what comes behind."""
+    digits: cython.int = 1
+    rest: cython.Py_ssize_t = number
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    p[0] = mark
+    i: cython.int
+    for i in range(digits, 0, -1):
+        p[i] = 48 + number % 10
+        number //= 10
+    p[digits + 1] = 13
+    p[digits + 2] = 10
+    return p + digits + 3
 
 
 def in_transaction(requests: list[list[bytes]]) -> list[list[bytes]]:
@@ -52,6 +151,7 @@ class Effects:
         sinks: who takes them.
         unit: what is complete as soon as the running call is: (number of the database, request, is it a message).
         depth: how many calls are running within each other.
+        is_held: there were effects in this turn, and a sink holds back what its clients are sent.
     """
 
     def __init__(self, clock) -> None:
@@ -59,6 +159,7 @@ class Effects:
         self.sinks: list[Any] = []
         self.unit: list[tuple[int, list[bytes], bool]] = []
         self.depth = 0
+        self.is_held = False
 
     def begin(self):
         """A call begins."""
@@ -68,7 +169,7 @@ class Effects:
         """A call has ended: a unit is complete if it was a top-level one."""
         self.depth -= 1
         if self.depth == 0 and self.unit:
-            self.hand_over()
+            self.complete()
 
     def abandon(self):
         """An exception that nobody catches has ended all calls: what they had done so far is a unit."""
@@ -83,26 +184,51 @@ class Effects:
         """
         if command.is_composite or type(value) is CommandError:
             return
+        is_whole: cython.bint = self.depth == 1 and not self.unit and not command.is_message
         if command.effect is None:
-            self.unit.append((index, args, command.is_message))
+            if is_whole:
+                self.hand_over(index, [args])  # nothing follows but the end of the call
+            else:
+                self.unit.append((index, args, command.is_message))
             return
         facts = value if told is None else told.facts
-        for request in command.effect(args, facts, self.clock.now_ms):
+        requests: list = command.effect(args, facts, self.clock.now_ms)
+        if is_whole and len(requests) == 1:
+            self.hand_over(index, requests)
+            return
+        for request in requests:
             self.unit.append((index, request, False))
 
     def lost(self, keyspace, key, names):
         """A key, or these elements of its hash, are gone without a command that asked for it."""
         self.unit.append((keyspace.index, [DEL, key] if names is None else [HDEL, key, *names], False))
         if self.depth == 0:
-            self.hand_over()
+            self.complete()
 
-    def hand_over(self):
-        """Give a complete unit to the sinks."""
+    def complete(self):
+        """Give a complete unit to the sinks, without its messages to those who do not take them."""
         unit, self.unit = self.unit, []
+        changes = [one for one in unit if not one[2]]
+        if len(changes) == len(unit):
+            self.hand_over(unit[0][0], requests_of(unit))
+            return
+        sink: Sink
         for sink in self.sinks:
-            taken = unit if sink.takes_messages else [one for one in unit if not one[2]]
+            taken = unit if sink.takes_messages else changes
             if taken:
-                sink.note(taken[0][0], requests_of(taken))
+                self.give(sink, taken[0][0], requests_of(taken))
+
+    def hand_over(self, index, requests):
+        """Give requests to all sinks."""
+        sink: Sink
+        for sink in self.sinks:
+            self.give(sink, index, requests)
+
+    def give(self, sink, index, requests):
+        """Give requests to one sink."""
+        sink.note(index, requests)
+        if sink.holds_replies:
+            self.is_held = True
 
 
 def requests_of(unit):

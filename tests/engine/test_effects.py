@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from geventcache.engine.effects import Sink, in_transaction
+from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, Sink, in_transaction
 
 from ..store.keyspaces import visit_due
 from ..support.inprocess import InProcessServer, Session
+from ..support.wire import request
 
 Units = list[tuple[int, str]]
 
@@ -152,3 +153,40 @@ def test_a_sink_that_left_gets_nothing(server: InProcessServer, session: Session
     server.clock.now_ms += 10
     run(session, "GET a")
     assert sink.take() == []
+
+
+def test_a_stream_is_what_a_connection_would_send(server: InProcessServer, session: Session) -> None:
+    """Arrays of bulk strings, SELECT where the database changes and at each beginning, transactions."""
+    stream = EffectStream()
+    server.engine.add_sink(stream)
+    run(session, "SET a 1\nSET b 2\nSELECT 3\nSET c 3\nMULTI\nSET d 4\nSELECT 0\nDEL a\nEXEC\nSET e 5")
+    session.do("SET", "f", "x" * 1000)
+    expected = (
+        "SELECT 0\nSET a 1\nSET b 2\nSELECT 3\nSET c 3\nMULTI\nSET d 4\nSELECT 0\nDEL a\nSELECT 3\nEXEC\n"
+        f"SELECT 0\nSET e 5\nSET f {'x' * 1000}"
+    )
+    data = b"".join(request([word.encode() for word in line.split()]) for line in expected.splitlines())
+    assert stream.noted == len(data)
+    assert bytes(stream.take()) == data
+    assert stream.take() == b""
+    stream.selected = UNKNOWN_DATABASE
+    run(session, "DEL e")
+    assert bytes(stream.take()) == request([b"SELECT", b"0"]) + request([b"DEL", b"e"])
+    assert stream.noted == len(data) + len(request([b"SELECT", b"0"]) + request([b"DEL", b"e"]))
+
+
+def is_held(server: InProcessServer) -> bool:
+    """Must what is sent in this turn wait?"""
+    assert server.engine.effects is not None
+    return bool(server.engine.effects.is_held)
+
+
+def test_who_holds_replies_makes_the_turn_wait(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """From the first effect on, and for no sink that does not ask for it."""
+    run(session, "SET a 1")
+    assert not is_held(server)
+    sink.holds_replies = True
+    run(session, "GET a")
+    assert not is_held(server)
+    run(session, "SET a 2")
+    assert is_held(server)
