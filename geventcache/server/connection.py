@@ -361,6 +361,7 @@ class Connection:
                 if n > 0:
                     reader.advance(n)
                     client.bytes_in += n
+                    client.reads += 1
                     return reader.feed(self.buffer, 0)
             else:
                 n = c_recv(self.fd, PyByteArray_AS_STRING(self.buffer), BUFFER_SIZE, MSG_DONTWAIT)  # noqa: F821
@@ -374,10 +375,12 @@ class Connection:
             except OSError:
                 return None
             client.bytes_in += len(data)
+            client.reads += 1
             return reader.feed(data, len(data)) if data else None
         if n == 0:
             return None
         client.bytes_in += n
+        client.reads += 1
         return reader.feed(self.buffer, n)
 
     def pull_tls(self):
@@ -388,6 +391,7 @@ class Connection:
         if self.tls.is_over:
             self.wake()  # the socket may stay open and silent
         self.client.bytes_in += n
+        self.client.reads += 1
         return self.reader.feed(self.buffer, n)
 
     # ------------------------------------------------------------------ output
@@ -402,6 +406,7 @@ class Connection:
                 if not out.size:
                     return
                 client.bytes_out += out.size
+                client.writes += 1
                 n = c_send(self.fd, out.ptr, out.size, MSG_DONTWAIT | MSG_NOSIGNAL)  # noqa: F821
                 if n == out.size and n <= BUFFER_SIZE:
                     out.size = 0
@@ -432,6 +437,7 @@ class Connection:
     def send(self, data, start):
         """Send data[start:] as far as the socket takes it; return how much that was."""
         n: cython.Py_ssize_t
+        self.client.writes += 1
         if self.tls is not None:
             try:
                 return self.tls.send(data, start)

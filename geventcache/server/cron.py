@@ -108,8 +108,8 @@ class Cron:
         """Note what the last second brought."""
         self.commands.note(sum(command.calls for command in self.state.table.all()))
         self.changes.note(self.state.changes.dirty)
-        self.bytes_in.note(self.state.bytes_in())
-        self.bytes_out.note(self.state.bytes_out())
+        self.bytes_in.note(self.state.traffic("bytes_in"))
+        self.bytes_out.note(self.state.traffic("bytes_out"))
 
     def collect(self) -> None:
         """Collect young garbage while that is cheap; else move all that is young to where no collection looks.

@@ -11,7 +11,7 @@ cdef class Client:
     cdef public object access
     cdef public long long created_ms, last_active_ms, soft_since_ms
     cdef public bytes last_command
-    cdef public long long commands, bytes_in, bytes_out
+    cdef public long long commands, bytes_in, bytes_out, reads, writes
     cdef public object outbox
     cdef public Py_ssize_t outbox_size, unsent
     cdef public bytes name, lib_name, lib_version, capabilities

@@ -53,6 +53,8 @@ class Client:
         self.commands = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.reads = 0
+        self.writes = 0
         self.outbox: deque[bytes] = deque()
         self.outbox_size = 0
         self.unsent = 0

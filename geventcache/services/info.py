@@ -266,8 +266,8 @@ def stats(state: Any) -> Fields:
     return {
         "total_connections_received": state.clients.accepted + state.clients.rejected,
         "total_commands_processed": sum(command.calls for command in state.table.all()),
-        "total_net_input_bytes": state.bytes_in(),
-        "total_net_output_bytes": state.bytes_out(),
+        "total_net_input_bytes": state.traffic("bytes_in"),
+        "total_net_output_bytes": state.traffic("bytes_out"),
         "total_net_repl_input_bytes": 0,
         "total_net_repl_output_bytes": 0,
         **rates(state),
@@ -302,6 +302,8 @@ def stats(state: Any) -> Fields:
         "total_forks": 0,
         "unexpected_error_replies": 0,
         "total_error_replies": state.stats.error_replies,
+        "total_reads_processed": state.traffic("reads"),
+        "total_writes_processed": state.traffic("writes"),
         "client_output_buffer_limit_disconnections": state.clients.overflown,
         **{f"acl_access_denied_{name}": state.acl.log.denied[reason] for name, reason in DENIALS.items()},
     }

@@ -33,6 +33,9 @@ from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
 from geventcache.store.keyspace import Keyspace
 
+# What each client and `Stats` count, by the names of their attributes.
+TRAFFIC = ("bytes_in", "bytes_out", "reads", "writes")
+
 
 class ServerState:
     """The state of one server.
@@ -179,8 +182,8 @@ class ServerState:
             self.forget(client)
         finally:
             self.clients.remove(client)
-        self.stats.bytes_in += client.bytes_in
-        self.stats.bytes_out += client.bytes_out
+        for name in TRAFFIC:
+            setattr(self.stats, name, getattr(self.stats, name) + getattr(client, name))
 
     def forget(self, client: Client) -> None:
         """A client leaves, or begins anew: its transaction, its subscriptions and what it watches are over."""
@@ -197,19 +200,16 @@ class ServerState:
         self.watch.forget(client)
         client.review()
 
-    def bytes_in(self) -> int:
-        """How many bytes clients have sent."""
-        return self.stats.bytes_in + sum(int(client.bytes_in) for client in self.clients)
-
-    def bytes_out(self) -> int:
-        """How many bytes clients were sent."""
-        return self.stats.bytes_out + sum(int(client.bytes_out) for client in self.clients)
+    def traffic(self, name: str) -> int:
+        """What of `TRAFFIC` all clients together have had."""
+        total: int = getattr(self.stats, name)
+        return total + sum(int(getattr(client, name)) for client in self.clients)
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT: count from zero, all that INFO counts."""
         self.stats.reset()
-        self.stats.bytes_in = -sum(client.bytes_in for client in self.clients)
-        self.stats.bytes_out = -sum(client.bytes_out for client in self.clients)
+        for name in TRAFFIC:
+            setattr(self.stats, name, -sum(getattr(client, name) for client in self.clients))
         self.clients.accepted = self.clients.rejected = self.clients.overflown = self.client_memory.evicted = 0
         self.table.reset()
         for keyspace in self.databases.existing():

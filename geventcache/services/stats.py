@@ -38,6 +38,8 @@ class Stats:
         self.script_codes = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.reads = 0
+        self.writes = 0
         self.error_replies = 0
 
     def count_error(self, text: bytes) -> None:

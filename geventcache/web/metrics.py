@@ -78,7 +78,9 @@ METRICS = (
     Metric("instantaneous_ops_per_sec", "redis_instantaneous_ops_per_sec", "Commands a second, of the last seconds."),
     Metric("total_net_input_bytes", "redis_net_input_bytes_total", "Bytes that clients sent.", COUNTER),
     Metric("total_net_output_bytes", "redis_net_output_bytes_total", "Bytes that clients were sent.", COUNTER),
-    # A counter that the exporter does not call `_total`, as OpenMetrics wants it.
+    # Counters that the exporter does not call `_total`, as OpenMetrics wants it.
+    Metric("total_reads_processed", "redis_total_reads_processed", "How often clients' sockets were read."),
+    Metric("total_writes_processed", "redis_total_writes_processed", "How often clients' sockets were written to."),
     Metric("total_error_replies", "redis_total_error_replies", "Error replies."),
     Metric("expired_keys", "redis_expired_keys_total", "Keys that expired.", COUNTER),
     Metric("expired_fields", "redis_expired_fields_total", "Fields of hashes that expired.", COUNTER),

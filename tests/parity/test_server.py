@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 
@@ -654,3 +655,16 @@ def test_swapdb_moves_all_clients(resp2_pair: Pair) -> None:
         [other] GET a
         [other] DBSIZE
     """)
+
+
+def test_reads_and_writes(resp2_pair: Pair) -> None:
+    """INFO counts how often sockets were read and written to: a pipeline that came at once is one of each."""
+    for client in resp2_pair.clients:
+        counts = []
+        for count in (1, 10, 1):
+            client.send_bytes(b"PING\r\n" * count)
+            for _ in range(count):
+                client.receive()
+            told = dict(line.split(b":", 1) for line in client.do("INFO", "stats").value.split(b"\r\n") if b":" in line)
+            counts.append((int(told[b"total_reads_processed"]), int(told[b"total_writes_processed"])))
+        assert [tuple(b - a for a, b in zip(*two, strict=True)) for two in itertools.pairwise(counts)] == [(2, 2)] * 2

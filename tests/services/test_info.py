@@ -87,13 +87,14 @@ def test_reset_statistics(state: ServerState) -> None:
     client = state.new_client()
     client.reader = SimpleNamespace(buffered=lambda: 0, is_trusted=True)
     state.enter(client)
-    client.bytes_in = client.bytes_out = 100
+    client.bytes_in = client.bytes_out = client.reads = client.writes = 100
     db = state.databases.get(0)
     db.read_string(b"missing")
     state.stats.count_error(b"ERR x")
     state.reset_statistics()
     shown = fields(state, b"stats")
-    for name in ("total_net_input_bytes", "total_net_output_bytes", "keyspace_misses", "total_error_replies"):
+    traffic = ("total_net_input_bytes", "total_net_output_bytes", "total_reads_processed", "total_writes_processed")
+    for name in (*traffic, "keyspace_misses", "total_error_replies"):
         assert shown[name] == "0"
     assert fields(state, b"errorstats") == {}
 
@@ -104,8 +105,10 @@ def test_traffic_of_gone_clients_counts(state: ServerState) -> None:
     client.reader = SimpleNamespace(buffered=lambda: 0, is_trusted=True)
     state.enter(client)
     client.bytes_in = 7
+    client.reads = 2
     state.leave(client)
-    assert fields(state, b"stats")["total_net_input_bytes"] == "7"
+    shown = fields(state, b"stats")
+    assert (shown["total_net_input_bytes"], shown["total_reads_processed"]) == ("7", "2")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from ..support.client import Address
 from ..support.process import eventually
-from ..support.servers import free_port, free_ports, reference_binary, running_reference, running_shards
+from ..support.servers import free_port, reference_binary, running_reference
 from .conftest import Pair, ask
 
 prometheus = pytest.importorskip("prometheus_client.parser")
@@ -148,11 +148,3 @@ def test_exporter_finds_us(pair: Pair) -> None:
     with running_reference(binary) as reference, exporting(reference) as theirs:
         wanted = samples(ask(theirs, "/metrics").body)
     assert [name for name in wanted.keys() - found.keys() if not ABSENT.fullmatch(name.removesuffix("_total"))] == []
-
-
-def test_each_shard_has_a_port_of_its_own() -> None:
-    """Worker i answers i ports further."""
-    port = free_ports(2)
-    with running_shards(2, "--http", f"127.0.0.1:{port}") as addresses:
-        ports = [json.loads(ask(("127.0.0.1", port + i), "/info.json").body)["server"]["tcp_port"] for i in range(2)]
-    assert ports == [resp_port for _, resp_port in addresses]
