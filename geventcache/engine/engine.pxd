@@ -32,6 +32,7 @@ cdef class Engine:
     cdef ReplyWriter aside
     cdef object waiters
     cdef dict ready
+    cdef readonly object gate
     cdef public bint is_special
     cdef readonly Slots slots
     cdef public Client current
@@ -64,7 +65,7 @@ cdef class Engine:
     cpdef call(self, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)
     cpdef run_queue(self, Client client, list queue)
-    cdef value_of(self, Client client, Command command, list args)
+    cdef value_of(self, Client client, Command command, list args, tuple questions)
     cdef park(self, Client client, Command command, list args, wait)
     cpdef serve_waiters(self)
     cdef retry(self, Client client, wait)

@@ -22,7 +22,7 @@ from geventcache.base.errors import CommandError
 from geventcache.command.effects import Told
 from geventcache.command.table import Command
 from geventcache.engine.effects import Effects
-from geventcache.engine.gate import refusal
+from geventcache.engine.gate import Gate
 from geventcache.resp.values import OK, QUEUED, Simple
 from geventcache.resp.writer import CRLF, ReplyWriter
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
@@ -50,6 +50,7 @@ class Engine:
     Attributes:
         state: the ServerState.
         out: the ReplyWriter of the running command.
+        gate: the questions that are asked before a command runs.
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
         slots: which keys are this server's, if it is one of several shards; else None.
         current: the Client whose command runs, None between commands.
@@ -70,6 +71,7 @@ class Engine:
         self.ready = state.waiters.ready
         self.pushed = state.pushed
         self.chores = state.chores
+        self.gate = Gate(state)
         self.is_special = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
         self.current = None
@@ -397,7 +399,7 @@ class Engine:
 
     def admit(self, client, command, args):
         """The gate, for special clients and servers: True if the command is to be called now."""
-        text = refusal(self.state, client, command, args)
+        text = self.gate.refusal(client, command, args)
         if client.is_pushed_to:
             self.follow_up(client)  # that keys were evicted for the command is told before its reply
         if text is not None:
@@ -488,9 +490,10 @@ class Engine:
         mark: cython.Py_ssize_t = out.mark()
         out.array_header(len(queue))
         client.is_in_exec = True
+        questions: tuple = self.gate.of_queue()
         try:
             for command, args in queue:
-                value = self.value_of(client, command, args)
+                value = self.value_of(client, command, args, questions)
                 out.resp3 = client.resp3
                 out.value(value)
                 size: cython.Py_ssize_t = out.size_since(mark)
@@ -500,14 +503,14 @@ class Engine:
         finally:
             client.is_in_exec = False
 
-    def value_of(self, client, command, args):
+    def value_of(self, client, command, args, questions):
         """The value of a queued request, its error as a value."""
-        # The gate let the request into the queue; only its user's rights may have changed since.
-        text = client.access.refusal(client, command, args) if client.access is not None else None
-        if text is not None:
-            cython.cast(Command, command).rejected += 1
-            self.state.stats.count_error(text)
-            return CommandError(text)
+        for ask in questions:
+            text = ask(self.state, client, command, args)
+            if text is not None:
+                cython.cast(Command, command).rejected += 1
+                self.state.stats.count_error(text)
+                return CommandError(text)
         return self.call_within(client, command, args)
 
     # ------------------------------------------------------------------ blocked clients
@@ -543,7 +546,7 @@ class Engine:
     def retry(self, client, wait):
         """Run a parked command again, if the gate still lets it pass; answer it unless it still has to wait."""
         command: Command = wait.command
-        text = refusal(self.state, client, command, wait.args) if client.is_special or self.is_special else None
+        text = self.gate.refusal(client, command, wait.args) if client.is_special or self.is_special else None
         if text is not None:
             command.rejected += 1
             self.state.stats.count_error(text)

@@ -136,14 +136,8 @@ class ServerState:
     def review(self) -> None:
         """Find out anew whether the gate has to look at every command; to be called when one of the reasons changed."""
         if self.engine is not None:
-            self.engine.is_special = (
-                bool(self.monitors)
-                or self.pause_until_ms > 0
-                or self.scripting.is_busy
-                or self.memory_limit.is_pressed
-                or self.snapshots.is_loading
-                or self.snapshots.stops_writes()
-            )
+            asks = self.engine.gate.review()
+            self.engine.is_special = asks or bool(self.monitors) or self.pause_until_ms > 0
 
     def before_command(self, client: Client, command: Any, args: list[bytes]) -> None:
         """A command of a special client or server is about to be called."""

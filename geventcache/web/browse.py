@@ -20,7 +20,6 @@ import gevent
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float, parse_integer
-from geventcache.engine.gate import refusal
 from geventcache.services.client_memory import memory_of
 from geventcache.services.client_report import age_of, flags_of, idle_of
 
@@ -71,7 +70,7 @@ class Browser:
         """
         request = list(args)
         command = self.state.table.find(request)
-        text = refusal(self.state, self.client, command, request)
+        text = self.state.engine.gate.refusal(self.client, command, request)
         if text is None and self.state.is_paused_for(self.client, command, request):
             text = PAUSED
         if text is not None:

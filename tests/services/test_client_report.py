@@ -9,6 +9,7 @@ import pytest
 from geventcache.base.clock import ManualClock
 from geventcache.base.errors import CommandError
 from geventcache.command.table import CommandTable
+from geventcache.engine.engine import Engine
 from geventcache.services.client_report import ClientFilter, line_of
 from geventcache.services.clients import Client
 from geventcache.services.config import Config
@@ -20,7 +21,7 @@ def clients() -> list[Client]:
     """Three connected clients: a plain one; a named one of database 2, old and idle; a subscriber."""
     clock = ManualClock(100_000)
     state = ServerState(clock, Config(), CommandTable({}), None)
-    state.attach(SimpleNamespace(slow_us=0, current=None))
+    Engine(state)
     made = [state.new_client() for _ in range(3)]
     for number, client in enumerate(made, 1):
         client.reader = SimpleNamespace(buffered=lambda: 0, is_trusted=True)

@@ -11,6 +11,7 @@ from geventcache.base.clock import ManualClock
 from geventcache.base.histogram import Histogram
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
+from geventcache.engine.engine import Engine
 from geventcache.services.config import Config
 from geventcache.services.info import SECTIONS, mean_ttl_ms, report
 from geventcache.services.memory import human
@@ -24,7 +25,7 @@ def state() -> ServerState:
     """A server's state without a server."""
     load_commands()
     made = ServerState(ManualClock(), Config(), CommandTable(), None)
-    made.attach(SimpleNamespace(slow_us=0, current=None))
+    Engine(made)
     return made
 
 

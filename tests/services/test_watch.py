@@ -137,5 +137,6 @@ def test_memory_is_asked_for_as_a_whole(request_: tuple[str, ...], expected: byt
     session.do("MULTI")
     session.do(*request_)
     server.state.is_out_of_memory = lambda keyspace: True  # type: ignore[method-assign]
+    server.state.memory_limit.press()
     assert session.do("EXEC").startswith(expected)
     assert session.do("EXEC") == b"-ERR EXEC without MULTI\r\n"

@@ -11,9 +11,11 @@ cdef class Run:
     cdef readonly long long started_us
     cdef public long long due_us
     cdef public object escape
-    cdef readonly bint is_read_only, allows_oom, is_out_of_memory
-    cdef public bint is_loading, has_written, is_busy, keeps_slot
+    cdef readonly object rules
+    cdef readonly bint is_read_only, is_write, is_denied_oom, runs_queue
+    cdef public bint is_out_of_memory, is_loading, has_written, is_busy, keeps_slot
     cdef public int slot
+    cdef readonly tuple questions
     cpdef long long elapsed_us(self)
 
 @cython.final
@@ -21,11 +23,10 @@ cdef class Scripting:
     cdef readonly object state, cache, libraries
     cdef readonly Run running
     cdef readonly object made
-    cdef Client client
+    cdef readonly Client client
     cdef dict known
     cdef list pending
     cdef Py_ssize_t position
-    cdef bint is_checked
     cdef readonly Slots slots
     cdef reply(self, list args)
     cdef given(self, value)

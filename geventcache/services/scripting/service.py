@@ -31,13 +31,6 @@ NO_ARGUMENTS = b"ERR Please specify at least one argument for this call"
 UNKNOWN_COMMAND = b"ERR Unknown command called from script"
 WRONG_COUNT = b"ERR Wrong number of args calling command from script"
 NOT_ALLOWED = b"ERR This Valkey command is not allowed from script"
-WRITE_REFUSED = b"ERR Write commands are not allowed from read-only scripts."
-RO_REFUSED = b"ERR Can not execute a script with write flag using *_ro command."
-ACL_FAILURE = b"ERR ACL failure in script: "
-OOM_REFUSED = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
-NO_CLUSTER = b"ERR Can not run script on cluster, 'no-cluster' flag is set."
-FOREIGN_KEY = b"ERR Attempted to access a non local key in a cluster node"
-OTHER_SLOT = b"ERR Script attempted to access keys that do not hash to the same slot"
 NOT_BUSY = b"NOTBUSY No scripts in execution right now."
 UNKILLABLE = (
     b"UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
@@ -55,6 +48,7 @@ PIECE_TOKENS = 200
 PIECE_BYTES = 1 << 20
 BREAK_US = 2000  # how long a busy script runs before others are let in again
 NEVER_US = 1 << 62
+LOADING_RULES = Rules(allows_oom=True)
 SCRIPT = b"SCRIPT"
 FUNCTION = b"FUNCTION"
 
@@ -64,10 +58,13 @@ class Run:
 
     Attributes:
         kind: SCRIPT or FUNCTION: which KILL ends it.
+        rules: what it says that it may do.
+        is_write, is_denied_oom, runs_queue: as of a Command, for the gate: of one that declares its rules.
+        questions: what the gate asks about each of its commands.
         name, request: of a function, for FUNCTION STATS.
         started_us: when it began.
         due_us: after how long others are let in; or, while a library is loaded, it is at an end.
-        is_out_of_memory: commands that need memory are refused to it, unless it is allowed them or has begun to write.
+        is_out_of_memory: there was no memory when it began.
         is_loading: it is a library that registers its functions.
         has_written: it called a command that writes.
         is_busy: others are answered BUSY.
@@ -77,14 +74,18 @@ class Run:
         counted: the last error of a command that it called, which the statistics have.
     """
 
-    def __init__(self, kind: bytes, limit_ms: int, is_read_only: bool = False, allows_oom: bool = True) -> None:
+    def __init__(self, kind: bytes, limit_ms: int, rules: Rules | None = None, only_reads: bool = False) -> None:
         self.kind = kind
+        self.rules: Any = rules or LOADING_RULES
+        self.is_read_only = only_reads or self.rules.is_read_only
+        self.is_write = self.rules.is_declared and not self.rules.is_read_only
+        self.is_denied_oom = self.is_write and not self.rules.allows_oom
+        self.runs_queue = False
+        self.questions: tuple[Any, ...] = ()
         self.name = b""
         self.request: list[bytes] = []
         self.started_us = monotonic_us()
         self.due_us = limit_ms * 1000 or NEVER_US
-        self.is_read_only = is_read_only
-        self.allows_oom = allows_oom
         self.is_out_of_memory = False
         self.is_loading = False
         self.has_written = False
@@ -98,6 +99,10 @@ class Run:
     def elapsed_us(self) -> int:
         """Since it began."""
         return int(monotonic_us()) - self.started_us
+
+    def lacks_memory(self) -> bool:
+        """Are commands that need memory refused to it until it has begun to write?"""
+        return self.is_out_of_memory and not self.rules.allows_oom
 
     def has_counted(self, text: bytes) -> bool:
         """Is the error with which it ends that of a command that it called?"""
@@ -122,7 +127,6 @@ class Scripting:
         self.known: dict[bytes, Any] = {}
         self.pending: list[Any] = []
         self.position = 0
-        self.is_checked = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
 
     @property
@@ -260,18 +264,14 @@ class Scripting:
         Raises:
             CommandError: it may not.
         """
-        if rules.is_alone and self.slots is not None:
-            raise CommandError(NO_CLUSTER)
-        # Asked before the script begins, and not again: nothing is evicted that it has just read.
-        is_out_of_memory = self.state.is_out_of_memory(caller.db)
-        if rules.is_declared and not rules.is_read_only:
-            if is_read_only:
-                raise CommandError(RO_REFUSED)
-            if not rules.allows_oom and is_out_of_memory:
-                raise CommandError(OOM_REFUSED if caller.is_in_exec else errors.OUT_OF_MEMORY)
-        run = Run(kind, self.state.config["busy-reply-threshold"], is_read_only or rules.is_read_only, rules.allows_oom)
+        run = Run(kind, self.state.config["busy-reply-threshold"], rules, is_read_only)
         run.keeps_slot = rules.keeps_slot and self.slots is not None
-        run.is_out_of_memory = is_out_of_memory
+        # Asked before the script begins, and not again: nothing is evicted that it has just read.
+        run.is_out_of_memory = self.state.is_out_of_memory(caller.db)
+        gate = self.state.engine.gate
+        text = gate.script_refusal(caller, run)
+        if text is not None:
+            raise CommandError(text)
         _ = self.runtime
         client = self.client
         client.db = caller.db
@@ -280,8 +280,8 @@ class Scripting:
         client.access = caller.access
         client.tracking = caller.tracking
         client.no_touch = caller.no_touch
-        self.is_checked = caller.access is not None
         self.running = run
+        run.questions = gate.of_script()
         return run
 
     def end(self, run: Run) -> None:
@@ -396,14 +396,10 @@ class Scripting:
         try:
             if len(args) < command.low or (len(args) > command.high and command.declaration.arity > 0):
                 raise CommandError(WRONG_COUNT)
-            if self.is_checked:
-                self.check(command, args)
-            if command.may_write:
-                self.check_write(command)
-            if command.is_denied_oom:
-                self.check_memory()
-            if self.slots is not None:
-                self.check_slot(command, args)
+            for ask in self.running.questions:
+                text = ask(self.state, self.client, command, args)
+                if text is not None:
+                    raise CommandError(text)
         except CommandError:
             command.rejected += 1
             raise
@@ -472,44 +468,6 @@ class Scripting:
         if args[0] in self.state.table.by_spelling and command.subcommands is None and command.start == 0:
             self.known[args[0]] = command
         return command
-
-    def check(self, command: Any, args: list[bytes]) -> None:
-        """What has to be asked when the caller's rights are limited.
-
-        Raises:
-            CommandError: the caller has no right to the command.
-        """
-        access = self.client.access
-        text = access.refusal(self.client, command, args) if access is not None else None
-        if text is not None:
-            raise CommandError(ACL_FAILURE + text.removeprefix(b"NOPERM "))
-
-    def check_write(self, command: Any) -> None:
-        """Refuse a command that changes something to a script that may not."""
-        if self.running.is_read_only:
-            raise CommandError(WRITE_REFUSED)
-
-    def check_memory(self) -> None:
-        """Refuse a command that needs memory when there is none; not to a script that has begun to write."""
-        run = self.running
-        if not run.has_written and not run.allows_oom and run.is_out_of_memory:
-            raise CommandError(errors.OUT_OF_MEMORY)
-
-    def check_slot(self, command: Any, args: list[bytes]) -> None:
-        """Refuse keys of other shards, and to a script that keeps to one slot those of others.
-
-        Raises:
-            CommandError: the command uses some.
-        """
-        slot = self.slots.slot_of_request(command, args)
-        if slot == NO_SLOT:
-            return
-        if not self.slots.first <= slot <= self.slots.last:
-            raise CommandError(FOREIGN_KEY)
-        run = self.running
-        if run.keeps_slot and run.slot not in (NO_SLOT, slot):
-            raise CommandError(OTHER_SLOT)
-        run.slot = slot
 
     # ------------------------------------------------------------------ what else scripts ask for
 
