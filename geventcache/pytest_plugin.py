@@ -1,7 +1,8 @@
 """Fixtures for pytest: a real server for the tests of a program that uses one.
 
 Each process of a test run (each worker of xdist) has one server, in a thread or on the gevent hub of the tests, that
-begins anew before every test. Nothing is imported until a test asks for it.
+begins anew before every test. Local clients may steer it by GEVENTCACHE and DEBUG, unless the settings say otherwise.
+Nothing is imported until a test asks for it.
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ def geventcache_settings() -> dict[str, Any]:
     return {}
 
 
+def _server(settings: dict[str, Any]) -> Server:
+    from geventcache.embedding import Server
+    from geventcache.embedding.steering import STEERABLE
+
+    return Server(**{**STEERABLE, **settings})
+
+
 @pytest.fixture(scope="session")
 def geventcache_session(geventcache_settings: dict[str, Any]) -> Iterator[Server]:
     """A server for the whole session, which keeps its data from test to test."""
-    from geventcache.embedding import Server
-
-    with Server(**geventcache_settings) as server:
+    with _server(geventcache_settings) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def _geventcache_shared(geventcache_settings: dict[str, Any]) -> Iterator[Server]:
     """The server that is emptied before every test."""
-    from geventcache.embedding import Server
-
-    with Server(**geventcache_settings) as server:
+    with _server(geventcache_settings) as server:
         yield server
 
 

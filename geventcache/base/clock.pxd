@@ -10,6 +10,7 @@ cdef class Clock:
     cdef public long long now_ms
     cdef public long long now_us
     cdef public long long offset_us
+    cdef readonly bint is_frozen, is_moved
     cpdef long long update(self)
     cpdef long long update_at(self, long long us)
 

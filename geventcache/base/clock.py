@@ -4,6 +4,9 @@ Deadlines are wall-clock milliseconds since the epoch, because that is what EXPI
 wall clock that is set back or forth must not expire keys early, nor keep them: so `Clock` counts by the monotonic clock
 from one reading of the wall clock, and follows the wall clock again only when the two drift apart by more than
 `SLEW_MS`, which is a step that an administrator made and not the slow correction of a time service.
+
+A clock can be moved and stopped by hand, for tests of what goes by it; from then on it does not follow the wall clock.
+What must happen as the time passes is not the clock's affair (server/travel.py).
 """
 
 import time
@@ -18,9 +21,13 @@ class Clock:
 
     Attributes:
         now_ms: milliseconds since the epoch, as of the last `update`; one snapshot serves a whole command.
+        is_frozen: it stands still.
+        is_moved: it was moved or stopped by hand.
     """
 
     def __init__(self) -> None:
+        self.is_frozen = False
+        self.is_moved = False
         self.offset_us = 0
         self.now_us = 0
         self.now_ms = 0
@@ -37,8 +44,9 @@ class Clock:
 
     def update_at(self, us: cython.longlong) -> int:
         """`update`, for a caller that has just read `monotonic_us`: a reading costs 25 to 60 ns."""
-        self.now_us = us + self.offset_us
-        self.now_ms = self.now_us // 1000
+        if not self.is_frozen:
+            self.now_us = us + self.offset_us
+            self.now_ms = self.now_us // 1000
         return self.now_ms
 
     def microseconds(self) -> int:
@@ -48,35 +56,44 @@ class Clock:
 
     def check_wall(self) -> int:
         """Follow the wall clock if it was stepped; return by how many milliseconds it had been."""
+        if self.is_moved:
+            return 0
         step_ms: cython.longlong = (time.time_ns() // 1000 - monotonic_us() - self.offset_us) // 1000
         if -SLEW_MS < step_ms < SLEW_MS:
             return 0
         self.follow_wall()
         return step_ms
 
+    # ------------------------------------------------------------------ by hand
+
+    def move_to(self, ms: int) -> None:
+        """Let it be `ms` milliseconds since the epoch, sooner or later than it is."""
+        self.is_moved = True
+        self.now_ms = ms
+        self.now_us = ms * 1000
+        self.offset_us = self.now_us - monotonic_us()
+
+    def freeze(self) -> None:
+        """Stand still, until `run`."""
+        self.update()
+        self.is_frozen = self.is_moved = True
+
+    def run(self) -> None:
+        """Run on from the time at which it stands."""
+        if self.is_frozen:
+            self.is_frozen = False
+            self.move_to(self.now_ms)
+
 
 class ManualClock(Clock):
-    """A clock that stands still until it is moved: for tests, and for whoever needs time to be an input."""
+    """A clock that stands still until it is moved, by `advance` or by setting `now_ms`: for tests."""
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self.is_frozen = True
+        self.is_moved = True
         self.offset_us = 0
         self.now_us = 0
         self.now_ms = now_ms
-
-    def follow_wall(self) -> None:
-        """Nothing to follow."""
-
-    def update(self) -> int:
-        """The time it was last set to."""
-        return self.now_ms
-
-    def update_at(self, us: cython.longlong) -> int:
-        """The time it was last set to."""
-        return self.now_ms
-
-    def check_wall(self) -> int:
-        """Never stepped."""
-        return 0
 
     def advance(self, ms: int) -> None:
         """Move the time on by `ms` milliseconds."""

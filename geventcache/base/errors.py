@@ -130,10 +130,7 @@ FIRST_DB_INVALID = b"ERR invalid first DB index"
 SECOND_DB_INVALID = b"ERR invalid second DB index"
 NO_SHUTDOWN = b"ERR No shutdown in progress."
 LOLWUT_USAGE = b"ERR Syntax error. Use: LOLWUT [columns rows] [real imaginary]"
-DEBUG_REFUSED = (
-    b'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
-    b"connection, otherwise you need to set this option in the configuration file, and then restart the server."
-)
+TIME_OUT_OF_RANGE = b"ERR the clock ends with the year 9999"
 MODULES_REFUSED = (
     b'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a '
     b"local connection, otherwise you need to set this option in the configuration file, and then restart the server."
@@ -367,6 +364,15 @@ def too_low(name: bytes) -> bytes:
 def db_out_of_range(name: bytes, count: int) -> bytes:
     """The error of a filter's database that does not exist."""
     return b"ERR %b number should be between 0 and %d" % (name, count - 1)
+
+
+def debug_refused(name: bytes) -> bytes:
+    """The error of DEBUG, and of what is allowed where it is, for a client that may not use it."""
+    return (
+        b'ERR %b command not allowed. If the enable-debug-command option is set to "local", you can run it from a '
+        b"local connection, otherwise you need to set this option in the configuration file, and then restart the "
+        b"server." % name
+    )
 
 
 def bad_subcommand(subcommand: bytes, container: bytes) -> bytes:

@@ -78,7 +78,7 @@ HELP = (
 )
 def debug(ctx: Client, subcommand: bytes, *args: bytes):
     """A container for debugging commands."""
-    check_allowed(ctx)
+    check_allowed(ctx, b"DEBUG")
     name = subcommand.lower()
     if len(args) in WITHOUT_EFFECT.get(name, ()):
         return OK
@@ -89,8 +89,8 @@ def debug(ctx: Client, subcommand: bytes, *args: bytes):
     return function(ctx, *args)
 
 
-def check_allowed(ctx):
-    """Refuse a client that may not use DEBUG.
+def check_allowed(ctx, name):
+    """Refuse a client that may not use DEBUG, and so not the command `name` either.
 
     Raises:
         CommandError: it may not.
@@ -98,7 +98,7 @@ def check_allowed(ctx):
     allowed = ctx.server.config["enable-debug-command"]
     is_local = ctx.address.startswith(LOCAL) or ctx.address == ctx.local_address
     if allowed == b"no" or (allowed == b"local" and not is_local):
-        raise CommandError(errors.DEBUG_REFUSED)
+        raise CommandError(errors.debug_refused(name))
 
 
 def show_help(ctx):

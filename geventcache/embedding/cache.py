@@ -15,14 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
 from geventcache.embedding.settings import config_of, embedded_log
+from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock
 from geventcache.server import forks
 from geventcache.server.app import Server
 from geventcache.store.changes import HOST_RANK, Listener
 from geventcache.store.keyspace import Keyspace
+
+Result = TypeVar("Result")
 
 _LISTENS_NOWHERE = b""
 _NO_THREAD = 0
@@ -37,6 +40,7 @@ class Cache:
     Args:
         on_expired: called with a list of the keys that expired, once for many. It may use the cache; what it raises is
             logged.
+        clock: ``"manual"`` for a time that stands still until it is moved, by `advance` and `clock`.
         settings: those of the server, with ``_`` for ``-``: ``Cache(maxmemory="100mb")``.
 
     Raises:
@@ -44,13 +48,21 @@ class Cache:
         ValueError: a setting does not take its value.
     """
 
-    def __init__(self, *, on_expired: Callable[[list[bytes]], object] | None = None, **settings: Any) -> None:
-        config = config_of(settings)
+    def __init__(
+        self,
+        *,
+        on_expired: Callable[[list[bytes]], object] | None = None,
+        clock: ClockKind = "system",
+        **settings: Any,
+    ) -> None:
+        config = config_of({**STEERABLE, **settings})
         config.load("bind", _LISTENS_NOWHERE)
         config.load("unixsocket", _LISTENS_NOWHERE)
         self._server = Server(config, embedded_log())
         self._state = self._server.state
         self._state.let_clients_in = lambda: True
+        self._state.on_travel = self._travel_soon
+        self._server.travel.lets_others_in = False
         self._engine = self._server.engine
         self._expiry = self._server.expiry
         self._client = self._state.new_client()
@@ -63,6 +75,7 @@ class Cache:
         self._is_open = True
         if on_expired is not None:
             self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
+        self.clock = SteeredClock(self._state, self._run_alone, clock)
         self._server.start()
 
     # ------------------------------------------------------------------ the end
@@ -103,9 +116,7 @@ class Cache:
         return self._run([encode(item) for item in request])
 
     def _run(self, args: list[bytes]) -> Any:
-        self._check_thread()
-        if not self._is_open:
-            raise RuntimeError("the cache is closed")
+        self._check_usable()
         engine, client = self._engine, self._client
         if args[0].lower() in self._refused:
             raise ResponseError(f"ERR {args[0].decode().upper()} is of no use to a cache without a socket")
@@ -126,14 +137,32 @@ class Cache:
                 self._reader.feed(client.outbox.popleft())
         if client.is_held or not client.resp3:
             self._keep_client()
-        if engine.pushed or engine.chores:
-            self._server.end_turn()
         reply = self._reader.gets()
         while self._reader.has_data():  # SUBSCRIBE answers for each of its channels
             self._reader.gets()
+        if engine.pushed or engine.chores:
+            self._server.end_turn()  # which may call `on_expired`, which may use the cache
         if isinstance(reply, ResponseError):
             raise reply
         return None if reply is False else reply
+
+    def _run_alone(self, function: Callable[[], Result]) -> Result:
+        """Call a function as if it were a command."""
+        self._check_usable()
+        self._engine.begin_turn()
+        try:
+            return function()
+        finally:
+            self._server.end_turn()
+
+    def _travel_soon(self, client: Any, travel: Callable[[], None], reply: Any) -> Any:
+        """Move the time as soon as the command that asks for it is over."""
+        self._state.chores.append(travel)
+        return reply
+
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Let time pass, and all that would happen in it; see `SteeredClock.advance`."""
+        self.clock.advance(seconds, minutes=minutes, hours=hours, days=days)
 
     def _keep_client(self) -> None:
         """Whatever the command did to the one client, it goes on, and speaks RESP3."""
@@ -145,6 +174,11 @@ class Cache:
         client.hold()
         if is_paused:
             raise ResponseError("ERR the cache is paused")
+
+    def _check_usable(self) -> None:
+        self._check_thread()
+        if not self._is_open:
+            raise RuntimeError("the cache is closed")
 
     def _check_thread(self) -> None:
         if forks.thread_id() != self._thread:

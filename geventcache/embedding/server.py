@@ -20,6 +20,7 @@ from gevent import get_hub, monkey
 from gevent.event import Event
 
 from geventcache.embedding.settings import config_of, embedded_log
+from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock
 from geventcache.server import app
 from geventcache.services.addresses import Address
 from geventcache.web import accompany
@@ -39,6 +40,8 @@ class Server:
     Args:
         thread: run in a thread of its own. By default it does, unless the program is gevent's (its sockets are
             patched); then it runs on the hub of the thread that starts it.
+        clock: ``"manual"`` for a time that stands still until it is moved, by `advance` and `clock`; then local clients
+            may also use GEVENTCACHE and DEBUG.
         settings: those of the command line, with ``_`` for ``-``: ``Server(port=7000, maxmemory="100mb")``.
 
     Raises:
@@ -46,12 +49,14 @@ class Server:
         ValueError: a setting does not take its value; or a thread is asked for where gevent has replaced them.
     """
 
-    def __init__(self, *, thread: bool | None = None, **settings: Any) -> None:
+    def __init__(self, *, thread: bool | None = None, clock: ClockKind = "system", **settings: Any) -> None:
         is_patched = monkey.is_module_patched("socket") or monkey.is_module_patched("threading")
         if thread and is_patched:
             raise ValueError("gevent has patched this program: a server runs on its hub, not in a thread")
         self._in_thread = not is_patched if thread is None else thread
-        self._settings = {"port": 0, **settings}
+        self._settings = {"port": 0, **(STEERABLE if clock == "manual" else {}), **settings}
+        self._clock_kind = clock
+        self._clock: SteeredClock | None = None
         config_of(self._settings)
         self._host: _Hub | _HubThread | None = None
         self._process = 0
@@ -110,8 +115,7 @@ class Server:
         Raises:
             RuntimeError: the server does not run, or belongs to the process that this one was forked from.
         """
-        self._check_process()
-        self._running().call(self._restart)
+        self._call(self._restart)
 
     @property
     def _is_foreign(self) -> bool:
@@ -124,6 +128,7 @@ class Server:
 
     def _launch(self, settings: dict[str, Any], loads: bool = True) -> None:
         self._app = app.Server(config_of(settings), embedded_log())
+        self._clock = SteeredClock(self._app.state, self._call, self._clock_kind)
         accompany(self._app)
         self._app.start(loads=loads)
         self._app.load()
@@ -139,6 +144,11 @@ class Server:
         words = [str(address) for address in self._addresses]
         self._launch({**self._settings, "bind": words, "unixsocket": ""}, loads=False)
 
+    def _call(self, function: Callable[[], Result]) -> Result:
+        """Call a function on the server's hub."""
+        self._check_process()
+        return self._running().call(function)
+
     def _running(self) -> _Hub | _HubThread:
         if self._host is None:
             raise RuntimeError("the server does not run")
@@ -151,6 +161,23 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    # ------------------------------------------------------------------ for tests
+
+    @property
+    def clock(self) -> SteeredClock:
+        """Its time, to be moved and stopped.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        self._running()
+        assert self._clock is not None
+        return self._clock
+
+    def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Let time pass, and all that would happen in it; see `SteeredClock.advance`."""
+        self.clock.advance(seconds, minutes=minutes, hours=hours, days=days)
 
     # ------------------------------------------------------------------ where it is
 

@@ -520,6 +520,8 @@ class Engine:
         if wait.args is None:
             wait.args = args
         wait.command = command
+        if wait.timeout_ms:
+            wait.until_ms = self.clock.now_ms + wait.timeout_ms
         self.waiters.park(client, wait)
 
     def serve_waiters(self):

@@ -33,6 +33,7 @@ from geventcache.server.listening import Listening, close_all, listen_on, remove
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
+from geventcache.server.travel import Travel
 from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
 from geventcache.services.cluster import Topology
@@ -86,6 +87,8 @@ class Server:
         self.state.cron = self.cron
         self.saving = Saving(self)
         self.migrating = Migrating(self)
+        self.travel = Travel(self)
+        self.state.travel = self.travel
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[Acceptor] = []
@@ -248,6 +251,7 @@ class Server:
         for companion in self.companions:
             companion.stop()
         self.migrating.stop()
+        self.travel.stop()
         self.saving.stop()
         self.state.snapshots.save_at_end()
         gevent.sleep(0)
@@ -275,6 +279,7 @@ class Server:
             self.cron.stop()
             self.saving.cancel()
             self.migrating.abandon()
+            self.travel.abandon()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:

@@ -63,6 +63,7 @@ cdef class Connection:
     cdef measure(self, list commands)
     cdef run(self, list commands)
     cdef on_hold(self)
+    cpdef watch_time(self)
     cdef drop_timer(self)
     cpdef time_out(self)
     cdef bint check_reader(self) except -1

@@ -263,10 +263,23 @@ class Connection:
             self.wake()
         elif client.postponed:
             self.server.postpone(self)
-        elif client.blocked is not None and client.blocked.timeout_ms:
-            self.timer = self.hub.loop.timer(client.blocked.timeout_ms / 1000)
-            self.hub.loop.update_now()
-            self.timer.start(self.time_out)
+        else:
+            self.watch_time()
+
+    def watch_time(self):
+        """Let a timer wake the client at the end of its blocking command; if the time was moved, by a new one.
+
+        Where time stands still there is none: it passes by hand.
+        """
+        if self.timer is not None:
+            self.drop_timer()
+        wait = self.client.blocked
+        if wait is None or not wait.timeout_ms or self.engine.clock.is_frozen:
+            return
+        left_ms: cython.longlong = wait.until_ms - self.engine.clock.now_ms
+        self.timer = self.hub.loop.timer(max(left_ms, 0) / 1000)
+        self.hub.loop.update_now()
+        self.timer.start(self.time_out)
 
     def drop_timer(self):
         """The blocking command is over."""

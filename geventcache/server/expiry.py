@@ -70,7 +70,7 @@ class Expiry:
 
     Attributes:
         queue: of Due, and of None to ask for housework; depth, peak: tickets in it, now and at most.
-        due: what is being visited.
+        due: what the worker visits; stepped: what `step` visits, where no worker runs or the time is moved by hand.
         stride: tickets between two looks at the time, up to STRIDE, and fewer after a failure.
         batches, keys: batches so far and the keys that they removed; sizes, lags: Histograms of batch sizes and of the
             milliseconds from deadline to removal.
@@ -94,6 +94,7 @@ class Expiry:
         self.growth = 1
         self.is_overflown = False
         self.due: Due | None = None
+        self.stepped: Due | None = None
         self.stride = STRIDE
         self.housework: Iterator[object] | None = None
         self.slice_us = 0
@@ -163,7 +164,7 @@ class Expiry:
         if self.timer is None:
             return
         next_ms = self.next_ms()
-        if next_ms == NEVER_MS:
+        if next_ms == NEVER_MS or (self.clock.is_frozen and next_ms > self.clock.now_ms):
             self.timer.stop()
             return
         # The loop's own time may be seconds old after a long turn; a timer counts from it.
@@ -220,20 +221,35 @@ class Expiry:
         if not self.queue.full():
             self.queue.put_nowait(None)
 
-    # ------------------------------------------------------------------ without the hub
+    # ------------------------------------------------------------------ without the worker
 
     def is_behind(self) -> bool:
         """Is there something due that the timer has not taken? So it is where no hub runs."""
-        return self.due is not None or self.next_ms() <= self.clock.now_ms
+        return self.stepped is not None or self.next_ms() <= self.clock.now_ms
 
-    def step(self) -> None:
-        """Visit a batch of what is due, at once and without the worker."""
+    def is_at_work(self) -> bool:
+        """Has the worker something in hand, or waiting for it?"""
+        return self.due is not None or not self.queue.empty()
+
+    def step(self) -> bool:
+        """Visit a batch of what is due, at once and without the worker; return False if that failed."""
         try:
-            self.due = self.due or self.next_due()
-            if self.due is not None:
-                self.visit_batch(self.due)
+            self.stepped = self.stepped or self.next_due()
+            if self.stepped is not None:
+                self.visit_batch(self.stepped)
         except Exception as error:
             self.report(error)
+            return False
+        return True
+
+    def put_back(self) -> None:
+        """What `step` cannot go on with is due again, for the worker."""
+        due, self.stepped = self.stepped, None
+        if due is not None:
+            kept = Tickets()
+            kept.extend(due.tickets, due.visited)
+            due.deadlines.give_back(due.time_ms, kept)
+            self.depth -= len(kept)
 
     def next_due(self) -> Due | None:
         """Take the next bucket that is due."""
@@ -250,7 +266,7 @@ class Expiry:
         while self.batch_visited < size and due.visited < len(due.tickets):
             self.visit(due, size - self.batch_visited)
         if due.visited == len(due.tickets):
-            self.due = None
+            self.stepped = None
         self.close_batch()
 
     # ------------------------------------------------------------------ the worker

@@ -232,7 +232,7 @@ SETTINGS: tuple[Setting, ...] = (
         Choice(b"no", b"yes", b"local"),
         b"no",
         _SECURITY,
-        "Who may use DEBUG: nobody, everybody, or clients on this machine.",
+        "Who may use DEBUG and GEVENTCACHE: nobody, everybody, or clients on this machine.",
         is_mutable=False,
     ),
     Setting(

@@ -47,11 +47,14 @@ class ServerState:
             client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
-        engine, expiry, cron: the Engine that runs the commands, and the server's timers; None until there are some.
+        engine, expiry, cron, travel: the Engine that runs the commands, the server's timers, and what moves the time by
+            hand; None until there are some.
         log: a structlog logger.
         addresses: what the server listens on.
         config_file: the path of the file that the settings come from, if there is one.
         on_shutdown: called by SHUTDOWN.
+        on_travel: called with a client, a function that moves the time, and what the client gets afterwards; returns
+            what its command returns.
         on_migrate: called with the Migration of MIGRATE; None if nobody can run it. migration_links: the connections
             that are kept for the next one.
         let_clients_in: called by a script that runs for long; False if the server is to stop.
@@ -86,6 +89,7 @@ class ServerState:
         self.addresses: list[Address] = []
         self.config_file = ""
         self.on_shutdown: Callable[[], None] = lambda: None
+        self.on_travel: Callable[[Client, Callable[[], None], Any], Any] = lambda client, travel, reply: reply
         self.on_migrate: Callable[[Any], None] | None = None
         self.migration_links: dict[Any, Any] = {}
         self.pause_until_ms = 0
@@ -95,6 +99,7 @@ class ServerState:
         self.is_active_expire = True
         self.expiry: Any = None
         self.cron: Any = None
+        self.travel: Any = None
         self.follow_limits()
         self.client_memory = ClientMemory(self)
         self.memory_limit = MemoryLimit(self)

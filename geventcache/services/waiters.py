@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from geventcache.base.times import NEVER_MS
 from geventcache.resp.values import NULL_ARRAY
 from geventcache.store.changes import WAITERS_RANK, Listener
 from geventcache.store.keyspace import Keyspace
@@ -32,6 +33,7 @@ class Wait:
         denied_reply: what it gets at once where nobody may wait: in a transaction and in a script.
         wakes_without_key: try again also when a key is deleted or has another type (to answer with an error).
         args: the request to run again, when it differs from the one that was sent (``$`` of XREAD).
+        until_ms: the server's time at which it ends, from when the client is parked on; NEVER_MS if it does not end.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Wait:
         self.args = args
         self.denied_reply = denied_reply
         self.command: Any = None
+        self.until_ms = NEVER_MS
         self.places: list[Key] = []
 
 
@@ -90,6 +93,15 @@ class Waiters(Listener):
             self.release(client)
             raise
         client.hold()
+
+    def next_ms(self) -> int:
+        """When the first of all waits ends, NEVER_MS if none does."""
+        return min((client.blocked.until_ms for client in self.parked), default=NEVER_MS)
+
+    def overdue(self, now_ms: int) -> list[Any]:
+        """The clients whose waits have ended, in the order of these ends."""
+        found = [client for client in self.parked if client.blocked.until_ms <= now_ms]
+        return sorted(found, key=lambda client: client.blocked.until_ms)
 
     def at(self, place: Key) -> list[Any]:
         """The clients that wait for a key, in the order in which they came."""

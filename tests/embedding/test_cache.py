@@ -19,9 +19,9 @@ class Movable(Cache):
     """A cache on a clock that the test moves."""
 
     def __init__(self, **options: object) -> None:
-        self.clock = ManualClock()
+        self.by_hand = ManualClock()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(app, "Clock", lambda: self.clock)
+            patch.setattr(app, "Clock", lambda: self.by_hand)
             super().__init__(**options)
 
 
@@ -86,7 +86,7 @@ def test_deadlines(cache: Movable) -> None:
     assert cache.expire("k", 3)
     assert not cache.expire("none", 3)
     assert cache.ttl("k") == 3
-    cache.clock.advance(3000)
+    cache.by_hand.advance(3000)
     assert cache.get("k") is None
     cache.set("kept", "v", ttl=1)
     assert cache.persist("kept")
@@ -99,7 +99,7 @@ def test_calls_expire_keys_where_no_hub_runs() -> None:
     with Movable(on_expired=told.append, expire_batch_size=10) as cache:
         for number in range(25):
             cache.set(number, "v", ttl=0.001)
-        cache.clock.advance(2)
+        cache.by_hand.advance(2)
         sizes = [len(cache) for _ in range(3)]
         assert sizes == [15, 5, 0]
         assert [len(keys) for keys in told] == [10, 10, 5]
@@ -130,7 +130,7 @@ def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> N
 
     with Movable(on_expired=on_expired) as cache:
         cache.set("k", "v", ttl=0.001)
-        cache.clock.advance(1)
+        cache.by_hand.advance(1)
         assert cache.get("k") is None
         assert cache.get("last") == b"k"
     assert "on_expired_failed" in caplog.text
@@ -189,7 +189,7 @@ def test_a_paused_cache_refuses(cache: Movable) -> None:
     cache.execute("CLIENT", "PAUSE", 1000)
     with pytest.raises(ResponseError, match="paused"):
         cache.set("k", "v")
-    cache.clock.advance(1000)
+    cache.by_hand.advance(1000)
     assert cache.get("k") is None
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/embedding.md run as they stand there."""
+"""The examples of docs/embedding.md and docs/testing.md run as they stand there."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ import pytest
 import geventcache
 
 pytest.importorskip("redis")
-PAGE = Path(__file__).parents[2] / "docs" / "embedding.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = {
+    f"{name}{number}": example
+    for name in ("embedding", "testing")
+    for number, example in enumerate(
+        re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text("utf-8"), re.MULTILINE | re.DOTALL), 1
+    )
+}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=[f"example{number}" for number in range(1, len(EXAMPLES) + 1)])
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_example(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program ends without an error, and tests pass, each in a process of its own."""
     monkeypatch.setenv("PYTHONPATH", str(Path(geventcache.__file__).parents[1]))

@@ -29,10 +29,11 @@ from .subject import command, environment
 START_S = 20.0
 STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
+OWN = frozenset([b"GEVENTCACHE", b"GEVENTCACHE|CLOCK", b"GEVENTCACHE|HELP"])  # commands that the reference has not
 
 
 class Servers(NamedTuple):
-    """Both addresses, and the subject's commands in upper case, none when it has no COMMAND."""
+    """Both addresses, and the subject's commands in upper case, none when it has no COMMAND; not those of its own."""
 
     reference: Address
     subject: Address
@@ -99,7 +100,7 @@ def _command_names(address: Address) -> frozenset[bytes]:
     client = Client(address)
     try:
         reply = client.do("COMMAND", "LIST")
-        return frozenset() if reply.is_error else frozenset(name.value.upper() for name in reply.value)
+        return frozenset() if reply.is_error else frozenset(name.value.upper() for name in reply.value) - OWN
     finally:
         client.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -20,7 +21,20 @@ def use_server() -> None:
         assert_type(server.address, tuple[str, int] | str)
         assert_type(server.addresses, list[tuple[str, int] | str])
         assert_type(server.url, str)
-    assert_type(Server(thread=True).start(), Server)
+    assert_type(Server(thread=True, clock="manual").start(), Server)
+
+
+def steer(server: Server, cache: Cache) -> None:
+    """Both have a time that can be moved."""
+    for one in (server, cache):
+        one.advance(1.5)
+        one.advance(minutes=1, hours=2, days=3)
+        one.clock.set(datetime(2030, 1, 1, tzinfo=timezone.utc))
+        one.clock.set(1e9)
+        one.clock.freeze()
+        one.clock.resume()
+        assert_type(one.clock.time(), float)
+    Server(clock="sundial")  # type: ignore[arg-type]
 
 
 def use_cache(cache: Cache) -> None:
