@@ -188,7 +188,7 @@ def xgroup_destroy(ctx: Client, key: bytes, group: bytes):
 def xgroup_createconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes):
     """Creates a consumer in a consumer group."""
     stream, found = group_of(ctx, key, group, CREATE_CONSUMER)
-    return 0 if stream.create_consumer(found, consumer, ctx.db.clock.now_ms) is None else 1
+    return 0 if stream.create_consumer(found, consumer, ctx.db.clock.real_ms()) is None else 1
 
 
 @command(
@@ -431,7 +431,7 @@ def xclaim(
     group member.
     """
     db: Keyspace = ctx.db
-    now_ms = db.clock.now_ms
+    now_ms = db.clock.real_ms()
     stream: Stream = db.read_container(key, Stream)
     found = stream_and_group(stream, key, group)
     min_idle_ms = min_idle(min_idle_time, b"XCLAIM")

@@ -74,6 +74,7 @@ cdef class Engine:
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
     cdef lose(self, Client client, error)
+    cpdef list replay(self, Client client, list calls)
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)
 

@@ -635,6 +635,34 @@ class Engine:
         if not effects.sinks:
             self.effects = self.changes.on_lost = None
 
+    def begin_anew(self):
+        """All data have been exchanged for others, which no requests tell of; to be called between two units."""
+        effects: Any = self.effects
+        if effects is not None:
+            for sink in effects.sinks:
+                sink.begin_anew()
+
+    def replay(self, client, calls):
+        """Carry out requests of another server, (command, request) each, as one unit; return those that failed.
+
+        It decides what is over, so the clock stands still meanwhile. The numbers of arguments have been checked.
+
+        Returns: (command, its error) of each of them.
+        """
+        effects: Effects | None = self.effects
+        failed: list = []
+        self.clock.stand_still()
+        if effects is not None:
+            effects.begin()
+        for command, args in calls:
+            value = self.call_within(client, command, args)
+            if type(value) is CommandError:
+                failed.append((command, value))
+        if effects is not None:
+            effects.end()
+        self.clock.go_on()
+        return failed
+
     # ------------------------------------------------------------------ a command that lets others in
 
     def set_aside(self):

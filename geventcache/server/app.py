@@ -29,7 +29,9 @@ from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
-from geventcache.server.listening import Listening, close_all, listen_on, remove_path
+from geventcache.server.feeding import Feeding
+from geventcache.server.following import Following
+from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
@@ -89,6 +91,8 @@ class Server:
         self.migrating = Migrating(self)
         self.travel = Travel(self)
         self.state.travel = self.travel
+        self.feeding = Feeding(self)
+        self.following = Following(self)
         self.buffer = new_buffer()
         self.bus = Bus(self, *bus) if bus is not None else None
         self.listeners: list[Acceptor] = []
@@ -182,6 +186,8 @@ class Server:
     def load(self) -> None:
         """Load the data that were saved, if settings ask for it; clients are told to wait meanwhile.
 
+        Then another server is followed, if a setting says so.
+
         Raises:
             OSError: they cannot be read; the server has stopped.
         """
@@ -190,6 +196,9 @@ class Server:
         except OSError:
             self.stop()
             raise
+        place = self.config["replicaof"].split()
+        if place and not self.stopping.is_set():
+            self.state.replication.follow(place[0], int(place[1]))
 
     def load_users(self) -> None:
         """Read the users from their file.
@@ -236,6 +245,7 @@ class Server:
         self.close_listeners()
         for sock in list(self.shaking_hands):
             sock.close()
+        self.following.stop()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:
@@ -280,6 +290,7 @@ class Server:
             self.saving.cancel()
             self.migrating.abandon()
             self.travel.abandon()
+            self.following.abandon()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:
@@ -429,12 +440,6 @@ def peer_names(sock: Any, address: Any) -> tuple[bytes, bytes]:
         path = f"{sock.getsockname()}:0".encode()
         return path, path
     return name_of(address), name_of(sock.getsockname())
-
-
-def name_of(address: Any) -> bytes:
-    """An address of the internet as text."""
-    host, port = address[:2]
-    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
 
 
 def is_local(sock: Any, address: Any) -> bool:

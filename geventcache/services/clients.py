@@ -37,6 +37,7 @@ class Client:
             unsent: how many items of the outbox are older than the running turn.
         transport: the connection: `wake()` after a push, `close()`; None for a client without a socket.
         reply_mode: of CLIENT REPLY.
+        peer: the Primary or the Replica that it is, None for everybody else.
     """
 
     def __init__(self, server, db, client_id=0) -> None:
@@ -77,6 +78,7 @@ class Client:
         self.no_touch = False
         self.reader = None
         self.needs_auth = False
+        self.peer: Any = None
         self.initialise(db)
 
     def initialise(self, db):

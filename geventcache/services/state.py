@@ -24,6 +24,7 @@ from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
+from geventcache.services.replication.service import Replication
 from geventcache.services.scripting.service import Scripting
 from geventcache.services.snapshots import Snapshots
 from geventcache.services.stats import Stats
@@ -44,7 +45,7 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
+            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron, travel: the Engine that runs the commands, the server's timers, and what moves the time by
@@ -83,6 +84,7 @@ class ServerState:
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
         self.snapshots = Snapshots(self)
+        self.replication = Replication(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -277,7 +279,7 @@ class ServerState:
         if command.is_logged:
             self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
-        self.latency.note(event, usec, self.clock.now_ms // 1000)
+        self.latency.note(event, usec, self.clock.real_ms() // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""

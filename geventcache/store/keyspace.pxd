@@ -9,6 +9,7 @@ from geventcache.store.uses cimport Uses
 from geventcache.types.container cimport Container
 
 cdef long long NEVER, KEPT
+cdef int MOST_TRIES
 cdef unsigned long long END
 cdef int ABSENT, BYTES, INTEGER, OBJECT, PACKED
 cdef long long INT64_MAX, INT64_MIN

@@ -13,6 +13,8 @@ access happens here and nowhere else:
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
   opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
+- **Elsewhere decided**: where another server decides what is over (`Changes.keeps_due`), what is due is hidden all the
+  same, but stays until a request removes it, which is carried out on a clock that stands still.
 - **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
   can it go elsewhere in the same order. A key is told of before it goes: where that fails, it is there to go later.
 - **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
@@ -51,6 +53,7 @@ INT64_MIN = -(1 << 63)
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
+MOST_TRIES = 100
 
 DEL = event(b"del", "g")
 EVICTED = event(b"evicted", "e")
@@ -134,6 +137,8 @@ class Keyspace:
         """Go to the place of `key`; return the kind of its value, ABSENT if there is none. What is due is removed."""
         kind: cython.int = self.table.seek(key)
         if kind != ABSENT and self.table.deadline() <= self.clock.now_ms:
+            if self.changes.keeps_due:
+                return ABSENT
             self.expire(key)
             kind = self.table.seek(key)
         return kind
@@ -511,7 +516,7 @@ class Keyspace:
         """Issue a ticket for the key at the place; return the time of its bucket, which is to be noted in the table."""
         if self.table.filed() != 0:
             self.deadlines.stale += 1
-        return self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+        return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
 
     def follow(self, value):
         """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
@@ -718,7 +723,7 @@ class Keyspace:
         """At the place, whose ticket came up: issue another for `due_ms`, none for NEVER."""
         filed_ms: cython.longlong = 0
         if due_ms != NEVER:
-            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.real_ms())
         self.table.set_times(self.table.deadline(), filed_ms)
 
     def visit(self, tickets, start, stop, time_ms, lags):
@@ -787,11 +792,17 @@ class Keyspace:
         return self.table.position(key)
 
     def random_key(self):
-        """A live key, each as likely as any other; None when there is none."""
-        while True:
+        """A live key, each as likely as any other; None when there is none.
+
+        Where what is due stays, and is nearly all that there is, none may be found.
+        """
+        tries: cython.int = 0
+        while tries < MOST_TRIES:
             key = self.table.random_key()
             if key is None or self.seek(key) != ABSENT:
                 return key
+            tries += self.changes.keeps_due
+        return None
 
     def flush(self):
         """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
@@ -807,6 +818,20 @@ class Keyspace:
         if self.observed:
             self.changes.flushed(self)
         return size
+
+    def take_over(self, other):
+        """Have the keys of `other`, which nobody else knows, in the place of all that is here; return how many."""
+        self.flush()
+        on_earlier = self.deadlines.on_earlier
+        self.table = other.table
+        self.deadlines = other.deadlines
+        self.deadlines.keyspace = self
+        self.deadlines.on_earlier = on_earlier
+        self.volatile_containers = other.volatile_containers
+        if self.account is not None:
+            self.account.begin_anew()
+        self.changes.dirty += len(self)
+        return len(self)
 
     def swap(self, other):
         """Exchange all keys with another database."""
