@@ -486,6 +486,14 @@ SETTINGS: tuple[Setting, ...] = (
         "appendonly", Only(b"no", "there is no append only file: argument must be 'no'"), b"no", _RUNNING, "Always no."
     ),
     Setting(
+        "min-replicas-to-write",
+        Only(b"0", "there are no replicas: argument must be 0"),
+        b"0",
+        _RUNNING,
+        "Always 0.",
+        aliases=("min-slaves-to-write",),
+    ),
+    Setting(
         "activedefrag",
         Only(b"no", "Active defragmentation cannot be enabled: the allocator does not know it"),
         b"no",
