@@ -360,6 +360,9 @@ class Keyspace:
             self.keep(edit, value, beside != 0)
         if edit.is_counted:
             self.changes.dirty += count
+        lapsed = value.take_lapsed()
+        if lapsed is not None:
+            self.note_expired(key, value, lapsed)
         if self.observed:
             self.tell_of(edit, count == beside)
         if not is_kept:

@@ -15,3 +15,4 @@ cdef class Container:
     cpdef bytes pack(self)
     cpdef long long next_deadline(self)
     cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)
+    cpdef list take_lapsed(self)

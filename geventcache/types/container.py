@@ -58,6 +58,9 @@ class Container:
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
         return []
 
+    def take_lapsed(self):  # type: ignore[no-untyped-def]
+        """Elements that were due and that the running command had to remove; they are forgotten here. None for none."""
+
     # Compiled containers have these as fields, and as methods of their own.
     if not cython.compiled:
         side_revision = 0
