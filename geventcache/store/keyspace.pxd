@@ -50,6 +50,7 @@ cdef class Keyspace:
     cdef opened_at(self, bytes key)
     cdef unpacked(self, int kind)
     cpdef find_string(self, bytes key)
+    cpdef find_buffer(self, bytes key)
     cpdef find_container(self, bytes key, kind)
     cpdef read(self, bytes key)
     cpdef read_string(self, bytes key)
@@ -72,6 +73,7 @@ cdef class Keyspace:
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cpdef replace(self, bytes key, value, event)
+    cpdef put_buffer(self, bytes key, bytearray buffer, event)
     cpdef add_to_integer(self, bytes key, long long by, event)
     cdef place(self, bytes key, value, long long deadline_ms)
     cdef seat(self, bytes key, value, long long deadline_ms)
@@ -82,7 +84,6 @@ cdef class Keyspace:
     cdef long long file(self, long long due_ms) except? 0
     cdef follow(self, Container value)
     cdef mark(self, Container value, bint is_volatile)
-    cpdef changed(self, bytes key, event)
     cpdef announce(self, bytes key, event)
     cpdef tell(self, bytes key, event)
     cpdef notify(self, bytes key, event)

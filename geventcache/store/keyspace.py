@@ -187,6 +187,17 @@ class Keyspace:
         v = self.find(key)
         return v if v is None or type(v) is bytes else as_string(v)
 
+    def find_buffer(self, key):
+        """`find` of a string, as a bytearray to change and to give to `put_buffer` then.
+
+        It is the value itself if that is one already: to be changed only when nothing can go wrong any more.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.find(key)
+        return v if v is None or type(v) is bytearray else bytearray(as_string(v))
+
     def find_container(self, key, kind):
         """`find` of a container of the class `kind`.
 
@@ -430,6 +441,18 @@ class Keyspace:
         else:
             self.put(key, value, event)
 
+    def put_buffer(self, key, buffer, event):
+        """`replace` by a bytearray, which may be the one of `find_buffer`, changed in place."""
+        if self.seek(key) != OBJECT or self.table.object() is not buffer:
+            self.replace(key, buffer, event)
+            return
+        if self.account is not None:
+            self.account.follow(key, buffer)
+            self.account.sync()
+        if self.uses is not None:
+            self.uses.note(self.table)
+        self.announce(key, event)
+
     def add_to_integer(self, key, by, event):
         """Add to an integer where it stands; return what it is then, None if there is no integer at `key`.
 
@@ -534,15 +557,6 @@ class Keyspace:
         if value.is_volatile != is_volatile:
             value.is_volatile = is_volatile
             self.volatile_containers += 1 if is_volatile else -1
-
-    def changed(self, key, event):
-        """Tell of a change made to a value in place (a bytearray has no revision)."""
-        if self.account is not None:
-            self.account.follow(key, self.find(key))
-            self.account.sync()
-        if self.uses is not None:
-            self.note_use(key)
-        self.announce(key, event)
 
     def announce(self, key, event):
         """Count a change and tell the listeners."""
