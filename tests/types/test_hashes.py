@@ -38,6 +38,8 @@ class HashMachine(RuleBasedStateMachine):
         assert self.changes(True, lambda: self.hash.set(field, value, now_ms, keep)) is is_new
         assert self.hash.take_lapsed() == ([field] if is_due else None)
         assert self.hash.take_lapsed() is None
+        if is_due:
+            del self.model[field]  # a new field comes last
         self.model[field] = value
         if is_due or not keep:
             self.times.pop(field, None)
