@@ -112,7 +112,7 @@ def count_one(db: Keyspace, key: bytes):
     if known is not None:
         return known
     counted = hyperloglog.count([data])
-    changed = data if type(data) is bytearray else bytearray(data)
+    changed = db.buffer(key, data)
     hyperloglog.cache_count(changed, counted)
     db.put_buffer(key, changed, UNNAMED)
     return counted
@@ -133,7 +133,7 @@ def pfmerge(ctx: Client, destination: bytes, *keys: bytes):
     db: Keyspace = ctx.db
     found = valid(db.read(destination))
     values = [valid(db.read(key)) for key in keys]
-    data = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
+    data = hyperloglog.create() if found is None else db.buffer(destination, found)
     try:
         hyperloglog.merge(data, [value for value in values if value is not None], db.limits.hll_sparse_max_bytes)
     except CorruptedError:
@@ -190,7 +190,7 @@ def examine(db: Keyspace, key: bytes, name: bytes, data, subcommand: bytes):
         return hyperloglog.decode(data)
     if name not in (b"GETREG", b"TODENSE"):
         raise CommandError(errors.unknown_pfdebug(subcommand))
-    changed = data if type(data) is bytearray else bytearray(data)
+    changed = db.buffer(key, data)
     is_converted = hyperloglog.to_dense(changed)
     if is_converted:
         db.put_buffer(key, changed, UNNAMED)

@@ -163,7 +163,7 @@ class Keyspace:
         kind: cython.int = self.seek(key)
         if kind == ABSENT:
             return None
-        return self.table.value() if kind < PACKED else self.unpacked(kind)
+        return self.table.value() if kind < PACKED else self.unpack(self.table.value(), kind)
 
     def opened_at(self, key):
         """The container that the running command opened for change at `key`, None if it did not."""
@@ -174,9 +174,9 @@ class Keyspace:
                 return edit.value
         return None
 
-    def unpacked(self, kind):
-        """A container over the run of bytes at the place."""
-        return CONTAINERS[kind].unpack(self.table.value(), kind, self.limits)
+    def unpack(self, run, kind):
+        """A container over a run of bytes, as the table holds it."""
+        return CONTAINERS[kind].unpack(run, kind, self.limits)
 
     def find_string(self, key):
         """`find` of a string, as bytes.
@@ -196,7 +196,7 @@ class Keyspace:
             CommandError: WRONGTYPE.
         """
         v = self.find(key)
-        return v if v is None or type(v) is bytearray else bytearray(as_string(v))
+        return None if v is None else self.buffer(key, v)
 
     def find_container(self, key, kind):
         """`find` of a container of the class `kind`.
@@ -325,8 +325,26 @@ class Keyspace:
         edit.revision = value.revision
         edit.side_revision = value.side_revision
         edit.due_ms = value.next_deadline()
+        if self.table.watcher is not None and not is_new:
+            self.preserve(key)
         if self.uses is not None and not is_new:
             self.note_use(key)
+
+    def preserve(self, key):
+        """The value at `key` is about to be changed in place: who watches the table takes it before."""
+        if self.table.watcher is not None and self.table.seek(key) == OBJECT:
+            self.table.preserve()
+
+    def buffer(self, key, value):
+        """`find_buffer` of the string `value`, which was found at `key`.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        if type(value) is not bytearray:
+            return bytearray(as_string(value))
+        self.preserve(key)
+        return value
 
     def settle(self):
         """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
@@ -716,6 +734,7 @@ class Keyspace:
         """
         now_ms: cython.longlong = self.clock.now_ms
         due_ms: cython.longlong = value.next_deadline()
+        self.table.preserve()
         names: list = value.expire_elements(now_ms, most)
         count: cython.Py_ssize_t = len(names)
         if count:

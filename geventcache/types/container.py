@@ -51,6 +51,9 @@ class Container:
     def ahead(self, names):  # type: ignore[no-untyped-def]
         """Fetch what is known of elements that are about to be asked for from memory into the caches."""
 
+    def elements_table(self):  # type: ignore[no-untyped-def]
+        """The Table on which all elements stand, so that it can be watched; None if they stand elsewhere."""
+
     def pack(self):  # type: ignore[no-untyped-def]
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 

@@ -129,6 +129,7 @@ class Hash(Elements):
         """
         if not self.has(field):
             return False
+        self.preserve(field)
         if deadline_ms is None:
             if self.deadlines is None or field not in self.deadlines.times:
                 return False
@@ -161,8 +162,9 @@ class Hash(Elements):
         if self.next_deadline() > now_ms or self.deadlines is None:
             return []
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
-        for field in removed:
+        for field in removed:  # whoever watches the fields reads their deadlines
             self.drop(field)
+        self.deadlines.forget(removed)
         if not self.deadlines.times:
             self.deadlines = None
         return removed
@@ -183,10 +185,10 @@ class Hash(Elements):
     def release(self, count: cython.Py_ssize_t) -> bool:
         """Free up to `count` fields, of a hash that no key holds any more; True when none is left.
 
-        Deadlines go first, in slices as well.
+        Deadlines go last, in slices as well: whoever watches the fields reads them.
         """
-        if self.deadlines is not None:
-            if self.deadlines.release(count):
-                self.deadlines = None
-            return False
-        return Elements.release(self, count)
+        if len(self):
+            return Elements.release(self, count) and self.deadlines is None
+        if self.deadlines is not None and self.deadlines.release(count):
+            self.deadlines = None
+        return self.deadlines is None
