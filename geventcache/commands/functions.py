@@ -70,6 +70,7 @@ def described(library, with_code: bool) -> dict:
     since="7.0.0",
     complexity="Depends on the function that is executed.",
     args="function numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: scripting.rules_of_function(args[1]),
 )
 def fcall(ctx: Client, function: bytes, numkeys: bytes, *rest: bytes):
     """Invokes a function."""

@@ -10,7 +10,7 @@ from geventcache.command.integers import integer
 from geventcache.command.keyspecs import counted_at
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.services.scripting.service import SCRIPT
+from geventcache.services.scripting.service import SCRIPT, rules_of_text
 
 WORST_WRITE = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
 WORST_READ = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
@@ -66,6 +66,7 @@ def run_sha(ctx: Client, sha: bytes, numkeys: bytes, rest: tuple, is_read_only: 
     since="2.6.0",
     complexity="Depends on the script that is executed.",
     args="script numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: rules_of_text(args[1]),
 )
 def eval_(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     """Executes a server-side Lua script."""
@@ -98,6 +99,7 @@ def eval_ro(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     since="2.6.0",
     complexity="Depends on the script that is executed.",
     args="sha1 numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: scripting.rules_of_sha(args[1]),
 )
 def evalsha(ctx: Client, sha: bytes, numkeys: bytes, *rest: bytes):
     """Executes a server-side Lua script by SHA1 digest."""

@@ -75,6 +75,7 @@ def flushdb(ctx: Client, *mode: bytes):
         ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
         ("6.2.0", "Added the `SYNC` flushing mode modifier."),
     ],
+    traits="all_databases",
 )
 def flushall(ctx: Client, *mode: bytes):
     """Removes all keys from all databases."""
@@ -109,6 +110,8 @@ def free_soon(ctx):
     since="4.0.0",
     complexity="O(N) where N is the count of clients watching or blocking on keys from both databases.",
     args="index1:integer index2:integer",
+    traits="other_databases",
+    databases=lambda args: args[1:3],
 )
 def swapdb(ctx: Client, index1: bytes, index2: bytes):
     """Swaps two databases."""

@@ -248,7 +248,11 @@ class ServerState:
 
     def may_write(self, command: Any, args: list[bytes]) -> bool:
         """May this call write or send messages? A script or a function may, unless it says that it only reads."""
-        return command.may_write and not self.scripting.only_reads(command.name, args[1:2])
+        if not command.may_write:
+            return False
+        of_script = command.declaration.rules
+        rules = None if of_script is None else of_script(self.scripting, args)
+        return rules is None or not rules.is_read_only
 
     # ------------------------------------------------------------------ limits and reports
 
