@@ -221,34 +221,6 @@ def command(
     return register
 
 
-def container(
-    name: str,
-    group: str,
-    *,
-    arity: int,
-    summary: str,
-    acl: str | None = None,
-    since: str = "1.0.0",
-    complexity: str = "",
-    flags: str = "",
-) -> None:
-    """Declare a command of nothing but subcommands. One that stands by itself too (COMMAND) is declared as such."""
-    words = frozenset(flags.split())
-    add(
-        Declaration(
-            name,
-            group,
-            arity,
-            summary,
-            words,
-            categories_of(words, group, acl),
-            since=since,
-            complexity=complexity,
-            minimum=2,
-        )
-    )
-
-
 def counts(handler: Callable[..., Any], name: str) -> tuple[int, int]:
     """Least and largest number of request items that `handler` takes, its names included."""
     names = 2 if "|" in name else 1

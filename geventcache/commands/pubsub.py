@@ -2,8 +2,8 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, Channels, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import Channels, command
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, Many, Push
 from geventcache.services.clients import REPLY_ON, Client
@@ -194,6 +194,8 @@ container(
     acl="",
     since="2.8.0",
     complexity="Depends on subcommand.",
+    help_since="6.2.0",
+    help_acl="",
 )
 
 
@@ -210,20 +212,6 @@ container(
 def pubsub_channels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
     """Returns the active channels."""
     return names_matching(ctx.server.pubsub.channels, b"CHANNELS", pattern, surplus)
-
-
-@command(
-    "PUBSUB|HELP",
-    "pubsub",
-    arity=2,
-    flags="loading stale",
-    acl="",
-    since="6.2.0",
-    complexity="O(1)",
-)
-def pubsub_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["PUBSUB"])
 
 
 @command(

@@ -4,8 +4,8 @@ What a script may do and how it runs is the business of `geventcache.services.sc
 """
 
 from geventcache.base.errors import NO_SCRIPT, CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import counted_at
 from geventcache.resp.values import OK
@@ -130,6 +130,7 @@ container(
     since="2.6.0",
     complexity="Depends on subcommand.",
     summary="A container for Lua scripts management commands.",
+    help_since="5.0.0",
 )
 
 
@@ -232,16 +233,3 @@ def script_debug(ctx: Client, mode: bytes, engine: bytes = b"lua"):
     if word != b"no":
         raise CommandError(DEBUG_MODE)
     return OK
-
-
-@command(
-    "SCRIPT|HELP",
-    "scripting",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def script_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["SCRIPT"])

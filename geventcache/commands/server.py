@@ -8,8 +8,8 @@ from geventcache import __version__
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import INT32_MAX, INT32_MIN
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
@@ -279,6 +279,7 @@ container(
     arity=-2,
     since="4.0.0",
     complexity="Depends on subcommand.",
+    help_since="4.0.0",
 )
 
 
@@ -401,16 +402,3 @@ def memory_purge(ctx: Client):
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
     return OK
-
-
-@command(
-    "MEMORY|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="4.0.0",
-    complexity="O(1)",
-)
-def memory_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["MEMORY"])

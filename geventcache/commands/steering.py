@@ -6,8 +6,8 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import at_least
 from geventcache.commands.debug import check_allowed
 from geventcache.services.clients import Client
@@ -22,6 +22,7 @@ container(
     arity=-2,
     since="0.1.0",
     complexity="Depends on subcommand.",
+    help_since="0.1.0",
 )
 
 
@@ -54,16 +55,3 @@ def clock(ctx: Client, action: bytes, *amount: bytes) -> Any:
     if word == b"SET":
         return server.on_travel(ctx, lambda: server.travel.set(ms), target_ms)
     return server.on_travel(ctx, lambda: server.travel.advance(ms), target_ms)
-
-
-@command(
-    "GEVENTCACHE|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="0.1.0",
-    complexity="O(1)",
-)
-def steering_help(ctx: Client) -> Any:
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["GEVENTCACHE"])
