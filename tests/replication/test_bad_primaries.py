@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from geventcache.base.times import NEVER_MS
-from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
+from geventcache.persistence.snapshot_writer import Header
 from geventcache.services.info import VALKEY_VERSION
 
 from ..support.client import Client
 from ..support.process import GRACE_S, eventually, information, running
 from ..support.servers import free_port
+from ..support.snapshots import Record
+from ..support.snapshots import snapshot as file_of
 from ..support.wire import Source, read_reply, request
 from .relations import is_linked
 
@@ -27,8 +28,8 @@ OK = b"+OK\r\n"
 
 def snapshot(count: int = 3, facts: dict[bytes, bytes] | None = None) -> bytes:
     """A file with so many keys."""
-    records = (Record(0, b"key:%d" % i, b"value:%d" % i, NEVER_MS) for i in range(count))
-    return b"".join(snapshot_blocks(Header(False, facts or {}, {}, []), records))
+    records = (Record(0, b"key:%d" % i, b"value:%d" % i) for i in range(count))
+    return file_of(records, Header(False, facts or {}, []))
 
 
 class Primary:
