@@ -61,6 +61,7 @@ cdef class Engine:
     cdef follow_up(self, Client client)
     cdef answer(self, Client client, value)
     cdef withhold(self, Client client)
+    cpdef cut_reply(self, bint leaves_half)
     cdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)

@@ -405,6 +405,8 @@ class Engine:
         if text is not None:
             self.refuse(client, command, text)
             return False
+        if self.state.faults.met and self.state.faults.holds(client):
+            return False
         if self.state.is_paused_for(client, command, args):
             client.postponed = True
             client.hold()
@@ -435,6 +437,13 @@ class Engine:
         """Take the reply back, as CLIENT REPLY asks."""
         self.out.rollback(self.mark)
         self.pass_over(client)
+
+    def cut_reply(self, leaves_half):
+        """Take the reply back that was written last, or the second half of it: a test has asked for that."""
+        out: ReplyWriter = self.out
+        size: cython.Py_ssize_t = out.size_since(self.mark)
+        written: bytes = out.take()
+        out.raw(written[: len(written) - (size + 1) // 2 if leaves_half else len(written) - size])
 
     def pass_over(self, client):
         """One reply was not sent."""
@@ -583,6 +592,8 @@ class Engine:
         if type(value) is CommandError:
             command.failed += 1
             self.state.stats.count_error(value.text)
+        if self.is_special:
+            self.state.faults.after_wait(client)
 
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""

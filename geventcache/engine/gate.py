@@ -267,6 +267,12 @@ def busy(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | No
     return None if "allow_busy" in command.declaration.flags else state.scripting.busy_error()
 
 
+def fault(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """A test may have asked for an error; what else it has asked for is noted, and happens later."""
+    text: bytes | None = state.faults.meet(client, command, args)
+    return text
+
+
 # ---------------------------------------------------------------------- the table
 
 
@@ -297,4 +303,5 @@ QUESTIONS = (
     Question(staleness, CLIENT, lambda state: state.replication.is_cut_off),
     Question(loading, CLIENT, lambda state: state.snapshots.is_loading),
     Question(busy, CLIENT, lambda state: state.scripting.is_busy),
+    Question(fault, CLIENT, lambda state: bool(state.faults)),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,6 +102,7 @@ class Server:
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
         self.postponed: list[Connection] = []
+        self.delayed: set[Any] = set()
         self.deferred: list[Connection] = []
         self.defer_timer: Any = None
         self.arrivals: Arrivals | None = None
@@ -262,6 +264,7 @@ class Server:
             companion.stop()
         self.migrating.stop()
         self.travel.stop()
+        gevent.killall(list(self.delayed))
         self.saving.stop()
         self.state.snapshots.save_at_end()
         gevent.sleep(0)
@@ -291,6 +294,7 @@ class Server:
             self.migrating.abandon()
             self.travel.abandon()
             self.following.abandon()
+            gevent.killall(list(self.delayed), block=False)
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:
@@ -324,6 +328,9 @@ class Server:
 
     def handle(self, sock: Any, address: Any, stream: TlsStream | None = None) -> None:
         """Serve a new connection, in a greenlet of its own."""
+        if self.state.faults and self.state.faults.refuses():
+            reset(sock)
+            return
         refusal = self.refusal(sock, address)
         if refusal:
             self.state.clients.rejected += 1
@@ -421,17 +428,33 @@ class Server:
             connection.resume()
 
     def postpone(self, connection: Connection) -> None:
-        """Continue a connection after the pause."""
-        self.postponed.append(connection)
-        self.cron.watch_pause()
+        """Continue a connection after the pause, or after the delay that a fault is."""
+        delay_ms = self.state.faults.delays.pop(connection.client, None)
+        if delay_ms is None:
+            self.postponed.append(connection)
+            self.cron.watch_pause()
+        else:
+            greenlet = gevent.spawn_later(delay_ms / 1000, self.go_on, connection)
+            self.delayed.add(greenlet)
+            greenlet.link(self.delayed.discard)
 
     def resume(self) -> None:
         """The pause is over."""
         postponed, self.postponed = self.postponed, []
         for connection in postponed:
-            connection.client.postponed = False
-            connection.client.hold()
-            connection.wake()
+            self.go_on(connection)
+
+    def go_on(self, connection: Connection) -> None:
+        """A connection is postponed no longer."""
+        connection.client.postponed = False
+        connection.client.hold()
+        connection.wake()
+
+
+def reset(sock: Any) -> None:
+    """Close a connection as one that was never there."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def peer_names(sock: Any, address: Any) -> tuple[bytes, bytes]:

@@ -18,6 +18,7 @@ from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
+from geventcache.services.faults import Faults
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
 from geventcache.services.memory_limit import MemoryLimit
@@ -45,7 +46,7 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency: services.
+            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults: services.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron, travel: the Engine that runs the commands, the server's timers, and what moves the time by
@@ -83,6 +84,7 @@ class ServerState:
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
+        self.faults = Faults(self)
         self.snapshots = Snapshots(self)
         self.replication = Replication(self)
         self.pushed: list[Client] = []
@@ -161,6 +163,8 @@ class ServerState:
             self.tracking.after_command(client, command, args)
         if self.monitors:
             self.monitors.after_command(client, command, args)
+        if self.faults.met and client is self.engine.current and not client.is_in_exec:
+            self.faults.after_command(client)
 
     def enter(self, client: Client) -> None:
         """A connection has come."""
@@ -192,6 +196,7 @@ class ServerState:
         self.pubsub.forget(client)
         self.tracking.stop(client)
         self.monitors.remove(client)
+        self.faults.forget(client)
         client.review()
 
     def end_transaction(self, client: Client) -> None:
