@@ -179,7 +179,7 @@ class Expiry:
 
     def fire(self) -> None:
         """The timer's callback, in the hub: post what is due."""
-        if not self.state.is_active_expire or self.state.changes.keeps_due:
+        if not self.is_active():
             return
         try:
             is_done = self.post_due(self.clock.update())
@@ -195,6 +195,10 @@ class Expiry:
             self.is_overflown = True
             self.fallbacks += 1
             self.log.warning("expire_queue_full", queue_size=self.queue.maxsize, depth=self.depth)
+
+    def is_active(self) -> bool:
+        """May keys go that nobody asks for? Not where a primary decides that, nor where DEBUG has forbidden it."""
+        return bool(self.state.is_active_expire and not self.state.changes.keeps_due)
 
     def post_due(self, now_ms: int) -> bool:
         """Post every bucket that is due; False if the queue is full before all are in it."""
