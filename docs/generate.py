@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from command_reference import command_pages
+from upstream_reference import upstream_page
 
 from geventcache.services.setting_kinds import Folder
 from geventcache.services.settings_table import SETTINGS, Setting
@@ -44,7 +45,7 @@ def _row(setting: Setting) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check all pages; return the exit status."""
-    pages = {"settings.md": settings_page(), **command_pages()}
+    pages = {"settings.md": settings_page(), "upstream.md": upstream_page(FOLDER / "upstream.md"), **command_pages()}
     stale = [name for name, text in pages.items() if _text(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:

@@ -42,6 +42,14 @@ def valid(v):
     return data
 
 
+def store(db: Keyspace, key: bytes, v, data: bytearray, event: bytes):
+    """Announce a change of `data`, and put it in the place of the value `v` unless it is that value."""
+    if v is data:
+        db.changed(key, event)
+    else:
+        db.replace(key, data, event)
+
+
 @command(
     "PFADD",
     "hyperloglog",
@@ -55,17 +63,18 @@ def valid(v):
 def pfadd(ctx: Client, key: bytes, *elements: bytes):
     """Adds elements to a HyperLogLog key. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
-    held = valid(db.find_buffer(key))
-    data: bytearray = hyperloglog.create() if held is None else held
+    v = db.find(key)
+    found = valid(v)
+    data: bytearray = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
     try:
         is_changed: cython.bint = add(data, list(elements), db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
     if not is_changed:
-        if held is not None:
+        if v is not None:
             return 0
         data[STATE_PLACE] |= STALE
-    db.put_buffer(key, data, PFADD)
+    store(db, key, v, data, PFADD)
     return 1
 
 
@@ -112,9 +121,9 @@ def count_one(db: Keyspace, key: bytes):
     if known is not None:
         return known
     counted = hyperloglog.count([data])
-    changed = db.buffer(key, data)
+    changed = data if type(data) is bytearray else bytearray(data)
     hyperloglog.cache_count(changed, counted)
-    db.put_buffer(key, changed, UNNAMED)
+    store(db, key, v, changed, UNNAMED)
     return counted
 
 
@@ -131,14 +140,15 @@ def count_one(db: Keyspace, key: bytes):
 def pfmerge(ctx: Client, destination: bytes, *keys: bytes):
     """Merges one or more HyperLogLog values into a single key."""
     db: Keyspace = ctx.db
-    found = valid(db.read(destination))
+    v = db.read(destination)
+    found = valid(v)
     values = [valid(db.read(key)) for key in keys]
-    data = hyperloglog.create() if found is None else db.buffer(destination, found)
+    data = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
     try:
         hyperloglog.merge(data, [value for value in values if value is not None], db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
-    db.put_buffer(destination, data, PFADD)
+    store(db, destination, v, data, PFADD)
     return OK
 
 
@@ -159,11 +169,12 @@ def pfdebug(ctx: Client, subcommand: bytes, key: bytes):
     name = subcommand.upper()
     if name == b"SIMD":
         return vector_mode(key)
-    data = valid(db.find(key))
+    v = db.find(key)
+    data = valid(v)
     if data is None:
         raise CommandError(errors.HYPERLOGLOG_MISSING)
     try:
-        return examine(db, key, name, data, subcommand)
+        return examine(db, key, name, v, data, subcommand)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
 
@@ -175,7 +186,7 @@ def vector_mode(word: bytes):
     return Simple(b"enabled" if word.upper() == b"ON" else b"disabled")
 
 
-def examine(db: Keyspace, key: bytes, name: bytes, data, subcommand: bytes):
+def examine(db: Keyspace, key: bytes, name: bytes, v, data, subcommand: bytes):
     """The other subcommands of PFDEBUG, for a HyperLogLog that exists.
 
     Raises:
@@ -190,10 +201,10 @@ def examine(db: Keyspace, key: bytes, name: bytes, data, subcommand: bytes):
         return hyperloglog.decode(data)
     if name not in (b"GETREG", b"TODENSE"):
         raise CommandError(errors.unknown_pfdebug(subcommand))
-    changed = db.buffer(key, data)
+    changed = data if type(data) is bytearray else bytearray(data)
     is_converted = hyperloglog.to_dense(changed)
     if is_converted:
-        db.put_buffer(key, changed, UNNAMED)
+        store(db, key, v, changed, UNNAMED)
     return int(is_converted) if name == b"TODENSE" else list(hyperloglog.registers(changed))
 
 

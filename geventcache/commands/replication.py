@@ -1,4 +1,4 @@
-"""Replication: whom the server follows, and what clients ask about that."""
+"""Replication, as far as clients ask about it: this server is a primary, and it has no replicas."""
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
@@ -6,13 +6,11 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.timeouts import parse_timeout_ms
-from geventcache.resp.values import OK, Simple
+from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.services.replication import facts
 from geventcache.services.waiters import Wait
 
 MAX_PORT = 65535
-CONNECTED_ALREADY = Simple(b"OK Already connected to specified master")
 PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 
 
@@ -29,8 +27,6 @@ PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 )
 def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
     """Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed."""
-    if ctx.server.replication.primary is not None:
-        raise CommandError(errors.WAIT_AT_REPLICA)
     replicas = integer(numreplicas)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
     # There are no replicas: whoever asks for one waits in vain.
@@ -50,8 +46,6 @@ def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
 )
 def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     """Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the primary and/or replicas."""  # noqa: E501 - the reference's words
-    if ctx.server.replication.primary is not None:
-        raise CommandError(errors.WAITAOF_AT_REPLICA)
     local, replicas = parse_integer(numlocal), parse_integer(numreplicas)
     if local is None:
         raise CommandError(errors.NOT_INTEGER)
@@ -76,7 +70,7 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
 )
 def role(ctx: Client):
     """Returns the replication role."""
-    return facts.role(ctx.server)
+    return [b"master", 0, []]
 
 
 @command(
@@ -90,7 +84,7 @@ def role(ctx: Client):
 )
 def replicaof(ctx: Client, host: bytes, port: bytes):
     """Configures a server as replica of another, or promotes it to a primary."""
-    return follow(ctx, host, port)
+    return follow(host, port)
 
 
 @command(
@@ -106,22 +100,18 @@ def replicaof(ctx: Client, host: bytes, port: bytes):
 )
 def slaveof(ctx: Client, host: bytes, port: bytes):
     """Sets a server as a replica of another, or promotes it to being a primary."""
-    return follow(ctx, host, port)
+    return follow(host, port)
 
 
-def follow(ctx, host, port):
-    """Follow another server, or NO ONE.
+def follow(host, port):
+    """NO ONE is what the server follows anyway.
 
     Raises:
-        CommandError: the port is none, or the server is a shard.
+        CommandError: it is to follow another server.
     """
-    if ctx.server.cluster is not None:
-        raise CommandError(errors.NO_REPLICATION_OF_SHARDS)
-    replication = ctx.server.replication
     if host.lower() == b"no" and port.lower() == b"one":
-        replication.lead()
         return OK
     number = parse_integer(port)
     if number is None or not 0 <= number <= MAX_PORT:
         raise CommandError(errors.PRIMARY_PORT_INVALID)
-    return OK if replication.follow(host, number) else CONNECTED_ALREADY
+    raise CommandError(errors.NO_REPLICATION)

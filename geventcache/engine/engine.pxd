@@ -35,6 +35,7 @@ cdef class Engine:
     cdef readonly object gate
     cdef public bint is_special
     cdef readonly Slots slots
+    cdef public object upstream
     cdef public Client current
     cdef readonly Changes changes
     cdef readonly Effects effects
@@ -54,15 +55,14 @@ cdef class Engine:
     cdef finish(self, Client client, Command command, list args)
     cdef reject(self, Client client, list args, Command command)
     cdef overrun(self, Client client, Command command, list args)
-    cdef refuse(self, Client client, Command command, bytes text)
+    cpdef refuse(self, Client client, Command command, bytes text)
     cdef fail(self, Command command, error)
     cdef bint admit(self, Client client, Command command, list args) except -1
     cdef bint is_elsewhere(self, Client client, Command command, list args) except -1
     cdef follow_up(self, Client client)
     cdef answer(self, Client client, value)
     cdef withhold(self, Client client)
-    cpdef cut_reply(self, bint leaves_half)
-    cdef pass_over(self, Client client)
+    cpdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)
     cpdef run_queue(self, Client client, list queue)
@@ -75,7 +75,6 @@ cdef class Engine:
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
     cdef lose(self, Client client, error)
-    cpdef list replay(self, Client client, list calls)
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)
 

@@ -52,6 +52,7 @@ class Engine:
         out: the ReplyWriter of the running command.
         gate: the questions that are asked before a command runs.
         is_special: the gate must look at every command (the server is paused, limited, monitored, ...).
+        upstream: takes requests to where the data are, if that is not here; else None.
         slots: which keys are this server's, if it is one of several shards; else None.
         current: the Client whose command runs, None between commands.
         spelling: the name of the command that began last, as it was sent.
@@ -74,6 +75,7 @@ class Engine:
         self.gate = Gate(state)
         self.is_special = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
+        self.upstream: Any = None
         self.current = None
         self.spelling = b""
         self.changes = state.changes
@@ -138,7 +140,10 @@ class Engine:
         if client.is_special or self.is_special:
             if not self.admit(client, command, args):
                 return
-        elif self.slots is not None and self.is_elsewhere(client, command, args):
+        elif self.slots is not None:
+            if self.is_elsewhere(client, command, args):
+                return
+        elif self.upstream is not None and self.upstream.take(client, command, args):
             return
         self.mark = out.mark()
         client.commands += 1
@@ -307,6 +312,7 @@ class Engine:
                 client.is_special
                 or self.is_special
                 or self.slots is not None
+                or self.upstream is not None
                 or self.effects is not None
                 or self.slow_us < MILLISECOND_US
                 or self.large_reply < 2 * SHORT
@@ -405,15 +411,19 @@ class Engine:
         if text is not None:
             self.refuse(client, command, text)
             return False
-        if self.state.faults.met and self.state.faults.holds(client):
-            return False
         if self.state.is_paused_for(client, command, args):
             client.postponed = True
             client.hold()
             return False
         if client.queue is not None and not command.is_immediate:
+            text = None if self.upstream is None else self.upstream.refusal(command)
+            if text is not None:
+                self.refuse(client, command, text)
+                return False
             client.queue.append((command, args))
             self.answer(client, QUEUED)
+            return False
+        if self.upstream is not None and self.upstream.take(client, command, args):
             return False
         self.state.before_command(client, command, args)
         return True
@@ -437,13 +447,6 @@ class Engine:
         """Take the reply back, as CLIENT REPLY asks."""
         self.out.rollback(self.mark)
         self.pass_over(client)
-
-    def cut_reply(self, leaves_half):
-        """Take the reply back that was written last, or the second half of it: a test has asked for that."""
-        out: ReplyWriter = self.out
-        size: cython.Py_ssize_t = out.size_since(self.mark)
-        written: bytes = out.take()
-        out.raw(written[: len(written) - (size + 1) // 2 if leaves_half else len(written) - size])
 
     def pass_over(self, client):
         """One reply was not sent."""
@@ -592,8 +595,6 @@ class Engine:
         if type(value) is CommandError:
             command.failed += 1
             self.state.stats.count_error(value.text)
-        if self.is_special:
-            self.state.faults.after_wait(client)
 
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
@@ -645,34 +646,6 @@ class Engine:
         effects.sinks.remove(sink)
         if not effects.sinks:
             self.effects = self.changes.on_lost = None
-
-    def begin_anew(self):
-        """All data have been exchanged for others, which no requests tell of; to be called between two units."""
-        effects: Any = self.effects
-        if effects is not None:
-            for sink in effects.sinks:
-                sink.begin_anew()
-
-    def replay(self, client, calls):
-        """Carry out requests of another server, (command, request) each, as one unit; return those that failed.
-
-        It decides what is over, so the clock stands still meanwhile. The numbers of arguments have been checked.
-
-        Returns: (command, its error) of each of them.
-        """
-        effects: Effects | None = self.effects
-        failed: list = []
-        self.clock.stand_still()
-        if effects is not None:
-            effects.begin()
-        for command, args in calls:
-            value = self.call_within(client, command, args)
-            if type(value) is CommandError:
-                failed.append((command, value))
-        if effects is not None:
-            effects.end()
-        self.clock.go_on()
-        return failed
 
     # ------------------------------------------------------------------ a command that lets others in
 

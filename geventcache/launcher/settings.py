@@ -150,6 +150,8 @@ class Settings:
         _load(config, "", dict(_from_variables(self._environment)), VARIABLE_PREFIX)
         _load(config, f"{ARGUMENTS_VARIABLE}: ", dict(_given(self._variable_options())), "--")
         _load(config, "argument ", dict(_given(self._options)), "--")
+        if config["upstream"] and config["workers"] > 1:
+            raise SettingsError("several workers are shards of a cluster of their own: they have no upstream")
         try:
             shard_addresses(config)
         except ValueError as error:

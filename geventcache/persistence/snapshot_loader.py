@@ -22,14 +22,11 @@ class Loaded:
         self.expired = 0
 
 
-def load_records(
-    reader: SnapshotReader, databases: Any, merges: cython.bint, loaded: Loaded, keeps_due: cython.bint = False
-) -> None:
+def load_records(reader: SnapshotReader, databases: Any, merges: cython.bint, loaded: Loaded) -> None:
     """Put the keys of a snapshot where they belong, and count them.
 
     Args:
         merges: keys that exist give way.
-        keeps_due: another server decides what is over, so that keys are put in place though their time has come.
 
     Raises:
         SnapshotError: the snapshot is damaged, or has a key twice or a database that is not here; what was read so far
@@ -45,7 +42,7 @@ def load_records(
                 raise SnapshotError(f"there is no database {index}")
             keyspace = databases.get(index)
             selected = index
-        if deadline_ms <= keyspace.clock.now_ms and not keeps_due:
+        if deadline_ms <= keyspace.clock.now_ms:
             loaded.expired += 1
             continue
         if not merges and keyspace.find(key) is not None:

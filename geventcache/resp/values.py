@@ -22,6 +22,7 @@ Python                 RESP2                                       RESP3
 `Push`                 array                                       push
 `Many`                 each item a reply of its own                the same
 `NULL_ARRAY`           null array                                  null
+`Encoded`              as it is                                    as it is
 =====================  ==========================================  =============================
 """
 
@@ -78,6 +79,12 @@ class Push(list[Any]):
 
 class Many(list[Any]):
     """Several replies to one command, as SUBSCRIBE gives one for each channel."""
+
+    __slots__ = ()
+
+
+class Encoded(bytes):
+    """A reply that is RESP already."""
 
     __slots__ = ()
 

@@ -28,6 +28,7 @@ from geventcache.resp.values import (
     BigNumber,
     Distinct,
     Double,
+    Encoded,
     Many,
     PairedMap,
     Pairs,
@@ -480,6 +481,11 @@ def write_nothing(out, v):
     """No reply."""
 
 
+def write_encoded(writer, v):
+    """RESP already."""
+    writer.raw(bytes(v))
+
+
 WRITERS = {
     dict: write_map,
     set: write_set,
@@ -497,4 +503,5 @@ WRITERS = {
     type(NULL_ARRAY): write_null_array,
     type(NO_REPLY): write_nothing,
     CommandError: write_error,
+    Encoded: write_encoded,
 }

@@ -54,6 +54,7 @@ cdef class Connection:
     cdef ready(self)
     cpdef resume(self)
     cpdef wake(self)
+    cpdef go_on(self)
     cdef fail(self, error)
     cdef give_up(self, error)
     cdef wait(self)

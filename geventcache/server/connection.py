@@ -170,6 +170,11 @@ class Connection:
         """Continue the greenlet, from anywhere, when the running turn is over."""
         self.hub.loop.run_callback(self.resume)
 
+    def go_on(self):
+        """The client is held no more: continue the greenlet, if there is anything to do before there is input."""
+        if self.backlog or not self.is_reading or self.reader.has_more or self.client.is_closing:
+            self.wake()
+
     def listen(self):
         """Watch for input."""
         if not self.is_reading:
@@ -237,7 +242,7 @@ class Connection:
                 else:
                     i = engine.execute_run(client, commands, i)
                 if client.is_held:
-                    if client.postponed:
+                    if client.postponed or client.is_barred:
                         i -= 1
                     break
                 if engine.last_us > limit_us:
@@ -245,7 +250,8 @@ class Connection:
             if i < n:
                 self.backlog = commands[i:]
             client.last_active_ms = engine.clock.now_ms
-            self.flush()
+            if client.relay is None or client.relay.end_turn():
+                self.flush()
             if client.is_held:
                 self.on_hold()
             elif self.backlog:

@@ -35,9 +35,11 @@ class Client:
         channels, patterns, shard_channels: subscriptions.
         outbox: encoded messages; outbox_size: their bytes; is_congested: its socket takes no more at the moment;
             unsent: how many items of the outbox are older than the running turn.
-        transport: the connection: `wake()` after a push, `close()`; None for a client without a socket.
+        transport: the connection: `wake()` after a push, `go_on()` when it is held no more, `close()`; None for a
+            client without a socket.
+        relay: what it waits for from the upstream, None if it never did.
+        is_barred: the request that it sent last is put off, and to be run again.
         reply_mode: of CLIENT REPLY.
-        peer: the Primary or the Replica that it is, None for everybody else.
     """
 
     def __init__(self, server, db, client_id=0) -> None:
@@ -78,7 +80,8 @@ class Client:
         self.no_touch = False
         self.reader = None
         self.needs_auth = False
-        self.peer: Any = None
+        self.relay: Any = None
+        self.is_barred = False
         self.initialise(db)
 
     def initialise(self, db):
@@ -129,7 +132,12 @@ class Client:
 
     def hold(self):
         """Find out anew whether the next command must wait."""
-        self.is_held = self.is_closing or self.blocked is not None or self.postponed
+        self.is_held = (
+            self.is_closing
+            or self.blocked is not None
+            or self.postponed
+            or (self.relay is not None and self.relay.is_turn_over)
+        )
 
 
 class Clients:

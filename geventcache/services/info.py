@@ -19,7 +19,6 @@ from geventcache.base.numbers import format_float
 from geventcache.services.client_memory import pending_bytes
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
-from geventcache.services.replication import facts
 
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
@@ -336,8 +335,20 @@ def stale_percentage(state: Any) -> float:
 
 
 def replication(state: Any) -> Fields:
-    """Who follows whom."""
-    return facts.fields(state)
+    """A primary without replicas."""
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": state.stats.run_id,
+        "master_replid2": "0" * 40,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 0,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
 
 
 def cpu(state: Any) -> Fields:
@@ -445,6 +456,11 @@ def expiry(state: Any) -> Fields:
     }
 
 
+def upstream(state: Any) -> Fields:
+    """The servers that have the data, if this one has none, and what is kept of theirs."""
+    return {"upstream": "no"} if state.upstream is None else {"upstream": "yes", **state.upstream.report()}
+
+
 SECTIONS: dict[bytes, Section] = {
     b"server": Section("Server", server),
     b"clients": Section("Clients", clients),
@@ -460,4 +476,5 @@ SECTIONS: dict[bytes, Section] = {
     b"cluster": Section("Cluster", cluster),
     b"keyspace": Section("Keyspace", keyspace),
     b"expiry": Section("Expiry", expiry),
+    b"upstream": Section("Upstream", upstream),
 }

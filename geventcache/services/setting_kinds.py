@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from geventcache.base.numbers import format_float, parse_float, parse_integer, parse_memory, parse_yes_no
 from geventcache.services.addresses import parse_address
+from geventcache.services.upstream_url import parse_upstream
 
-MAX_PORT = 65535
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 UINT64_MAX = 2**64 - 1
@@ -74,6 +74,33 @@ class HttpAddresses(Addresses):
             if not address.path and address.port is None:
                 raise InvalidSettingError(f"no port in address '{address}'")
         return words
+
+
+class UpstreamUrl(Kind):
+    """The URL of an upstream, empty for none."""
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the text, which `parse_upstream` can read."""
+        try:
+            if text:
+                parse_upstream(text)
+        except ValueError as error:
+            raise InvalidSettingError(str(error)) from None
+        return text
+
+
+class Patterns(Kind):
+    """Globs, as a tuple of them."""
+
+    takes_words = True
+
+    def parse(self, text: bytes, current: Any) -> tuple[bytes, ...]:
+        """Return the words of `text`."""
+        return tuple(text.split())
+
+    def show(self, value: Any) -> bytes:
+        """Return the words, a space between each."""
+        return b" ".join(value)
 
 
 class Integer(Kind):
@@ -213,24 +240,6 @@ class Folder(Kind):
     def show(self, value: Any) -> bytes:
         """Return the whole path."""
         return os.path.abspath(bytes(value))
-
-
-class Server(Kind):
-    """Where another server is: host and port; empty for nowhere."""
-
-    takes_words = True
-
-    def parse(self, text: bytes, current: Any) -> bytes:
-        """Return the host and the port, a space between them."""
-        words = text.split()
-        if text.strip().lower() in (b"", b"no one"):
-            return b""
-        port = parse_integer(words[1]) if len(words) == 2 else None
-        if port is None or not 0 < port <= MAX_PORT:
-            raise InvalidSettingError(
-                "Invalid master port" if len(words) == 2 else "argument must be a host and a port"
-            )
-        return b" ".join(words)
 
 
 class FileName(Kind):

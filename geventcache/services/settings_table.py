@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geventcache.services.setting_kinds import (
-    INT32_MAX,
     INT64_MAX,
-    MAX_PORT,
     UINT64_MAX,
     Addresses,
     BufferLimit,
@@ -28,10 +26,11 @@ from geventcache.services.setting_kinds import (
     MemoryOrPercent,
     Octal,
     Only,
+    Patterns,
     Percentiles,
     PerDatabase,
     SavePoints,
-    Server,
+    UpstreamUrl,
     YesNo,
 )
 
@@ -70,6 +69,7 @@ _NETWORK = "Network"
 _TLS = "TLS"
 _SECURITY = "Security"
 _CLUSTER = "Shards"
+_UPSTREAM = "Upstream"
 _LIMITS = "Limits of clients"
 _MEMORY = "Memory"
 _ENCODINGS = "Encodings"
@@ -78,7 +78,6 @@ _HTTP = "HTTP"
 _RUNNING = "Running"
 _EXPIRY = "Expiry"
 _SNAPSHOTS = "Snapshots"
-_REPLICATION = "Replication"
 _WITHOUT_EFFECT = "Accepted without effect"
 
 _POLICIES = (
@@ -267,6 +266,77 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "client-query-buffer-limit", Memory(_MEBIBYTE), 1 << 30, _LIMITS, "Bytes that one unfinished request may hold."
+    ),
+    Setting(
+        "upstream",
+        UpstreamUrl(),
+        b"",
+        _UPSTREAM,
+        "URL of the servers that have the data; empty if this server has them.",
+        is_mutable=False,
+        is_secret=True,
+    ),
+    Setting(
+        "upstream-read-from",
+        Choice(b"primary", b"replica", b"nearest"),
+        b"primary",
+        _UPSTREAM,
+        "Who answers reads whose replies are not kept here.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-timeout",
+        Integer(1, 3_600_000),
+        2000,
+        _UPSTREAM,
+        "Milliseconds of silence after which a connection to the upstream is lost.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-retry-time",
+        Integer(0, 3_600_000),
+        10_000,
+        _UPSTREAM,
+        "Milliseconds for which a request is tried again, where nothing can have come of it.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-max-connections",
+        Integer(0, 100_000),
+        256,
+        _UPSTREAM,
+        "Connections to the upstream that may be in use by single clients: for WATCH and blocking commands.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-tls-ca-cert-file",
+        Kind(),
+        b"",
+        _UPSTREAM,
+        "Certificates that vouch for an upstream with TLS; empty for those of the system.",
+        is_mutable=False,
+    ),
+    Setting("near-cache", YesNo(), True, _UPSTREAM, "Keep replies of the upstream here while they are true."),
+    Setting("near-keys", Patterns(), (), _UPSTREAM, "Globs of the keys whose replies are kept; none for all."),
+    Setting("near-bypass", Patterns(), (), _UPSTREAM, "Globs of keys whose replies are not kept."),
+    Setting(
+        "near-ttl-max", Integer(0, 31_536_000), 300, _UPSTREAM, "Seconds for which a reply is kept; 0 for no limit."
+    ),
+    Setting(
+        "near-maxmemory",
+        Memory(),
+        100 * _MEBIBYTE,
+        _UPSTREAM,
+        "Memory for replies that are kept, in the place of maxmemory; 0 for no limit.",
+        is_mutable=False,
+    ),
+    Setting(
+        "near-maxmemory-policy",
+        Choice(*_POLICIES),
+        b"allkeys-lru",
+        _UPSTREAM,
+        "Which replies go when that is full, in the place of maxmemory-policy.",
+        is_mutable=False,
     ),
     Setting(
         "client-output-buffer-limit",
@@ -550,92 +620,6 @@ SETTINGS: tuple[Setting, ...] = (
         _SNAPSHOTS,
         "Whether snapshots and payloads of versions that are not known here are read as far as they can be.",
     ),
-    Setting(
-        "replicaof",
-        Server(),
-        b"",
-        _REPLICATION,
-        "Server to follow: host and port; empty to follow none. REPLICAOF changes it.",
-        is_mutable=False,
-        aliases=("slaveof",),
-    ),
-    Setting(
-        "primaryuser",
-        Kind(),
-        b"",
-        _REPLICATION,
-        "User to be at the server that is followed; empty for its default user.",
-        aliases=("masteruser",),
-    ),
-    Setting(
-        "primaryauth",
-        Kind(),
-        b"",
-        _REPLICATION,
-        "Password at the server that is followed; empty for none.",
-        aliases=("masterauth",),
-        is_secret=True,
-    ),
-    Setting("tls-replication", YesNo(), False, _REPLICATION, "Speak TLS with the server that is followed."),
-    Setting(
-        "replica-read-only",
-        YesNo(),
-        True,
-        _REPLICATION,
-        "While another server is followed, refuse to change keys.",
-        aliases=("slave-read-only",),
-    ),
-    Setting(
-        "replica-serve-stale-data",
-        YesNo(),
-        True,
-        _REPLICATION,
-        "Serve the data that there are while the link to the followed server is down.",
-        aliases=("slave-serve-stale-data",),
-    ),
-    Setting(
-        "replica-ignore-maxmemory",
-        YesNo(),
-        True,
-        _REPLICATION,
-        "While another server is followed, leave evictions to it.",
-        aliases=("slave-ignore-maxmemory",),
-    ),
-    Setting(
-        "replica-announce-ip",
-        Kind(),
-        b"",
-        _REPLICATION,
-        "Address that the followed server is told; empty for the one that it sees.",
-        aliases=("slave-announce-ip",),
-    ),
-    Setting(
-        "replica-announce-port",
-        Integer(0, MAX_PORT),
-        0,
-        _REPLICATION,
-        "Port that the followed server is told; 0 for the one that is listened on.",
-        aliases=("slave-announce-port",),
-    ),
-    Setting("replica-announced", YesNo(), True, _REPLICATION, "Let sentinels tell clients of this replica."),
-    Setting(
-        "replica-priority",
-        Integer(0, INT32_MAX),
-        100,
-        _REPLICATION,
-        "Rank in which sentinels promote replicas, the lowest first; 0 for never.",
-        aliases=("slave-priority",),
-    ),
-    Setting(
-        "repl-timeout", Integer(1, INT32_MAX), 60, _REPLICATION, "Seconds of silence after which a link is given up."
-    ),
-    Setting(
-        "repl-backlog-size",
-        Memory(1),
-        10 << 20,
-        _REPLICATION,
-        "Bytes of the stream that are kept for replicas that come back.",
-    ),
     Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
     Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
     Setting(
@@ -662,6 +646,14 @@ SETTINGS: tuple[Setting, ...] = (
         b"no",
         _WITHOUT_EFFECT,
         "Payloads are looked through always.",
+    ),
+    Setting(
+        "replica-read-only",
+        YesNo(),
+        True,
+        _WITHOUT_EFFECT,
+        "The server is no replica.",
+        aliases=("slave-read-only",),
     ),
 )
 

@@ -18,14 +18,12 @@ from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
-from geventcache.services.faults import Faults
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
 from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
-from geventcache.services.replication.service import Replication
 from geventcache.services.scripting.service import Scripting
 from geventcache.services.snapshots import Snapshots
 from geventcache.services.stats import Stats
@@ -46,7 +44,8 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults: services.
+            client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
+        upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron, travel: the Engine that runs the commands, the server's timers, and what moves the time by
@@ -84,12 +83,11 @@ class ServerState:
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
-        self.faults = Faults(self)
         self.snapshots = Snapshots(self)
-        self.replication = Replication(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
+        self.upstream: Any = None
         self.addresses: list[Address] = []
         self.config_file = ""
         self.on_shutdown: Callable[[], None] = lambda: None
@@ -163,8 +161,6 @@ class ServerState:
             self.tracking.after_command(client, command, args)
         if self.monitors:
             self.monitors.after_command(client, command, args)
-        if self.faults.met and client is self.engine.current and not client.is_in_exec:
-            self.faults.after_command(client)
 
     def enter(self, client: Client) -> None:
         """A connection has come."""
@@ -183,6 +179,8 @@ class ServerState:
     def leave(self, client: Client) -> None:
         """A connection has gone: nothing of it stays anywhere."""
         self.waiters.release(client)
+        if client.relay is not None:
+            client.relay.close()
         try:
             self.forget(client)
         finally:
@@ -193,10 +191,11 @@ class ServerState:
     def forget(self, client: Client) -> None:
         """A client leaves, or begins anew: its transaction, its subscriptions and what it watches are over."""
         self.end_transaction(client)
+        if client.relay is not None:
+            client.relay.unpin()
         self.pubsub.forget(client)
         self.tracking.stop(client)
         self.monitors.remove(client)
-        self.faults.forget(client)
         client.review()
 
     def end_transaction(self, client: Client) -> None:
@@ -253,11 +252,7 @@ class ServerState:
 
     def may_write(self, command: Any, args: list[bytes]) -> bool:
         """May this call write or send messages? A script or a function may, unless it says that it only reads."""
-        if not command.may_write:
-            return False
-        of_script = command.declaration.rules
-        rules = None if of_script is None else of_script(self.scripting, args)
-        return rules is None or not rules.is_read_only
+        return command.may_write and not self.scripting.only_reads(command.name, args[1:2])
 
     # ------------------------------------------------------------------ limits and reports
 
@@ -288,7 +283,7 @@ class ServerState:
         if command.is_logged:
             self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
-        self.latency.note(event, usec, self.clock.real_ms() // 1000)
+        self.latency.note(event, usec, self.clock.now_ms // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""

@@ -7,7 +7,7 @@ again: for the clients of one key in the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from geventcache.base.times import NEVER_MS
@@ -32,6 +32,7 @@ class Wait:
         timeout_reply: what it gets when the time is over.
         denied_reply: what it gets at once where nobody may wait: in a transaction and in a script.
         wakes_without_key: try again also when a key is deleted or has another type (to answer with an error).
+        on_end: called when the client waits no more, for whatever reason; None if nobody asks.
         args: the request to run again, when it differs from the one that was sent (``$`` of XREAD).
         until_ms: the server's time at which it ends, from when the client is parked on; NEVER_MS if it does not end.
     """
@@ -54,6 +55,7 @@ class Wait:
         self.args = args
         self.denied_reply = denied_reply
         self.command: Any = None
+        self.on_end: Callable[[], None] | None = None
         self.until_ms = NEVER_MS
         self.places: list[Key] = []
 
@@ -131,6 +133,8 @@ class Waiters(Listener):
                     del self.by_key[place]
         client.blocked = None  # late: what broke off can be done again
         client.hold()
+        if wait.on_end is not None:
+            wait.on_end()
         if not self.parked:
             self.ready.clear()
             try:  # noqa: SIM105 (`suppress` is an object that takes memory)

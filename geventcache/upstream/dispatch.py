@@ -1,0 +1,191 @@
+"""Asks on their way: to which node, and again where the upstream says so.
+
+The rules:
+
+- MOVED: the map is corrected, and the ask goes to the node that it names. ASK: it goes there, and says that it knows.
+- TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to who is
+  the right one then, until its time is over. Those that wait are sent again in their order.
+- What was sent and not answered when its connection broke may have been done. It is sent again only if it changes
+  nothing; else whoever asked gets the error `UNCERTAIN`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub
+
+from geventcache.base.clock import monotonic_us
+from geventcache.resp.frames import error, error_text, is_error
+from geventcache.upstream.asks import NO_SLOT, Ask
+from geventcache.upstream.link import Link
+from geventcache.upstream.nodes import Node, Nodes
+
+PAUSE_SECONDS = 0.025
+AGAIN = (b"TRYAGAIN", b"CLUSTERDOWN", b"LOADING", b"MASTERDOWN", b"READONLY", b"BUSYLOADING")
+STALE_MAP = (b"CLUSTERDOWN", b"MASTERDOWN", b"READONLY")
+UNCERTAIN = (
+    b"UNCERTAIN The connection to the upstream broke after the request was sent: nobody knows whether it was carried "
+    b"out, so it was not sent again"
+)
+UNREACHABLE = b"ERR The upstream cannot be reached: "
+PRIMARY, REPLICA, NEAREST = b"primary", b"replica", b"nearest"
+# No request passes between servers for ever.
+MOST_REDIRECTIONS = 16
+
+
+class Dispatcher:
+    """Sends what is asked.
+
+    Attributes:
+        nodes: whom to.
+        read_from: who answers reads that need not come from the primary.
+        patience_us: for how long an ask is tried.
+        after: called when replies were given outside of a link.
+        redirected, repeated, uncertain: counters.
+    """
+
+    def __init__(self, nodes: Nodes, read_from: bytes, patience_us: int, after: Callable[[], None]) -> None:
+        self.nodes = nodes
+        self.read_from = read_from
+        self.patience_us = patience_us
+        self.after = after
+        self.parked: deque[Ask] = deque()
+        self.timer: Any = None
+        self.redirected = self.repeated = self.uncertain = self.sent = 0
+
+    def prepare(self, link: Link) -> None:
+        """A new link: what it answers, and what it does not, comes here."""
+        link.on_answered = self.answered
+        link.on_unanswered = self.unanswered
+
+    def send(self, ask: Ask) -> None:
+        """Ask whoever is the right one."""
+        if not ask.until_us:
+            ask.until_us = monotonic_us() + self.patience_us
+        self.sent += 1
+        node = ask.node or self.find(ask)
+        if node is None or node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
+            self.nodes.refresh()
+            self.park(ask, UNREACHABLE + self.nodes.error)
+            return
+        self.nodes.lane(node, ask.db, ask.resp3).send(ask)
+
+    def find(self, ask: Ask) -> Node | None:
+        """The node that an ask is for."""
+        primary = self.nodes.owners[ask.slot] if ask.slot != NO_SLOT else self.any_primary()
+        if primary is None or not ask.may_read_replica or self.read_from == PRIMARY:
+            return primary
+        others = [node for node in self.nodes.replicas.get(primary, ()) if not node.failed_us]
+        if self.read_from == REPLICA:
+            return random.choice(others) if others else primary
+        return min([primary, *others], key=Node.round_trip_us)
+
+    def any_primary(self) -> Node | None:
+        """A primary, for what is the same at each of them; the same one as long as it is there."""
+        return next((node for node in self.nodes.owners if node is not None), None)
+
+    # ------------------------------------------------------------------ replies
+
+    def answered(self, link: Link, ask: Ask) -> None:
+        """All replies are there: they are what was asked for, or say where to ask, or when."""
+        found = next((frame for frame in ask.frames if is_error(frame)), None)
+        if found is None or link.is_patient:
+            ask.done(ask.frames)
+            return
+        text = error_text(found)
+        word = text.partition(b" ")[0]
+        if word in (b"MOVED", b"ASK") and self.redirect(link, ask, word, text.split()):
+            return
+        if word in AGAIN and not self.is_final(word, ask):
+            if word in STALE_MAP:
+                self.nodes.refresh()
+            self.park(ask, text)
+            return
+        ask.done(ask.frames)
+
+    def is_final(self, word: bytes, ask: Ask) -> bool:
+        """Is that what any server would say? One that stands alone and only reads will not do otherwise soon."""
+        return word == b"READONLY" and not self.nodes.is_cluster and not self.nodes.target.sentinel
+
+    def redirect(self, link: Link, ask: Ask, word: bytes, words: list[bytes]) -> bool:
+        """Send an ask where a node says; False if it does not say it properly."""
+        host, _, port = words[2].rpartition(b":") if len(words) == 3 else (b"", b"", b"")
+        if not port.isdigit() or not words[1].isdigit():
+            return False
+        self.redirected += 1
+        node = self.nodes.node((host.decode() or link.node.place[0], int(port)))
+        ask.may_read_replica = False
+        if monotonic_us() > ask.until_us:
+            ask.done(ask.frames)
+        elif word == b"MOVED":
+            ask.is_asking = False
+            ask.node = None
+            if not link.node.is_replica:
+                self.nodes.assign(int(words[1]), node)
+            self.nodes.refresh()
+            self.go(node, ask)
+        else:
+            ask.is_asking = True
+            self.go(node, ask)
+        return True
+
+    def go(self, node: Node, ask: Ask) -> None:
+        """Send an ask to a node, if that can be reached."""
+        if node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
+            self.park(ask, UNREACHABLE + str(node).encode())
+        else:
+            self.nodes.lane(node, ask.db, ask.resp3).send(ask)
+
+    def unanswered(self, ask: Ask, was_sent: bool, reason: bytes) -> None:
+        """The link was lost before the replies came."""
+        link = ask.link
+        self.nodes.refresh()
+        if link.refusal:
+            ask.done([error(link.refusal)])
+        elif was_sent and not ask.may_repeat:
+            self.uncertain += 1
+            ask.done([error(UNCERTAIN)])
+        elif link.is_patient:
+            ask.done([error(UNREACHABLE + reason)])
+        else:
+            ask.may_read_replica = False
+            self.park(ask, UNREACHABLE + reason)
+
+    # ------------------------------------------------------------------ waiting
+
+    def park(self, ask: Ask, why: bytes) -> None:
+        """Send an ask again after a while, unless its time is over."""
+        ask.is_asking = False
+        ask.error = why
+        if monotonic_us() > ask.until_us:
+            ask.done([error(why)])
+            return
+        self.repeated += 1
+        self.parked.append(ask)
+        if self.timer is None:
+            self.timer = get_hub().loop.timer(PAUSE_SECONDS)
+            self.timer.start(self.retry)
+
+    def retry(self) -> None:
+        """The timer's callback: send all that wait."""
+        self.timer.close()
+        self.timer = None
+        parked, self.parked = self.parked, deque()
+        for ask in parked:
+            if monotonic_us() > ask.until_us:
+                ask.done([error(ask.error)])
+            else:
+                self.send(ask)
+        self.after()
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer.close()
+            self.timer = None
+        self.parked.clear()

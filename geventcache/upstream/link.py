@@ -1,0 +1,303 @@
+"""A connection to one server of the upstream, which many requests share.
+
+The rules:
+
+- What is asked in one turn of the loop is sent in one write; replies come in the order of the requests.
+- Whoever asks is called when the replies are there. Nobody waits here but the greenlet that reads.
+- A link that is lost says so before anything else happens (`on_lost`): what was kept because of it is dropped first. It
+  then gives back what it had not answered, each with whether it was sent.
+- Nothing is heard though something is owed, for longer than `timeout_us`: it is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket as plain_socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent import get_hub, socket
+
+from geventcache.base.clock import monotonic_us
+from geventcache.resp.frames import PUSH, FrameReader, error_text, is_error
+from geventcache.upstream.asks import Ask, pack
+
+READ_SIZE = 64 << 10
+KEEPALIVE_SECONDS = 5
+GREETING = (b"CLIENT", b"SETINFO", b"LIB-NAME", b"geventcache")
+PING = pack((b"PING",))
+CLUSTER_INFO = pack((b"CLUSTER", b"INFO"))
+CLUSTER_IS_DOWN = b"cluster_state:fail"
+
+
+class RefusedError(Exception):
+    """The server takes the connection but not what it asks for; `text` is its error."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Way:
+    """How servers are connected to.
+
+    Attributes:
+        credentials: for AUTH, empty for none.
+        context: of TLS, None without it.
+        timeout_us: after how long of silence a link is lost.
+    """
+
+    def __init__(self, credentials: tuple[bytes, ...], context: Any, timeout_us: int) -> None:
+        self.credentials = credentials
+        self.context = context
+        self.timeout_us = timeout_us
+
+    def connect(self, host: str, port: int) -> Any:
+        """Return a connected socket.
+
+        Raises:
+            OSError: nobody answers there.
+        """
+        sock = socket.create_connection((host, port), self.timeout_us / 1e6)
+        sock.settimeout(None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(plain_socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, plain_socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+            sock.setsockopt(socket.IPPROTO_TCP, plain_socket.TCP_KEEPINTVL, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, plain_socket.TCP_KEEPCNT, KEEPALIVE_SECONDS)
+        if self.context is None:
+            return sock
+        return self.context.wrap_socket(sock, server_hostname=host)
+
+
+class Link:
+    """One connection.
+
+    Attributes:
+        node: the Node that it leads to.
+        db, resp3: its database and protocol.
+        opening: what it asks for before anything else, beside who it is.
+        on_open, on_lost: called with the link.
+        on_push: called with the link and each push.
+        on_answered: called with the link and an Ask whose replies are there.
+        on_unanswered: called with an Ask and whether it was sent, when the link is lost.
+        after: called when what one read brought is done with.
+        refusal: the server's error that refused the connection, empty if it did not.
+        is_open, is_lost: it is agreed on; it is over.
+        is_patient: a reply may take for ever.
+        mode: of the server: ``cluster``, ``standalone`` or ``sentinel``.
+        waiting, sent: what was asked, and is not sent or not answered.
+    """
+
+    def __init__(self, way: Way, node: Any, db: int, resp3: bool, opening: tuple[tuple[bytes, ...], ...] = ()) -> None:
+        self.way = way
+        self.node = node
+        self.db = db
+        self.resp3 = resp3
+        self.opening = opening
+        self.on_open: Callable[[Link], None] = ignore
+        self.on_lost: Callable[[Link], None] = ignore
+        self.on_push: Callable[[Link, bytes], None] = ignore_push
+        self.on_answered: Callable[[Link, Ask], None] = lambda link, ask: ask.done(ask.frames)
+        self.on_unanswered: Callable[[Ask, bool, bytes], None] = lambda ask, was_sent, text: None
+        self.after: Callable[[], None] = lambda: None
+        self.refusal = b""
+        self.is_open = self.is_lost = self.is_patient = False
+        self.mode = b""
+        self.waiting: deque[Ask] = deque()
+        self.sent: deque[Ask] = deque()
+        self.reader = FrameReader()
+        self.sock: Any = None
+        self.is_flush_due = self.is_writing = False
+        self.began_us = self.owed_since_us = self.heard_us = monotonic_us()
+        self.round_trip_us = 0
+        self.loop = get_hub().loop
+        self.greenlet: Any = None
+
+    def start(self) -> Link:
+        """Connect, in a greenlet."""
+        self.greenlet = gevent.spawn(self.run)
+        return self
+
+    # ------------------------------------------------------------------ the greenlet
+
+    def run(self) -> None:
+        """Connect, agree, read until the end."""
+        reason = b"the connection was closed"
+        try:
+            with gevent.Timeout(self.way.timeout_us / 1e6, OSError("timed out")):
+                self.sock = self.way.connect(*self.node.place)
+                self.agree()
+            self.is_open = True
+            self.heard_us = monotonic_us()
+            self.on_open(self)
+            self.flush()
+            self.read()
+        except RefusedError as refused:
+            self.refusal = reason = refused.text
+        except (OSError, ValueError) as error:
+            reason = str(error).encode()
+        finally:
+            self.lose(reason)
+            self.after()
+
+    def agree(self) -> None:
+        """Say who we are and what the connection is for.
+
+        Raises:
+            RefusedError, OSError: it is not to be had.
+        """
+        user = (b"default", *self.way.credentials) if len(self.way.credentials) == 1 else self.way.credentials
+        hello = (b"HELLO", b"3" if self.resp3 else b"2", *((b"AUTH", *user) if user else ()))
+        select = ((b"SELECT", b"%d" % self.db),) if self.db else ()
+        requests = [hello, GREETING, *select, *self.opening]
+        self.sock.sendall(b"".join(pack(request) for request in requests))
+        frames: list[bytes] = []
+        while len(frames) < len(requests):
+            data = self.sock.recv(READ_SIZE)
+            if not data:
+                raise OSError("closed at once")
+            frames += [frame for frame in self.reader.feed(data) if frame[0] != PUSH]
+        for request, frame in zip(requests, frames, strict=True):
+            if is_error(frame) and request is not GREETING:
+                raise RefusedError(error_text(frame))
+        self.mode = mode_in(frames[0])
+
+    def read(self) -> None:
+        """Hand out replies until the connection ends."""
+        while not self.is_lost:
+            data = self.sock.recv(READ_SIZE)
+            if not data or self.is_lost:
+                return
+            self.heard_us = monotonic_us()
+            for frame in self.reader.feed(data):
+                self.take(frame)
+                if self.is_lost:
+                    return
+            self.after()
+
+    def take(self, frame: bytes) -> None:
+        """A frame has come."""
+        if frame[0] == PUSH:
+            self.on_push(self, frame)
+            return
+        ask = self.sent[0]
+        if ask.take(frame):
+            self.sent.popleft()
+            self.owed_since_us = self.heard_us
+            self.on_answered(self, ask)
+
+    # ------------------------------------------------------------------ sending
+
+    def send(self, ask: Ask) -> None:
+        """Ask; the link must not be lost."""
+        ask.link = self
+        ask.frames = []
+        self.waiting.append(ask)
+        if self.is_open and not self.is_flush_due and not self.is_writing:
+            self.is_flush_due = True
+            self.loop.run_callback(self.flush)
+
+    def flush(self) -> None:
+        """Send what waits: all of a turn in one write."""
+        self.is_flush_due = False
+        if not self.waiting or not self.is_open or self.is_writing or self.is_lost:
+            return
+        if not self.sent:
+            self.owed_since_us = monotonic_us()
+        data = b"".join([ask.encoded() for ask in self.waiting])
+        self.sent += self.waiting
+        self.waiting.clear()
+        count = 0
+        if self.way.context is None:
+            try:
+                count = self.sock._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                count = 0
+            except OSError as error:
+                self.lose(str(error).encode())
+                self.after()
+                return
+        if count < len(data):
+            self.is_writing = True
+            gevent.spawn(self.write, data[count:])
+
+    def write(self, data: bytes) -> None:
+        """Send the rest, in a greenlet of its own, since the socket does not take it at once."""
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            self.lose(str(error).encode())
+            self.after()
+        self.is_writing = False
+        self.flush()
+
+    # ------------------------------------------------------------------ the end
+
+    def look(self, now_us: int) -> None:
+        """From time to time: is anybody there? Who owes nothing is asked for a sign of life."""
+        if not self.is_open or self.is_lost:
+            return
+        if self.sent and not self.is_patient:
+            if now_us - max(self.heard_us, self.owed_since_us) > self.way.timeout_us:
+                self.lose(b"it is silent")
+                self.after()
+        elif not self.sent and not self.waiting:
+            request = CLUSTER_INFO if self.mode == b"cluster" else PING
+            self.send(Ask([request], lambda frames: self.note_life(now_us, frames[0])))
+
+    def note_life(self, began_us: int, frame: bytes) -> None:
+        """A sign of life has come. Who has lost its cluster may be no primary any more, without knowing it."""
+        if CLUSTER_IS_DOWN in frame:
+            self.lose(b"its cluster is down")
+            return
+        took_us = max(monotonic_us() - began_us, 1)
+        self.round_trip_us = took_us if not self.round_trip_us else (7 * self.round_trip_us + took_us) // 8
+
+    def lose(self, reason: bytes) -> None:
+        """The connection is over; may be called twice."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        self.is_open = False
+        if self.sock is not None:
+            self.sock.close()
+        self.on_lost(self)
+        sent, waiting = list(self.sent), list(self.waiting)
+        self.sent.clear()
+        self.waiting.clear()
+        for ask in sent:
+            self.on_unanswered(ask, True, reason)
+        for ask in waiting:
+            self.on_unanswered(ask, False, reason)
+
+    def close(self) -> None:
+        """Nobody needs it any more."""
+        self.on_unanswered = lambda ask, was_sent, text: None
+        self.lose(b"closed")
+        if self.greenlet is not None and self.greenlet is not gevent.getcurrent():
+            self.greenlet.kill(block=False)
+
+    def abandon(self, let_go: Callable[[Any], None]) -> None:
+        """In a forked process: the connection is the other's."""
+        self.is_lost = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                let_go(self.sock)
+
+
+def ignore(link: Link) -> None:
+    """Nothing is to be done."""
+
+
+def ignore_push(link: Link, frame: bytes) -> None:
+    """Nothing is to be done."""
+
+
+def mode_in(frame: bytes) -> bytes:
+    """The mode of a server, out of its reply to HELLO."""
+    _, found, rest = frame.partition(b"\r\nmode\r\n")
+    return rest.split(b"\r\n")[1] if found else b"standalone"

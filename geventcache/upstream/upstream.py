@@ -1,0 +1,168 @@
+"""The upstream of one server: its parts, started and stopped with the server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub, ssl
+
+from geventcache.base.clock import monotonic_us
+from geventcache.services.setting_kinds import InvalidSettingError
+from geventcache.services.upstream_url import parse_upstream
+from geventcache.upstream.dispatch import Dispatcher
+from geventcache.upstream.gateway import Gateway
+from geventcache.upstream.link import Link, Way
+from geventcache.upstream.near import Near
+from geventcache.upstream.nodes import Nodes
+from geventcache.upstream.subscriptions import Subscriptions
+
+# How often links are looked at, in parts of upstream-timeout; and at least every second.
+LOOKS = 4
+EVENTS_ARE_UPSTREAMS = "events of keys are published by the upstream, as its own setting says"
+
+
+class Upstream:
+    """What makes a server the near side of another one.
+
+    Args:
+        server: it has `state`, `engine`, `log` and `end_turn`.
+        let_go: closes this process' copy of a socket that belongs to another process.
+
+    Attributes:
+        descriptors: how many sockets there may be.
+    """
+
+    def __init__(self, server: Any, let_go: Callable[[Any], None]) -> None:
+        self.server = server
+        self.state = server.state
+        self.let_go = let_go
+        config = self.state.config
+        self.target = parse_upstream(config["upstream"])
+        self.descriptors = config["upstream-max-connections"] + 64
+        way = Way(self.target.credentials, self.tls_context(), config["upstream-timeout"] * 1000)
+        self.nodes = Nodes(self.target, way, config["near-cache"], config["upstream-max-connections"])
+        self.dispatcher = Dispatcher(
+            self.nodes, config["upstream-read-from"], config["upstream-retry-time"] * 1000, self.after
+        )
+        self.near = Near(self.state, self.nodes)
+        self.subscriptions = Subscriptions(self.state, self.nodes)
+        self.gateway = Gateway(self.state, self.nodes, self.dispatcher, self.near, self.subscriptions)
+        self.nodes.prepare = self.prepare
+        self.nodes.on_map = self.near.follow_map
+        self.nodes.on_left = self.near.retire
+        self.timer: Any = None
+        config.load("maxmemory", b"%d" % config["near-maxmemory"])
+        config.load("maxmemory-policy", config["near-maxmemory-policy"])
+        config.load("save", b"")
+        config.on_change("near-cache", self.switch)
+        config.on_change("notify-keyspace-events", refuse_events)
+
+    def tls_context(self) -> Any:
+        """What the upstream's certificate is checked by, None without TLS."""
+        if not self.target.is_tls:
+            return None
+        context = ssl.create_default_context(cafile=os.fsdecode(self.state.config["upstream-tls-ca-cert-file"]) or None)
+        context.check_hostname = False  # the addresses in a cluster's map are seldom names
+        return context
+
+    def switch(self, is_on: bool) -> None:
+        """The setting near-cache has changed."""
+        self.near.is_on = is_on
+        self.near.flush()
+
+    def prepare(self, link: Link) -> None:
+        """A new link."""
+        self.dispatcher.prepare(link)
+        link.on_push = self.near.pushed
+        link.on_lost = self.lost
+        link.on_open = opened
+        link.after = self.after
+
+    def lost(self, link: Link) -> None:
+        """A link is over: what was kept because of it goes first."""
+        self.near.lost(link)
+        self.nodes.forget(link)
+
+    def after(self) -> None:
+        """Replies were given: send them to the clients."""
+        self.server.end_turn()
+
+    # ------------------------------------------------------------------ start and stop
+
+    def start(self) -> None:
+        """Begin to take requests to the upstream; whoever comes before it has answered waits."""
+        self.state.upstream = self
+        self.state.engine.upstream = self.gateway
+        self.near.is_on = self.state.config["near-cache"]
+        seconds = min(1.0, self.nodes.way.timeout_us / 1e6 / LOOKS)
+        self.timer = get_hub().loop.timer(seconds, seconds)
+        self.timer.start(self.look)
+        self.nodes.refresh()
+
+    def look(self) -> None:
+        """From time to time."""
+        self.state.clock.update()
+        self.nodes.look(monotonic_us())
+        self.subscriptions.tick()
+        self.server.end_turn()
+
+    def stop(self) -> None:
+        """End all connections."""
+        self.close_timers()
+        self.nodes.close()
+        self.state.engine.upstream = None
+
+    def close_timers(self) -> None:
+        """Nothing more happens by time."""
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer.close()
+            self.timer = None
+        self.dispatcher.close()
+
+    def abandon(self, is_own_hub: bool) -> None:
+        """In a forked process: the connections are the other's."""
+        if is_own_hub:
+            self.close_timers()
+        for link in self.nodes.all_links():
+            link.abandon(self.let_go)
+
+    # ------------------------------------------------------------------ what it tells
+
+    def report(self) -> dict[str, Any]:
+        """The figures, for INFO."""
+        nodes, dispatcher = self.nodes, self.dispatcher
+        links = nodes.all_links()
+        mode = {None: "unknown", True: "cluster", False: "primary"}[nodes.is_cluster]
+        return {
+            "upstream_mode": mode,
+            "upstream_primaries": len(nodes.primaries()),
+            "upstream_slots_ok": sum(node is not None for node in nodes.owners),
+            "upstream_connections": sum(link.is_open for link in links),
+            "upstream_own_connections": nodes.count_own(),
+            "upstream_requests": self.gateway.passed,
+            "upstream_waiting": sum(len(link.sent) + len(link.waiting) for link in links) + len(dispatcher.parked),
+            "upstream_redirected": dispatcher.redirected,
+            "upstream_repeated": dispatcher.repeated,
+            "upstream_uncertain": dispatcher.uncertain,
+            "upstream_map_refreshes": nodes.refreshes,
+            "upstream_messages": self.subscriptions.messages,
+            **self.near.report(),
+        }
+
+
+def opened(link: Link) -> None:
+    """A node can be connected to."""
+    link.node.failed_us = 0
+
+
+def refuse_events(letters: Any) -> None:
+    """Whoever asks for events asks the wrong server.
+
+    Raises:
+        InvalidSettingError: always, unless no events are asked for.
+    """
+    if letters:
+        raise InvalidSettingError(EVENTS_ARE_UPSTREAMS)

@@ -1,1 +1,0 @@
-"""Replication with the servers that are installed here, and with geventcache itself."""

@@ -1,0 +1,1 @@
+"""Near sides of real servers."""

