@@ -7,6 +7,9 @@ from one reading of the wall clock, and follows the wall clock again only when t
 
 A clock can be moved and stopped by hand, for tests of what goes by it; from then on it does not follow the wall clock.
 What must happen as the time passes is not the clock's affair (server/travel.py).
+
+While somebody else decides what is over, as a primary does for its replicas, the clock *stands still* at the beginning
+of time: nothing is due. How long ago something was is told by `real_ms` even so.
 """
 
 import time
@@ -20,12 +23,14 @@ class Clock:
     """The time of one server.
 
     Attributes:
-        now_ms: milliseconds since the epoch, as of the last `update`; one snapshot serves a whole command.
-        is_frozen: it stands still.
+        now_ms: milliseconds since the epoch, as of the last `update`; one snapshot serves a whole command. It is 0
+            while the clock stands still.
+        is_frozen: it was stopped by hand.
         is_moved: it was moved or stopped by hand.
     """
 
     def __init__(self) -> None:
+        self.kept_ms = 0
         self.is_frozen = False
         self.is_moved = False
         self.offset_us = 0
@@ -52,7 +57,21 @@ class Clock:
     def microseconds(self) -> int:
         """The time of the snapshot in microseconds since the epoch, as near as it is known."""
         # Whoever sets `now_ms`, as a script does that goes on at the time at which it began, knows no more than that.
-        return self.now_us if self.now_us // 1000 == self.now_ms else self.now_ms * 1000
+        now_ms: cython.longlong = self.real_ms()
+        return self.now_us if self.now_us // 1000 == now_ms else now_ms * 1000
+
+    def stand_still(self) -> None:
+        """Stand at the beginning of time, until `go_on` or the next `update`."""
+        self.kept_ms = self.now_ms
+        self.now_ms = 0
+
+    def go_on(self) -> None:
+        """Show the time again at which it was told to stand still."""
+        self.now_ms = self.kept_ms
+
+    def real_ms(self) -> int:
+        """The time of the snapshot in milliseconds, also while the clock stands still."""
+        return self.now_ms or self.kept_ms
 
     def check_wall(self) -> int:
         """Follow the wall clock if it was stepped; return by how many milliseconds it had been."""
@@ -91,6 +110,7 @@ class ManualClock(Clock):
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self.is_frozen = True
         self.is_moved = True
+        self.kept_ms = 0
         self.offset_us = 0
         self.now_us = 0
         self.now_ms = now_ms

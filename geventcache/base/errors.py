@@ -52,7 +52,18 @@ INVALID_CURSOR = b"ERR invalid cursor"
 NOT_ZERO_OR_ONE = b"ERR value is out of range, value must between 0 and 1"
 NO_APPEND_ONLY_FILE = b"ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 PRIMARY_PORT_INVALID = b"ERR Invalid master port"
-NO_REPLICATION = b"ERR this server does not replicate another one"
+READ_ONLY_REPLICA = b"READONLY You can't write against a read only replica."
+PRIMARY_DOWN = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+ROLE_CHANGED = b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+NO_REPLICATION_OF_SHARDS = b"ERR REPLICAOF not allowed in cluster mode."
+WAIT_AT_REPLICA = (
+    b"ERR WAIT cannot be used with replica instances. Please also note that if a replica is configured to be writable "
+    b"(which is not the default) writes to replicas are just local and are not propagated."
+)
+WAITAOF_AT_REPLICA = (
+    b"ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and "
+    b"are not propagated."
+)
 NOT_IN_IMPORT_MODE = b"ERR Server is not in import mode"
 NOT_INT32 = b"ERR value is out of range, value must between -2147483648 and 2147483647"
 KEY_COUNT = b"ERR invalid numkeys value or out of range"

@@ -22,6 +22,9 @@ cdef enum:
     TIMED = 1  # a deadline and a filed time stand before the key
     HASHED = 2  # the hash of the key stands before it
     SIFTED = 4  # `sift`, which is at work, has found it
+    STAMP = 8  # the lowest bit of the record's stamp: those above tell which watcher took it last
+    STAMPS = 0xF8
+    MOST_UNFINISHED = 30  # stamps that records may have beside the last one, before they are all wiped out
     AHEAD_MOST = 32
 
 # Then, without padding, as `flags` say: deadline and filed time, hash; the key, the value.
@@ -71,9 +74,14 @@ cdef class Tickets:
     cdef int reserve(self, Py_ssize_t more) except -1
 
 
+cdef class Watcher:
+    cpdef Py_ssize_t take(self, bytes key, int kind, value, long long deadline_ms) except? -1
+
+
 @cython.final
 cdef class Table:
     cdef readonly Py_ssize_t count, volatile, objects, memory, structure
+    cdef readonly Watcher watcher
 
     cpdef int seek(self, bytes key) except -1
     cpdef int redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1
@@ -99,6 +107,10 @@ cdef class Table:
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
     cpdef bint release(self, Py_ssize_t count, bury) except -1
     cpdef ahead(self, list keys)
+    cpdef watch(self, Watcher watcher)
+    cpdef unwatch(self)
+    cpdef unsigned long long walk(self, unsigned long long position, Py_ssize_t most) except? 0
+    cpdef preserve(self)
 
     # ------------------------------------------------------------------ for compiled callers
 
@@ -157,6 +169,13 @@ cdef class Table:
     # Where `release` goes on.
     cdef uint64_t sweep
 
+    # The stamp of new records and of those that the watcher took, and how many others there may be.
+    cdef uint8_t stamp
+    cdef int unfinished
+
+    cdef int spare(self) except -1
+    cdef Py_ssize_t hand_over(self, Record *record) except? -1
+    cdef void wipe_stamps(self) noexcept
     cdef void leave(self) noexcept
     cdef Record *record_at(self, Py_ssize_t index) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept

@@ -15,6 +15,9 @@ One test-suite runs on both. The rules, for users of either:
 - **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
   positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
   snapshot and a random draw are all positions. They are below 2**53, so that a client may hold one in a double.
+- **A watcher** gets each record that is there when it begins to watch once, as it is then: when `walk` comes to it, or
+  right before it changes or goes. While nobody watches, a change pays one comparison for that. An object that is
+  changed in place changes without the table: `preserve` comes before.
 - **Memory** is counted as the allocator gives it, but for objects: who puts these weighs them.
 """
 
@@ -86,6 +89,14 @@ class Tickets:
         return not self.keys
 
 
+class Watcher:
+    """Takes the records of a table as they were when it began to watch."""
+
+    def take(self, key: bytes, kind: int, value: Any, deadline_ms: int) -> int:
+        """Take a record; return how much work that was. It must neither change the table nor raise."""
+        raise NotImplementedError
+
+
 class _Box:
     """A value of which more is known than the value."""
 
@@ -112,6 +123,7 @@ class Table:
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
         structure: how many of them no key's `size` counts.
+        watcher: who takes records before they change, None while nobody does.
     """
 
     packs = False
@@ -128,6 +140,11 @@ class Table:
         self._key = b""
         self._shard = self.shards[0]
         self._held: Any = None
+        self.watcher: Watcher | None = None
+        self._met: set[bytes] = set()
+        self._taken: set[bytes] = set()
+        self._queue: list[bytes] = []
+        self._walked = self._queued = 0
 
     def __len__(self) -> int:
         return self.count
@@ -187,6 +204,7 @@ class Table:
 
     def remove(self) -> None:
         """Take the key out."""
+        self.preserve()
         held = self._held
         count, changes = self.count - 1, self._changes + 1
         objects = self.objects - _is_object(held)
@@ -297,6 +315,9 @@ class Table:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""
         for shard in self.shards:
             while shard and count:
+                if self.watcher is not None:
+                    self.seek(next(reversed(shard)))
+                    self.preserve()
                 held = shard.popitem()[1]
                 value = held.value if type(held) is _Box else held
                 if _KINDS.get(type(value), OBJECT) == OBJECT:
@@ -304,6 +325,58 @@ class Table:
                 self.count -= 1
                 count -= 1
         return not self.count
+
+    # ------------------------------------------------------------------ watching
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have a watcher take each record that is there as it is now: when `walk` comes to it, or before it changes."""
+        if self.watcher is not None:
+            raise ValueError("one watcher at a time")
+        self.watcher = watcher
+        self._walked = self._queued = 0
+
+    def unwatch(self) -> None:
+        """Have no watcher any more."""
+        self.watcher = None
+        self._met.clear()
+        self._taken.clear()
+        self._queue.clear()
+
+    def walk(self, position: int, most: int) -> int:
+        """Have the watcher take what it has not, from a position on; return where to go on, END after the last.
+
+        It stops after records that were `most` work. A position is good for all that may happen to the table meanwhile.
+        """
+        while most > 0 and position < END:
+            if self._queued <= position:
+                shift = POSITION_BITS - (_SHARD_BITS if self._mask else 0)
+                self._queue = list(self.shards[position >> shift])
+                self._queued = (position >> shift) + 1 << shift
+            while self._queue and most > 0:
+                key = self._queue.pop()
+                if key not in self._met and self.seek(key) != ABSENT:
+                    self._taken.add(key)
+                    most -= self._hand_over()
+            if not self._queue:
+                position = self._walked = self._queued
+                self._taken.clear()
+        return position
+
+    def preserve(self) -> None:
+        """Before the record at the place, if there is one, changes: also before its object is changed in place."""
+        if self.watcher is None or self._key in self._taken or self._key in self._met:
+            return
+        if self.position(self._key) >= self._walked:
+            self._met.add(self._key)
+            if self._held is not None:
+                self._hand_over()
+
+    def _hand_over(self) -> int:
+        """Have the watcher take the record at the place; return how much work that was."""
+        if self.watcher is None:
+            raise LookupError("nobody watches")
+        value = self.value()
+        return self.watcher.take(self._key, _KINDS.get(type(value), OBJECT), value, self.deadline())
 
     # ------------------------------------------------------------------ inside
 
@@ -334,6 +407,7 @@ class Table:
 
     def _store(self, held: Any, volatile: int) -> None:
         """Have a value or a box at the place; without memory for it, nothing has changed."""
+        self.preserve()
         former = self._held
         objects = self.objects + _is_object(held)
         memory = self.memory + _size(held)

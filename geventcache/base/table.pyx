@@ -17,6 +17,8 @@ Invariants, which hold whenever Python code may run:
   a bucket counts the records that passed it: a search ends at a bucket that none has passed.
 - A tag is 0 where no record stands, and else that of the record, which is never 0.
 - `count` and `count` of the segments, `volatile`, `objects` and `memory` are those of the records that stand here.
+- While there is a watcher, the records with the table's stamp are those that it has taken and those that came since
+  it began to watch. `unfinished` is how many other stamps records may have: no new stamp is one of them.
 - The table owns its records, and a record the one reference that it holds. Nobody else frees either. An object is let
   go only after all of this holds again, for that may run any code.
 - `record`, `bucket` and `slot` are the place. Whatever moves records ends it or sets it anew. No pointer into the
@@ -450,6 +452,14 @@ cdef class Tickets:
         return 0
 
 
+cdef class Watcher:
+    """Takes the records of a table as they were when it began to watch."""
+
+    cpdef Py_ssize_t take(self, bytes key, int kind, value, long long deadline_ms) except? -1:
+        """Take a record; return how much work that was. It must neither change the table nor raise."""
+        raise NotImplementedError
+
+
 @cython.final
 cdef class Table:
     """Keys and their values.
@@ -461,6 +471,7 @@ cdef class Table:
         objects: how many of their values are objects.
         memory: bytes that all of it takes, objects aside.
         structure: how many of them no key's `size` counts: of directory, segments and empty slots.
+        watcher: who takes records before they change, None while nobody does.
     """
 
     packs = True
@@ -683,6 +694,7 @@ cdef class Table:
         cdef uint64_t hash = self.hash
         if record is NULL:
             raise LookupError("there is no such key")
+        self.spare()
         self.unlink(self.segment(hash), self.bucket, self.slot, hash)
         self.leave()
         while self.shrink(hash):  # mostly never; again where half of a segment never had keys
@@ -702,6 +714,7 @@ cdef class Table:
         cdef Value same
         if self.record is NULL:
             raise LookupError("there is no such key")
+        self.spare()
         if is_timed(deadline_ms, filed_ms) == (self.record.flags & TIMED):
             self.volatile += (deadline_ms != NEVER_MS) - (deadline_of(self.record) != NEVER_MS)
             write_times(self.record, deadline_ms, filed_ms)
@@ -754,6 +767,7 @@ cdef class Table:
             raise LookupError("no place was sought")
         if length > 0xFFFFFFFF:
             raise OverflowError("a key of 4 GiB")
+        self.spare()
         was_volatile = former is not NULL and deadline_of(former) != NEVER_MS
         if former is not NULL and timed == (former.flags & TIMED):
             size = record_size(former)
@@ -765,6 +779,7 @@ cdef class Table:
         record = new_record(self.sought if former is NULL else key_of(former), length, self.hash, value, timed)
         if record is NULL:
             raise MemoryError
+        record.flags |= self.stamp
         write_times(record, deadline_ms, filed_ms)
         if former is NULL:
             self.insert(record)
@@ -996,6 +1011,8 @@ cdef class Table:
                     if freed == count:
                         return freed
                     record = bucket.records[slot - 1]
+                    if self.watcher is not None and record.flags & STAMPS != self.stamp:
+                        self.hand_over(record)
                     if record.kind == OBJECT:
                         gone.append(<object>object_of(record))
                     self.unlink(segment, bucket, slot, hash_of_record(record))
@@ -1005,6 +1022,89 @@ cdef class Table:
             pass
         self.sweep = after
         return freed
+
+    # ------------------------------------------------------------------ watching
+
+    cpdef watch(self, Watcher watcher):
+        """Have a watcher take each record that is there as it is now: when `walk` comes to it, or before it changes."""
+        if watcher is None or self.watcher is not None:
+            raise ValueError("one watcher at a time")
+        if self.unfinished == MOST_UNFINISHED:
+            self.wipe_stamps()
+        self.unfinished += 1
+        self.stamp += STAMP  # after the last one comes 0
+        self.watcher = watcher
+
+    cpdef unwatch(self):
+        """Have no watcher any more."""
+        self.watcher = None
+
+    cpdef unsigned long long walk(self, unsigned long long position, Py_ssize_t most) except? 0:
+        """Have the watcher take what it has not, from a position on; return where to go on, END after the last.
+
+        It stops after records that were `most` work. A position is good for all that may happen to the table meanwhile.
+        """
+        cdef Segment *segment
+        cdef Bucket *bucket
+        cdef uint32_t at
+        cdef int slot, depth
+        while position <= LAST_POSITION:
+            segment = self.segment(position << (64 - POSITION_BITS))
+            depth = segment.depth
+            prefetch_records(buckets_of(segment))
+            for at in range(<uint32_t>1 << segment.bits):
+                bucket = buckets_of(segment) + at
+                if at + 1 < <uint32_t>1 << segment.bits:
+                    prefetch_records(bucket + 1)
+                for slot in range(1, SLOTS + 1):
+                    if bucket.tags[slot] and bucket.records[slot - 1].flags & STAMPS != self.stamp:
+                        if most <= 0:
+                            return position
+                        most -= self.hand_over(bucket.records[slot - 1])
+            position = ((position >> (POSITION_BITS - depth)) + 1) << (POSITION_BITS - depth)
+            most -= segment.count >> 3  # for the look at it
+            if most <= 0 and position <= LAST_POSITION:
+                return position
+        self.unfinished = 0
+        return LAST_POSITION + 1
+
+    cpdef preserve(self):
+        """The object at the place, if there is one, is about to be changed in place: the watcher takes it before."""
+        self.spare()
+
+    cdef inline int spare(self) except -1:
+        """The record at the place, if there is one, is about to change or to go: the watcher takes it before."""
+        if self.watcher is not None and self.record is not NULL and self.record.flags & STAMPS != self.stamp:
+            self.hand_over(self.record)
+        return 0
+
+    cdef Py_ssize_t hand_over(self, Record *record) except? -1:
+        """Have the watcher take a record; return how much work that was."""
+        cdef Py_ssize_t work
+        if self.watcher is None:
+            raise LookupError("nobody watches")
+        work = self.watcher.take(key_object(record), record.kind, value_object(record), deadline_of(record))
+        record.flags = record.flags & ~STAMPS | self.stamp
+        return work
+
+    cdef void wipe_stamps(self) noexcept:
+        """Take the stamps off all records."""
+        cdef uint64_t number = 0
+        cdef Segment *segment
+        cdef uint32_t at
+        cdef int slot
+        cdef Bucket *bucket
+        while number < <uint64_t>1 << self.depth:
+            segment = segment_of(self.directory[number])
+            number += <uint64_t>1 << (self.depth - segment.depth)
+            for at in range(<uint32_t>1 << segment.bits):
+                bucket = buckets_of(segment) + at
+                prefetch_records(bucket)
+                for slot in range(1, SLOTS + 1):
+                    if bucket.tags[slot]:
+                        bucket.records[slot - 1].flags &= ~STAMPS
+        self.stamp = 0
+        self.unfinished = 0
 
     # ------------------------------------------------------------------ the shape
 

@@ -73,6 +73,19 @@ class DeclarationError(Exception):
 
 
 @dataclass(frozen=True)
+class Channels:
+    """Where a request names channels.
+
+    Attributes:
+        where: among its items.
+        are_patterns: they are patterns.
+    """
+
+    where: slice
+    are_patterns: bool = False
+
+
+@dataclass(frozen=True)
 class Declaration:
     """What is known about a command.
 
@@ -87,13 +100,17 @@ class Declaration:
         minimum, maximum: how many items a request has, names included.
         traits: what the gate must know and COMMAND INFO does not show: ``immediate`` (MULTI does not queue it),
             ``subscriber`` (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds
-            it back), ``no_cache`` (of no use to a cache without a socket); and what its effects are (see `effect`):
+            it back), ``no_cache`` (of no use to a cache without a socket), ``all_databases`` and ``other_databases``
+            (it uses all, or but those that it names, not its client's); and what its effects are (see `effect`):
             ``composite`` (those of the commands that it calls), ``noted`` (it is noted whenever it succeeds, though it
             changes no key), ``message`` (so is this one, but only for those who pass messages on).
         effect: what repeats a call that changed something, for commands that would do something else at another time
             or elsewhere: (request, value, now_ms) -> requests. None if the request itself does.
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
+        channels: the channels that it names, None for none.
+        databases: the words by which it names databases: args -> words.
+        rules: what the script or the function that it runs declares: (the Scripting, args) -> Rules.
         secrets: of arguments that must not be shown: args -> positions (`geventcache.command.secrets` has some).
     """
 
@@ -119,6 +136,9 @@ class Declaration:
     find_keys: Callable[[list[bytes]], list[int]] | None = None
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None
     effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None
+    channels: Channels | None = None
+    databases: Callable[[list[bytes]], list[bytes]] | None = None
+    rules: Callable[[Any, list[bytes]], Any] | None = None
     subcommands: dict[str, Declaration] = field(default_factory=dict, compare=False)
 
     @property
@@ -150,6 +170,9 @@ def command(
     find_keys: Callable[[list[bytes]], list[int]] | None = None,
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None,
     effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None,
+    channels: Channels | None = None,
+    databases: Callable[[list[bytes]], list[bytes]] | None = None,
+    rules: Callable[[Any, list[bytes]], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the decorated function as a command; its docstring's first paragraph is the summary.
 
@@ -187,40 +210,15 @@ def command(
             find_keys,
             secrets,
             effect,
+            channels,
+            databases,
+            rules,
         )
         check(declaration)
         add(declaration)
         return handler
 
     return register
-
-
-def container(
-    name: str,
-    group: str,
-    *,
-    arity: int,
-    summary: str,
-    acl: str | None = None,
-    since: str = "1.0.0",
-    complexity: str = "",
-    flags: str = "",
-) -> None:
-    """Declare a command of nothing but subcommands. One that stands by itself too (COMMAND) is declared as such."""
-    words = frozenset(flags.split())
-    add(
-        Declaration(
-            name,
-            group,
-            arity,
-            summary,
-            words,
-            categories_of(words, group, acl),
-            since=since,
-            complexity=complexity,
-            minimum=2,
-        )
-    )
 
 
 def counts(handler: Callable[..., Any], name: str) -> tuple[int, int]:

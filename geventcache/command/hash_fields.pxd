@@ -1,9 +1,6 @@
 from geventcache.command.expiration cimport any_deadline_of
 from geventcache.command.integers cimport integer
-from geventcache.store.keyspace cimport Keyspace
-from geventcache.types.hashes cimport Hash
 
 cpdef tuple split_fields(tuple words)
 cpdef tuple read_fields(tuple words, bytes mismatch, int width=*)
 cpdef long long field_deadline(long long n, bint is_seconds, long long base_ms, bytes name) except? -2
-cpdef drop_due(Keyspace db, bytes key, Hash target, tuple fields)

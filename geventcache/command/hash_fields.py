@@ -1,8 +1,4 @@
-"""What commands on fields of hashes share: ``FIELDS numfields field ...``, its options, and fields that are due.
-
-A field is missing from its deadline on, though the hash may hold it a little longer. A command that gives such a field
-a new value removes it first, with `drop_due`, so that nothing of it is left and its end is told before its beginning.
-"""
+"""What commands on fields of hashes share: ``FIELDS numfields field ...`` and its options."""
 
 import cython
 
@@ -10,8 +6,6 @@ from geventcache.base.errors import NUMFIELDS, CommandError, invalid_expire
 from geventcache.command.expiration import any_deadline_of
 from geventcache.command.integers import integer
 from geventcache.command.string_options import UNITS, StringOptions
-from geventcache.store.keyspace import Keyspace
-from geventcache.types.hashes import Hash
 
 FIELD_CONDITIONS = frozenset((b"FNX", b"FXX"))
 
@@ -95,17 +89,3 @@ class FieldOptions(StringOptions):
         is_relative = self.deadline in (b"EX", b"PX")
         is_seconds = self.deadline in (b"EX", b"EXAT")
         return field_deadline(integer(self.amount), is_seconds, now_ms if is_relative else 0, name)
-
-
-def drop_due(db: Keyspace, key: bytes, target: Hash, fields: tuple):
-    """Remove those of `fields` that are due, and tell of it."""
-    now_ms: cython.longlong = db.clock.now_ms
-    names: list = []
-    if target.next_deadline() > now_ms:
-        return
-    for field in fields:
-        if target.is_due(field, now_ms):
-            target.delete(field)
-            names.append(field)
-    if names:
-        db.note_expired(key, target, names)

@@ -5,8 +5,8 @@ import secrets
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.secrets import all_from, of_request_at
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
@@ -25,6 +25,7 @@ container(
     summary="A container for Access List Control commands.",
     since="6.0.0",
     complexity="Depends on subcommand.",
+    help_since="6.0.0",
 )
 
 
@@ -287,16 +288,3 @@ def acl_deluser(ctx: Client, username: bytes, *usernames: bytes):
 def acl_whoami(ctx: Client):
     """Returns the authenticated username of the current connection."""
     return ctx.user
-
-
-@command(
-    "ACL|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="6.0.0",
-    complexity="O(1)",
-)
-def acl_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["ACL"])

@@ -7,7 +7,6 @@ from geventcache.types.bits cimport (
 )
 
 cdef bits_of(v)
-cdef tuple changeable(Keyspace db, bytes key)
 cdef long long bit_offset(Client ctx, bytes text) except -1
 cdef (long long, long long, bint) range_of(tuple args) except *
 cdef bint is_bit_unit(bytes text) except -1

@@ -56,18 +56,6 @@ def bits_of(v):
     return v if v is None or type(v) is bytearray else as_string(v)
 
 
-def changeable(db: Keyspace, key: bytes):
-    """The string at `key` as a bytearray to be changed in place, and whether it is the one that is stored.
-
-    Raises:
-        CommandError: WRONGTYPE.
-    """
-    v = db.find(key)
-    if type(v) is bytearray:
-        return v, True
-    return bytearray() if v is None else bytearray(as_string(v)), False
-
-
 def bit_offset(ctx: Client, text: bytes) -> cython.longlong:
     """The offset of a bit within the greatest string there may be.
 
@@ -101,15 +89,12 @@ def setbit(ctx: Client, key: bytes, offset: bytes, value: bytes):
     place: cython.longlong = bit_offset(ctx, offset)
     if value != b"1" and value != b"0":
         raise CommandError(errors.BIT_INVALID)
-    data, is_stored = changeable(db, key)
+    data: bytearray = db.find_buffer(key) or bytearray()
     size: cython.Py_ssize_t = len(data)
     bit: cython.int = value == b"1"
     old: cython.int = set_bit(data, place, bit)
     if old != bit or len(data) != size:
-        if is_stored:
-            db.changed(key, SETBIT)
-        else:
-            db.replace(key, data, SETBIT)
+        db.put_buffer(key, data, SETBIT)
     return old
 
 
@@ -349,7 +334,7 @@ def bitfield(ctx: Client, key: bytes, *args: bytes):
     ends = [step.offset + step.kind.bits - 1 for step in steps if step.name != b"GET"]
     if not ends:
         return read_fields(ctx, key, steps)
-    data, is_stored = changeable(db, key)
+    data = db.find_buffer(key) or bytearray()
     size = len(data)
     grow_to_bit(data, max(ends))
     outcomes = [step.run(data) for step in steps]
@@ -357,10 +342,7 @@ def bitfield(ctx: Client, key: bytes, *args: bytes):
     if has_grown or any(is_changed for _, _, is_changed in outcomes):
         # A string that grew for a number that then did not fit has grown in silence.
         event = SETBIT if any(is_written for _, is_written, _ in outcomes) else UNNAMED
-        if is_stored:
-            db.changed(key, event)
-        else:
-            db.replace(key, data, event)
+        db.put_buffer(key, data, event)
     return [answer for answer, _, _ in outcomes]
 
 

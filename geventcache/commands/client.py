@@ -3,8 +3,8 @@
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.commands.connection import check_name
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.client_report import ClientFilter, line_of
@@ -21,6 +21,7 @@ container(
     acl="",
     since="2.4.0",
     complexity="Depends on subcommand.",
+    help_since="5.0.0",
 )
 
 
@@ -388,16 +389,3 @@ def client_unblock(ctx: Client, client_id: bytes, *reason: bytes):
     else:
         ctx.server.engine.time_out(client)
     return 1
-
-
-@command(
-    "CLIENT|HELP",
-    "connection",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def client_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["CLIENT"])

@@ -3,8 +3,8 @@
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container, help_lines
+from geventcache.command.declaration import DECLARATIONS, command
 from geventcache.command.integers import integer
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client

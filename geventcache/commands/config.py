@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
 from geventcache.services.settings_table import PUBLIC_NAMES
@@ -32,6 +32,7 @@ container(
     arity=-2,
     since="2.0.0",
     complexity="Depends on subcommand.",
+    help_since="5.0.0",
 )
 
 
@@ -97,16 +98,3 @@ def config_resetstat(ctx: Client):
 def config_rewrite(ctx: Client):
     """Persists the effective configuration to file."""
     raise CommandError(errors.NO_CONFIG_FILE)
-
-
-@command(
-    "CONFIG|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def config_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["CONFIG"])

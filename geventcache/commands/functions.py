@@ -3,8 +3,8 @@
 from geventcache.base.errors import CommandError, printable
 from geventcache.base.glob import compile_glob
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.keyspecs import counted_at
 from geventcache.commands.scripting import FLUSH_MODES, NEGATIVE_KEYS, TOO_MANY_KEYS, WORST_READ, WORST_WRITE
 from geventcache.resp.values import OK, Distinct, Simple
@@ -70,6 +70,7 @@ def described(library, with_code: bool) -> dict:
     since="7.0.0",
     complexity="Depends on the function that is executed.",
     args="function numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: scripting.rules_of_function(args[1]),
 )
 def fcall(ctx: Client, function: bytes, numkeys: bytes, *rest: bytes):
     """Invokes a function."""
@@ -100,6 +101,7 @@ container(
     since="7.0.0",
     complexity="Depends on subcommand.",
     summary="A container for function commands.",
+    help_since="7.0.0",
 )
 
 
@@ -274,16 +276,3 @@ def function_stats(ctx: Client):
         shown = {b"name": run.name, b"command": run.request, b"duration_ms": run.elapsed_us() // 1000}
     counts = {b"libraries_count": len(scripting.libraries), b"functions_count": len(scripting.libraries.functions)}
     return {b"running_script": shown, b"engines": {ENGINE: counts}}
-
-
-@command(
-    "FUNCTION|HELP",
-    "scripting",
-    arity=2,
-    flags="loading stale",
-    since="7.0.0",
-    complexity="O(1)",
-)
-def function_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["FUNCTION"])

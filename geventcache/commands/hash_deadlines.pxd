@@ -1,5 +1,5 @@
 from geventcache.command.expiration cimport is_met, parse_condition, rounded_seconds
-from geventcache.command.hash_fields cimport drop_due, field_deadline, read_fields, split_fields
+from geventcache.command.hash_fields cimport field_deadline, read_fields, split_fields
 from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
@@ -18,6 +18,5 @@ cdef list read_deadlines(Keyspace db, bytes key, bytes word, tuple words)
 cdef read_deadline(Hash target, bytes field, long long now_ms)
 cdef get_and_expire(Keyspace db, Hash target, bytes field, long long deadline_ms)
 cdef may_set(Keyspace db, Hash target, tuple pairs, bint is_wanted)
-cdef set_all(Hash target, tuple pairs, bint keeps_deadline)
 cdef set_until(Keyspace db, bytes key, tuple pairs, long long deadline_ms, bint keeps_deadline)
 cdef set_in_vain(Client ctx, bytes key, Hash target, tuple pairs)

@@ -9,7 +9,7 @@ from geventcache.base.times import NEVER_MS
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.expiration import is_met, parse_condition, rounded_seconds
-from geventcache.command.hash_fields import FieldOptions, drop_due, field_deadline, read_fields, split_fields
+from geventcache.command.hash_fields import FieldOptions, field_deadline, read_fields, split_fields
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
@@ -399,20 +399,12 @@ def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
     return True
 
 
-def set_all(target: Hash, pairs: tuple, keeps_deadline: cython.bint):
-    """Set fields to values, given one after the other."""
-    i: cython.Py_ssize_t
-    for i in range(0, len(pairs), 2):
-        target.set(pairs[i], pairs[i + 1], keeps_deadline)
-
-
 def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlong, keeps_deadline: cython.bint):
     """Set fields, which are given a deadline then unless that is 0."""
     i: cython.Py_ssize_t
     target: Hash = db.edit_or_create(key, Hash, HSET)
-    if target.deadlines is not None:
-        drop_due(db, key, target, pairs[::2])
-    set_all(target, pairs, keeps_deadline)
+    for i in range(0, len(pairs), 2):
+        target.set(pairs[i], pairs[i + 1], db.clock.now_ms, keeps_deadline)
     if deadline_ms:
         target = db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
         for i in range(0, len(pairs), 2):

@@ -1,5 +1,4 @@
 from geventcache.command.effects cimport Told
-from geventcache.command.hash_fields cimport drop_due
 from geventcache.command.integers cimport at_least, integer
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace

@@ -9,7 +9,6 @@ from geventcache.base.long_double import LongDouble, parse_long_double
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.command.effects import Told
-from geventcache.command.hash_fields import drop_due
 from geventcache.command.integers import at_least, integer
 from geventcache.command.keyspecs import at
 from geventcache.command.random_counts import random_count
@@ -53,9 +52,7 @@ def hset(ctx: Client, key: bytes, field: bytes, value: bytes, *pairs: bytes):
     if pairs:
         return set_many(db, key, (field, value, *pairs), b"hset")
     target: Hash = db.edit_or_create(key, Hash, HSET)
-    if target.deadlines is not None:
-        drop_due(db, key, target, (field,))
-    return 1 if target.set(field, value) else 0
+    return 1 if target.set(field, value, db.clock.now_ms) else 0
 
 
 @command(
@@ -82,10 +79,8 @@ def set_many(db: Keyspace, key: bytes, pairs: tuple, name: bytes):
         raise CommandError(errors.wrong_arity(name))
     target: Hash = db.edit_or_create(key, Hash, HSET)
     target.expect(len(pairs) // 2)
-    if target.deadlines is not None:
-        drop_due(db, key, target, pairs[::2])
     for i in range(0, len(pairs), 2):
-        if target.set(pairs[i], pairs[i + 1]):
+        if target.set(pairs[i], pairs[i + 1], db.clock.now_ms):
             added += 1
     return added
 
@@ -104,11 +99,9 @@ def hsetnx(ctx: Client, key: bytes, field: bytes, value: bytes):
     """Sets the value of a field in a hash only when the field doesn't exist."""
     db: Keyspace = ctx.db
     target: Hash = db.edit_or_create(key, Hash, HSET)
-    if target.deadlines is not None:
-        drop_due(db, key, target, (field,))
-    if target.get(field) is not None:
+    if target.get_live(field, db.clock.now_ms) is not None:
         return 0
-    target.set(field, value)
+    target.set(field, value, db.clock.now_ms)
     return 1
 
 
@@ -153,14 +146,12 @@ def hincrby(ctx: Client, key: bytes, field: bytes, by: bytes):
     db: Keyspace = ctx.db
     addend: cython.longlong = integer(by)
     target: Hash = db.edit_or_create(key, Hash, HINCRBY)
-    if target.deadlines is not None:
-        drop_due(db, key, target, (field,))
-    old: bytes | None = target.get(field)
+    old: bytes | None = target.get_live(field, db.clock.now_ms)
     number: cython.longlong = 0 if old is None else at_least(old, INT64_MIN, errors.HASH_NOT_INTEGER)
     if (addend > 0 and number > INT64_MAX - addend) or (addend < 0 and number < INT64_MIN - addend):
         raise CommandError(errors.OVERFLOW)
     number += addend
-    target.set(field, b"%d" % number, True)
+    target.set(field, b"%d" % number, db.clock.now_ms, True)
     return number
 
 
@@ -186,9 +177,7 @@ def hincrbyfloat(ctx: Client, key: bytes, field: bytes, by: bytes):
     if not addend.is_finite:
         raise CommandError(errors.VALUE_NOT_FINITE)
     target: Hash = db.edit_or_create(key, Hash, HINCRBYFLOAT)
-    if target.deadlines is not None:
-        drop_due(db, key, target, (field,))
-    old = target.get(field)
+    old = target.get_live(field, db.clock.now_ms)
     number = ZERO if old is None else parse_long_double(old)
     if number is None:
         raise CommandError(errors.HASH_NOT_FLOAT)
@@ -196,7 +185,7 @@ def hincrbyfloat(ctx: Client, key: bytes, field: bytes, by: bytes):
     if not total.is_finite:
         raise CommandError(errors.NAN_OR_INFINITY)
     text = total.text()
-    target.set(field, text, True)
+    target.set(field, text, db.clock.now_ms, True)
     return Told(text, (text, target.deadline(field)))
 
 

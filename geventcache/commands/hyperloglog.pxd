@@ -3,5 +3,4 @@ from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.hyperloglog cimport add
 
 cdef valid(v)
-cdef store(Keyspace db, bytes key, v, bytearray data, bytes event)
 cdef count_one(Keyspace db, bytes key)

@@ -42,14 +42,6 @@ def valid(v):
     return data
 
 
-def store(db: Keyspace, key: bytes, v, data: bytearray, event: bytes):
-    """Announce a change of `data`, and put it in the place of the value `v` unless it is that value."""
-    if v is data:
-        db.changed(key, event)
-    else:
-        db.replace(key, data, event)
-
-
 @command(
     "PFADD",
     "hyperloglog",
@@ -63,18 +55,17 @@ def store(db: Keyspace, key: bytes, v, data: bytearray, event: bytes):
 def pfadd(ctx: Client, key: bytes, *elements: bytes):
     """Adds elements to a HyperLogLog key. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
-    v = db.find(key)
-    found = valid(v)
-    data: bytearray = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
+    held = valid(db.find_buffer(key))
+    data: bytearray = hyperloglog.create() if held is None else held
     try:
         is_changed: cython.bint = add(data, list(elements), db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
     if not is_changed:
-        if v is not None:
+        if held is not None:
             return 0
         data[STATE_PLACE] |= STALE
-    store(db, key, v, data, PFADD)
+    db.put_buffer(key, data, PFADD)
     return 1
 
 
@@ -121,9 +112,9 @@ def count_one(db: Keyspace, key: bytes):
     if known is not None:
         return known
     counted = hyperloglog.count([data])
-    changed = data if type(data) is bytearray else bytearray(data)
+    changed = db.buffer(key, data)
     hyperloglog.cache_count(changed, counted)
-    store(db, key, v, changed, UNNAMED)
+    db.put_buffer(key, changed, UNNAMED)
     return counted
 
 
@@ -140,15 +131,14 @@ def count_one(db: Keyspace, key: bytes):
 def pfmerge(ctx: Client, destination: bytes, *keys: bytes):
     """Merges one or more HyperLogLog values into a single key."""
     db: Keyspace = ctx.db
-    v = db.read(destination)
-    found = valid(v)
+    found = valid(db.read(destination))
     values = [valid(db.read(key)) for key in keys]
-    data = hyperloglog.create() if found is None else found if type(found) is bytearray else bytearray(found)
+    data = hyperloglog.create() if found is None else db.buffer(destination, found)
     try:
         hyperloglog.merge(data, [value for value in values if value is not None], db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
-    store(db, destination, v, data, PFADD)
+    db.put_buffer(destination, data, PFADD)
     return OK
 
 
@@ -169,12 +159,11 @@ def pfdebug(ctx: Client, subcommand: bytes, key: bytes):
     name = subcommand.upper()
     if name == b"SIMD":
         return vector_mode(key)
-    v = db.find(key)
-    data = valid(v)
+    data = valid(db.find(key))
     if data is None:
         raise CommandError(errors.HYPERLOGLOG_MISSING)
     try:
-        return examine(db, key, name, v, data, subcommand)
+        return examine(db, key, name, data, subcommand)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
 
@@ -186,7 +175,7 @@ def vector_mode(word: bytes):
     return Simple(b"enabled" if word.upper() == b"ON" else b"disabled")
 
 
-def examine(db: Keyspace, key: bytes, name: bytes, v, data, subcommand: bytes):
+def examine(db: Keyspace, key: bytes, name: bytes, data, subcommand: bytes):
     """The other subcommands of PFDEBUG, for a HyperLogLog that exists.
 
     Raises:
@@ -201,10 +190,10 @@ def examine(db: Keyspace, key: bytes, name: bytes, v, data, subcommand: bytes):
         return hyperloglog.decode(data)
     if name not in (b"GETREG", b"TODENSE"):
         raise CommandError(errors.unknown_pfdebug(subcommand))
-    changed = data if type(data) is bytearray else bytearray(data)
+    changed = db.buffer(key, data)
     is_converted = hyperloglog.to_dense(changed)
     if is_converted:
-        store(db, key, v, changed, UNNAMED)
+        db.put_buffer(key, changed, UNNAMED)
     return int(is_converted) if name == b"TODENSE" else list(hyperloglog.registers(changed))
 
 

@@ -4,8 +4,8 @@ from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.glob import compile_glob
 from geventcache.command import introspection
-from geventcache.command.declaration import DECLARATIONS, command
-from geventcache.command.help import help_lines
+from geventcache.command.containers import add_help
+from geventcache.command.declaration import command
 from geventcache.command.secrets import of_request_at
 from geventcache.resp.values import Distinct, Simple
 from geventcache.services.clients import Client
@@ -203,15 +203,4 @@ def command_getkeysandflags(ctx: Client, name: bytes, *args: bytes):
     return [[key, Distinct(Simple(flag.encode()) for flag in flags)] for key, flags in found]
 
 
-@command(
-    "COMMAND|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    acl="connection",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def command_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["COMMAND"])
+add_help("COMMAND", "server", "5.0.0", "connection")

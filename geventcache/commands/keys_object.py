@@ -5,8 +5,8 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
 from geventcache.types.container import Container
@@ -26,6 +26,7 @@ container(
     summary="A container for object introspection commands.",
     since="2.2.3",
     complexity="Depends on subcommand.",
+    help_since="6.2.0",
 )
 
 
@@ -95,19 +96,6 @@ def object_freq(ctx: Client, key: bytes) -> Any:
         raise CommandError(errors.NO_LFU_POLICY)
     ctx.db.seek(key)
     return ctx.db.uses.frequency(ctx.db.table)
-
-
-@command(
-    "OBJECT|HELP",
-    "generic",
-    arity=2,
-    flags="loading stale",
-    since="6.2.0",
-    complexity="O(1)",
-)
-def object_help(ctx: Client) -> Any:
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["OBJECT"])
 
 
 @command(

@@ -5,8 +5,8 @@ import time
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
 
@@ -21,6 +21,8 @@ container(
     arity=-2,
     since="2.2.12",
     complexity="Depends on subcommand.",
+    help_since="6.2.0",
+    help_summary="Shows helpful text about the different subcommands.",
 )
 
 
@@ -83,19 +85,6 @@ def slowlog_reset(ctx: Client):
     return OK
 
 
-@command(
-    "SLOWLOG|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="6.2.0",
-    complexity="O(1)",
-)
-def slowlog_help(ctx: Client):
-    """Shows helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["SLOWLOG"])
-
-
 container(
     "COMMANDLOG",
     "server",
@@ -103,6 +92,8 @@ container(
     arity=-2,
     since="8.1.0",
     complexity="Depends on subcommand.",
+    help_since="8.1.0",
+    help_summary="Shows helpful text about the different subcommands.",
 )
 
 
@@ -167,19 +158,6 @@ def commandlog_reset(ctx: Client, log_type: bytes):
     return OK
 
 
-@command(
-    "COMMANDLOG|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="8.1.0",
-    complexity="O(1)",
-)
-def commandlog_help(ctx: Client):
-    """Shows helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["COMMANDLOG"])
-
-
 container(
     "LATENCY",
     "server",
@@ -187,6 +165,7 @@ container(
     arity=-2,
     since="2.8.13",
     complexity="Depends on subcommand.",
+    help_since="2.8.13",
 )
 
 
@@ -319,16 +298,3 @@ def cumulated(buckets):
         seen += count
         counts[bound] = seen
     return counts
-
-
-@command(
-    "LATENCY|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="2.8.13",
-    complexity="O(1)",
-)
-def latency_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["LATENCY"])

@@ -2,8 +2,8 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.services.clients import Client
 
 container(
@@ -13,6 +13,7 @@ container(
     arity=-2,
     since="4.0.0",
     complexity="Depends on subcommand.",
+    help_since="5.0.0",
 )
 
 
@@ -28,19 +29,6 @@ container(
 def module_list(ctx: Client):
     """Returns all loaded modules."""
     return []
-
-
-@command(
-    "MODULE|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def module_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["MODULE"])
 
 
 @command(

@@ -2,8 +2,8 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import Channels, command
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, Many, Push
 from geventcache.services.clients import REPLY_ON, Client
@@ -62,6 +62,7 @@ def subscribers(names: Names, asked: tuple[bytes, ...]):
     since="2.0.0",
     complexity="O(N) where N is the number of channels to subscribe to.",
     args="channel*",
+    channels=Channels(slice(1, None)),
     traits="subscriber",
 )
 def subscribe(ctx: Client, channel: bytes, *channels: bytes):
@@ -92,6 +93,7 @@ def unsubscribe(ctx: Client, *channels: bytes):
     since="2.0.0",
     complexity="O(N) where N is the number of patterns to subscribe to.",
     args="pattern:pattern*",
+    channels=Channels(slice(1, None), True),
     traits="subscriber",
 )
 def psubscribe(ctx: Client, pattern: bytes, *patterns: bytes):
@@ -123,6 +125,7 @@ def punsubscribe(ctx: Client, *patterns: bytes):
     since="7.0.0",
     complexity="O(N) where N is the number of shard channels to subscribe to.",
     args="shardchannel*",
+    channels=Channels(slice(1, None)),
     traits="subscriber",
 )
 def ssubscribe(ctx: Client, channel: bytes, *channels: bytes):
@@ -155,6 +158,7 @@ def sunsubscribe(ctx: Client, *channels: bytes):
     complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number "
     "of subscribed patterns (by any client).",
     args="channel message",
+    channels=Channels(slice(1, 2)),
     traits="may_replicate message",
 )
 def publish(ctx: Client, channel: bytes, message: bytes):
@@ -174,6 +178,7 @@ def publish(ctx: Client, channel: bytes, message: bytes):
     since="7.0.0",
     complexity="O(N) where N is the number of clients subscribed to the receiving shard channel.",
     args="shardchannel message",
+    channels=Channels(slice(1, 2)),
     traits="may_replicate message",
 )
 def spublish(ctx: Client, channel: bytes, message: bytes):
@@ -189,6 +194,8 @@ container(
     acl="",
     since="2.8.0",
     complexity="Depends on subcommand.",
+    help_since="6.2.0",
+    help_acl="",
 )
 
 
@@ -205,20 +212,6 @@ container(
 def pubsub_channels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
     """Returns the active channels."""
     return names_matching(ctx.server.pubsub.channels, b"CHANNELS", pattern, surplus)
-
-
-@command(
-    "PUBSUB|HELP",
-    "pubsub",
-    arity=2,
-    flags="loading stale",
-    acl="",
-    since="6.2.0",
-    complexity="O(1)",
-)
-def pubsub_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["PUBSUB"])
 
 
 @command(

@@ -1,4 +1,4 @@
-"""Replication, as far as clients ask about it: this server is a primary, and it has no replicas."""
+"""Replication: whom the server follows, and what clients ask about that."""
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
@@ -6,11 +6,13 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.timeouts import parse_timeout_ms
-from geventcache.resp.values import OK
+from geventcache.resp.values import OK, Simple
 from geventcache.services.clients import Client
+from geventcache.services.replication import facts
 from geventcache.services.waiters import Wait
 
 MAX_PORT = 65535
+CONNECTED_ALREADY = Simple(b"OK Already connected to specified master")
 PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 
 
@@ -27,6 +29,8 @@ PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 )
 def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
     """Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed."""
+    if ctx.server.replication.primary is not None:
+        raise CommandError(errors.WAIT_AT_REPLICA)
     replicas = integer(numreplicas)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
     # There are no replicas: whoever asks for one waits in vain.
@@ -46,6 +50,8 @@ def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
 )
 def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     """Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the primary and/or replicas."""  # noqa: E501 - the reference's words
+    if ctx.server.replication.primary is not None:
+        raise CommandError(errors.WAITAOF_AT_REPLICA)
     local, replicas = parse_integer(numlocal), parse_integer(numreplicas)
     if local is None:
         raise CommandError(errors.NOT_INTEGER)
@@ -70,7 +76,7 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
 )
 def role(ctx: Client):
     """Returns the replication role."""
-    return [b"master", 0, []]
+    return facts.role(ctx.server)
 
 
 @command(
@@ -84,7 +90,7 @@ def role(ctx: Client):
 )
 def replicaof(ctx: Client, host: bytes, port: bytes):
     """Configures a server as replica of another, or promotes it to a primary."""
-    return follow(host, port)
+    return follow(ctx, host, port)
 
 
 @command(
@@ -100,18 +106,22 @@ def replicaof(ctx: Client, host: bytes, port: bytes):
 )
 def slaveof(ctx: Client, host: bytes, port: bytes):
     """Sets a server as a replica of another, or promotes it to being a primary."""
-    return follow(host, port)
+    return follow(ctx, host, port)
 
 
-def follow(host, port):
-    """NO ONE is what the server follows anyway.
+def follow(ctx, host, port):
+    """Follow another server, or NO ONE.
 
     Raises:
-        CommandError: it is to follow another server.
+        CommandError: the port is none, or the server is a shard.
     """
+    if ctx.server.cluster is not None:
+        raise CommandError(errors.NO_REPLICATION_OF_SHARDS)
+    replication = ctx.server.replication
     if host.lower() == b"no" and port.lower() == b"one":
+        replication.lead()
         return OK
     number = parse_integer(port)
     if number is None or not 0 <= number <= MAX_PORT:
         raise CommandError(errors.PRIMARY_PORT_INVALID)
-    raise CommandError(errors.NO_REPLICATION)
+    return OK if replication.follow(host, number) else CONNECTED_ALREADY

@@ -4,13 +4,13 @@ What a script may do and how it runs is the business of `geventcache.services.sc
 """
 
 from geventcache.base.errors import NO_SCRIPT, CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import counted_at
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.services.scripting.service import SCRIPT
+from geventcache.services.scripting.service import SCRIPT, rules_of_text
 
 WORST_WRITE = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
 WORST_READ = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
@@ -66,6 +66,7 @@ def run_sha(ctx: Client, sha: bytes, numkeys: bytes, rest: tuple, is_read_only: 
     since="2.6.0",
     complexity="Depends on the script that is executed.",
     args="script numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: rules_of_text(args[1]),
 )
 def eval_(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     """Executes a server-side Lua script."""
@@ -98,6 +99,7 @@ def eval_ro(ctx: Client, script: bytes, numkeys: bytes, *rest: bytes):
     since="2.6.0",
     complexity="Depends on the script that is executed.",
     args="sha1 numkeys:integer key#0?* arg?*",
+    rules=lambda scripting, args: scripting.rules_of_sha(args[1]),
 )
 def evalsha(ctx: Client, sha: bytes, numkeys: bytes, *rest: bytes):
     """Executes a server-side Lua script by SHA1 digest."""
@@ -128,6 +130,7 @@ container(
     since="2.6.0",
     complexity="Depends on subcommand.",
     summary="A container for Lua scripts management commands.",
+    help_since="5.0.0",
 )
 
 
@@ -230,16 +233,3 @@ def script_debug(ctx: Client, mode: bytes, engine: bytes = b"lua"):
     if word != b"no":
         raise CommandError(DEBUG_MODE)
     return OK
-
-
-@command(
-    "SCRIPT|HELP",
-    "scripting",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def script_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["SCRIPT"])

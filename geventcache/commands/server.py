@@ -8,8 +8,8 @@ from geventcache import __version__
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import INT32_MAX, INT32_MIN
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
@@ -75,6 +75,7 @@ def flushdb(ctx: Client, *mode: bytes):
         ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
         ("6.2.0", "Added the `SYNC` flushing mode modifier."),
     ],
+    traits="all_databases",
 )
 def flushall(ctx: Client, *mode: bytes):
     """Removes all keys from all databases."""
@@ -109,6 +110,8 @@ def free_soon(ctx):
     since="4.0.0",
     complexity="O(N) where N is the count of clients watching or blocking on keys from both databases.",
     args="index1:integer index2:integer",
+    traits="other_databases",
+    databases=lambda args: args[1:3],
 )
 def swapdb(ctx: Client, index1: bytes, index2: bytes):
     """Swaps two databases."""
@@ -276,6 +279,7 @@ container(
     arity=-2,
     since="4.0.0",
     complexity="Depends on subcommand.",
+    help_since="4.0.0",
 )
 
 
@@ -398,16 +402,3 @@ def memory_purge(ctx: Client):
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
     return OK
-
-
-@command(
-    "MEMORY|HELP",
-    "server",
-    arity=2,
-    flags="loading stale",
-    since="4.0.0",
-    complexity="O(1)",
-)
-def memory_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["MEMORY"])

@@ -10,9 +10,9 @@ from geventcache.base.errors import CommandError
 from geventcache.base.events import event
 from geventcache.base.numbers import parse_integer
 from geventcache.command import effects
-from geventcache.command.declaration import DECLARATIONS, command, container
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.effects import Delivery, Told
-from geventcache.command.help import help_lines
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.commands.stream_parts import (
@@ -52,6 +52,7 @@ container(
     since="5.0.0",
     complexity="Depends on subcommand.",
     summary="A container for consumer groups commands.",
+    help_since="5.0.0",
 )
 
 
@@ -188,7 +189,7 @@ def xgroup_destroy(ctx: Client, key: bytes, group: bytes):
 def xgroup_createconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes):
     """Creates a consumer in a consumer group."""
     stream, found = group_of(ctx, key, group, CREATE_CONSUMER)
-    return 0 if stream.create_consumer(found, consumer, ctx.db.clock.now_ms) is None else 1
+    return 0 if stream.create_consumer(found, consumer, ctx.db.clock.real_ms()) is None else 1
 
 
 @command(
@@ -205,19 +206,6 @@ def xgroup_delconsumer(ctx: Client, key: bytes, group: bytes, consumer: bytes):
     """Deletes a consumer from a consumer group."""
     stream, found = group_of(ctx, key, group, DELETE_CONSUMER)
     return stream.delete_consumer(found, consumer) or 0
-
-
-@command(
-    "XGROUP|HELP",
-    "stream",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def xgroup_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["XGROUP"])
 
 
 # ---------------------------------------------------------------------- pending entries
@@ -431,7 +419,7 @@ def xclaim(
     group member.
     """
     db: Keyspace = ctx.db
-    now_ms = db.clock.now_ms
+    now_ms = db.clock.real_ms()
     stream: Stream = db.read_container(key, Stream)
     found = stream_and_group(stream, key, group)
     min_idle_ms = min_idle(min_idle_time, b"XCLAIM")

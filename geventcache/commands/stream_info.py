@@ -2,8 +2,8 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.declaration import DECLARATIONS, command, container
-from geventcache.command.help import help_lines
+from geventcache.command.containers import container
+from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
@@ -22,6 +22,7 @@ container(
     since="5.0.0",
     complexity="Depends on subcommand.",
     summary="A container for stream introspection commands.",
+    help_since="5.0.0",
 )
 
 
@@ -189,16 +190,3 @@ def xinfo_consumers(ctx: Client, key: bytes, group: bytes):
         }
         for consumer in found.sorted_consumers()
     ]
-
-
-@command(
-    "XINFO|HELP",
-    "stream",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def xinfo_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    return help_lines(DECLARATIONS["XINFO"])

@@ -76,7 +76,7 @@ def active_consumer(db: Keyspace, key: bytes, stream: Stream, group: Group, name
 
     The stream is opened for all that the command does to the group, of which nothing else has an event.
     """
-    now_ms = db.clock.now_ms
+    now_ms = db.clock.real_ms()
     found = group.consumer(name)
     consumer: Consumer
     db.edit(key, Stream, None)

@@ -2,7 +2,5 @@ from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace, as_string
 
-cdef buffer_of(v)
-cdef keep_buffer(Keyspace db, bytes key, old, buffer, bytes event)
 cdef length_of(v)
 cdef part(Client ctx, bytes key, bytes start, bytes end)

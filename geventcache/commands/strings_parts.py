@@ -28,23 +28,6 @@ def check_length(ctx: Client, length) -> None:
         raise CommandError(errors.STRING_TOO_LONG)
 
 
-def buffer_of(v):
-    """The bytes of a string value as a bytearray: the value itself if it is one.
-
-    Raises:
-        CommandError: WRONGTYPE.
-    """
-    return v if type(v) is bytearray else bytearray(as_string(v))
-
-
-def keep_buffer(db: Keyspace, key: bytes, old, buffer, event: bytes):
-    """The bytearray `buffer`, just changed, is the value of `key` from now on; `old` was before."""
-    if old is buffer:
-        db.changed(key, event)
-    else:
-        db.replace(key, buffer, event)
-
-
 @command(
     "APPEND",
     "string",
@@ -62,14 +45,13 @@ def keep_buffer(db: Keyspace, key: bytes, old, buffer, event: bytes):
 def append(ctx: Client, key: bytes, value: bytes) -> Any:
     """Appends a string to the value of a key. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
-    old = db.find(key)
-    if old is None:
+    buffer = db.find_buffer(key)
+    if buffer is None:
         db.put(key, value, APPEND)
         return len(value)
-    buffer = buffer_of(old)
     check_length(ctx, len(buffer) + len(value))
     buffer += value
-    keep_buffer(db, key, old, buffer, APPEND)
+    db.put_buffer(key, buffer, APPEND)
     return len(buffer)
 
 
@@ -93,24 +75,25 @@ def setrange(ctx: Client, key: bytes, offset: bytes, value: bytes) -> Any:
     start = integer(offset)
     if start < 0:
         raise CommandError(errors.OFFSET_OUT_OF_RANGE)
-    old = db.find(key)
     if not value:
-        return 0 if old is None else length_of(old)
-    buffer = bytearray() if old is None else buffer_of(old)
+        return length_of(db.find(key))
+    buffer = db.find_buffer(key) or bytearray()
     check_length(ctx, start + len(value))
     if start > len(buffer):
         buffer += bytes(start - len(buffer))
     buffer[start : start + len(value)] = value
-    keep_buffer(db, key, old, buffer, SETRANGE)
+    db.put_buffer(key, buffer, SETRANGE)
     return len(buffer)
 
 
 def length_of(v):
-    """Bytes of a string value.
+    """Bytes of a string value; 0 for None.
 
     Raises:
         CommandError: WRONGTYPE.
     """
+    if v is None:
+        return 0
     return len(v) if type(v) is bytes or type(v) is bytearray else len(as_string(v))
 
 

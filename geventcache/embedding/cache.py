@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
 from geventcache.embedding.settings import config_of, embedded_log
-from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock
+from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.server import forks
 from geventcache.server.app import Server
 from geventcache.store.changes import HOST_RANK, Listener
@@ -62,6 +62,7 @@ class Cache:
         self._state = self._server.state
         self._state.let_clients_in = lambda: True
         self._state.on_travel = self._travel_soon
+        self._state.faults.has_connections = False
         self._server.travel.lets_others_in = False
         self._engine = self._server.engine
         self._expiry = self._server.expiry
@@ -76,6 +77,7 @@ class Cache:
         if on_expired is not None:
             self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
         self.clock = SteeredClock(self._state, self._run_alone, clock)
+        self.faults = SteeredFaults(self._state, self._run_alone)
         self._server.start()
 
     # ------------------------------------------------------------------ the end

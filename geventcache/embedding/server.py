@@ -20,7 +20,7 @@ from gevent import get_hub, monkey
 from gevent.event import Event
 
 from geventcache.embedding.settings import config_of, embedded_log
-from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock
+from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.server import app
 from geventcache.services.addresses import Address
 from geventcache.web import accompany
@@ -57,6 +57,7 @@ class Server:
         self._settings = {"port": 0, **(STEERABLE if clock == "manual" else {}), **settings}
         self._clock_kind = clock
         self._clock: SteeredClock | None = None
+        self._faults: SteeredFaults | None = None
         config_of(self._settings)
         self._host: _Hub | _HubThread | None = None
         self._process = 0
@@ -129,6 +130,7 @@ class Server:
     def _launch(self, settings: dict[str, Any], loads: bool = True) -> None:
         self._app = app.Server(config_of(settings), embedded_log())
         self._clock = SteeredClock(self._app.state, self._call, self._clock_kind)
+        self._faults = SteeredFaults(self._app.state, self._call)
         accompany(self._app)
         self._app.start(loads=loads)
         self._app.load()
@@ -174,6 +176,17 @@ class Server:
         self._running()
         assert self._clock is not None
         return self._clock
+
+    @property
+    def faults(self) -> SteeredFaults:
+        """What goes wrong, when a test asks for it.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        self._running()
+        assert self._faults is not None
+        return self._faults
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Let time pass, and all that would happen in it; see `SteeredClock.advance`."""

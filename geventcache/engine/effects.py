@@ -47,6 +47,12 @@ class Sink:
         """
         raise NotImplementedError
 
+    def begin_anew(self) -> None:
+        """All data have been exchanged at once, for those of a primary: what comes is about these.
+
+        The call must not yield, run commands, or raise.
+        """
+
 
 class EffectStream(Sink):
     """Effects as bytes, such as a connection would send them: requests, SELECT where the database changes.

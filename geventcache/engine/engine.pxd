@@ -62,6 +62,7 @@ cdef class Engine:
     cdef follow_up(self, Client client)
     cdef answer(self, Client client, value)
     cdef withhold(self, Client client)
+    cpdef cut_reply(self, bint leaves_half)
     cpdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)
@@ -75,6 +76,7 @@ cdef class Engine:
     cpdef time_out(self, Client client)
     cpdef send(self, Client client, value)
     cdef lose(self, Client client, error)
+    cpdef list replay(self, Client client, list calls)
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)
 

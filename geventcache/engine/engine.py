@@ -411,6 +411,8 @@ class Engine:
         if text is not None:
             self.refuse(client, command, text)
             return False
+        if self.state.faults.met and self.state.faults.holds(client):
+            return False
         if self.state.is_paused_for(client, command, args):
             client.postponed = True
             client.hold()
@@ -447,6 +449,13 @@ class Engine:
         """Take the reply back, as CLIENT REPLY asks."""
         self.out.rollback(self.mark)
         self.pass_over(client)
+
+    def cut_reply(self, leaves_half):
+        """Take the reply back that was written last, or the second half of it: a test has asked for that."""
+        out: ReplyWriter = self.out
+        size: cython.Py_ssize_t = out.size_since(self.mark)
+        written: bytes = out.take()
+        out.raw(written[: len(written) - (size + 1) // 2 if leaves_half else len(written) - size])
 
     def pass_over(self, client):
         """One reply was not sent."""
@@ -595,6 +604,8 @@ class Engine:
         if type(value) is CommandError:
             command.failed += 1
             self.state.stats.count_error(value.text)
+        if self.is_special:
+            self.state.faults.after_wait(client)
 
     def release(self, client, value):
         """Answer a parked client with `value`; it goes on."""
@@ -646,6 +657,34 @@ class Engine:
         effects.sinks.remove(sink)
         if not effects.sinks:
             self.effects = self.changes.on_lost = None
+
+    def begin_anew(self):
+        """All data have been exchanged for others, which no requests tell of; to be called between two units."""
+        effects: Any = self.effects
+        if effects is not None:
+            for sink in effects.sinks:
+                sink.begin_anew()
+
+    def replay(self, client, calls):
+        """Carry out requests of another server, (command, request) each, as one unit; return those that failed.
+
+        It decides what is over, so the clock stands still meanwhile. The numbers of arguments have been checked.
+
+        Returns: (command, its error) of each of them.
+        """
+        effects: Effects | None = self.effects
+        failed: list = []
+        self.clock.stand_still()
+        if effects is not None:
+            effects.begin()
+        for command, args in calls:
+            value = self.call_within(client, command, args)
+            if type(value) is CommandError:
+                failed.append((command, value))
+        if effects is not None:
+            effects.end()
+        self.clock.go_on()
+        return failed
 
     # ------------------------------------------------------------------ a command that lets others in
 

@@ -35,6 +35,7 @@ WRITE_REFUSED = b"ERR Write commands are not allowed from read-only scripts."
 OOM_REFUSED = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 FOREIGN_KEY = b"ERR Attempted to access a non local key in a cluster node"
 OTHER_SLOT = b"ERR Script attempted to access keys that do not hash to the same slot"
+STALE_CALL = b"ERR Can not execute the command on a stale replica"
 SUBSCRIBED = (
     b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 )
@@ -227,6 +228,32 @@ def writes(state: Any, client: Any, command: Any) -> bool:
     return command.runs_queue and any(one.is_write for one, _ in client.queue or ())
 
 
+def following(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """Nobody but the primary changes a replica that is read-only."""
+    return errors.READ_ONLY_REPLICA if writes(state, client, command) else None
+
+
+# ---------------------------------------------------------------------- may the data be shown
+
+
+def staleness(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """What the primary has not told for long is not shown, where a setting says so."""
+    is_meant = "stale" in command.declaration.flags
+    if command.runs_queue:
+        is_meant = all("stale" in one.declaration.flags for one, _ in client.queue or ())
+    return None if is_meant else errors.PRIMARY_DOWN
+
+
+def script_staleness(state: Any, client: Any, run: Any, args: list[bytes]) -> bytes | None:
+    """`staleness` of a script, which may say that it is meant for that."""
+    return None if run.rules.allows_stale else errors.PRIMARY_DOWN
+
+
+def call_staleness(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """`staleness` of a command of such a script."""
+    return None if "stale" in command.declaration.flags else STALE_CALL
+
+
 # ---------------------------------------------------------------------- what the server is doing
 
 
@@ -238,6 +265,12 @@ def loading(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes |
 def busy(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """A script runs for long, and lets in only who may end it."""
     return None if "allow_busy" in command.declaration.flags else state.scripting.busy_error()
+
+
+def fault(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """A test may have asked for an error; what else it has asked for is noted, and happens later."""
+    text: bytes | None = state.faults.meet(client, command, args)
+    return text
 
 
 # ---------------------------------------------------------------------- the table
@@ -254,16 +287,21 @@ QUESTIONS = (
     Question(rights, CLIENT | QUEUED),
     Question(call_rights, CALL, lambda state: state.scripting.client.access is not None),
     Question(script_cluster, SCRIPT, is_shard),
+    Question(script_staleness, SCRIPT, lambda state: state.replication.is_cut_off),
+    Question(call_staleness, CALL, lambda state: state.replication.is_cut_off),
     Question(call_reading, CALL, lambda state: state.scripting.running.is_read_only),
     Question(slot, CLIENT),
     Question(monitor, CLIENT),
     Question(memory, CLIENT, lambda state: state.memory_limit.is_pressed),
     Question(saving, CLIENT | SCRIPT | CALL, lambda state: state.snapshots.stops_writes()),
     Question(script_reading, SCRIPT),
+    Question(following, CLIENT | SCRIPT | CALL, lambda state: state.replication.refuses_writes),
     Question(script_memory, SCRIPT),
     Question(call_memory, CALL, lambda state: state.scripting.running.lacks_memory()),
     Question(call_slot, CALL, is_shard),
     Question(subscriber, CLIENT),
+    Question(staleness, CLIENT, lambda state: state.replication.is_cut_off),
     Question(loading, CLIENT, lambda state: state.snapshots.is_loading),
     Question(busy, CLIENT, lambda state: state.scripting.is_busy),
+    Question(fault, CLIENT, lambda state: bool(state.faults)),
 )

@@ -59,7 +59,7 @@ class NewFile:
         os.makedirs(self.folder, exist_ok=True)
         self.descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PERMISSIONS)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | memoryview) -> None:
         """Append a block."""
         self.run(write_all, self.descriptor, block)
         self.size += len(block)
@@ -100,7 +100,7 @@ class NewFile:
             self.descriptor = -1
 
 
-def write_all(descriptor: int, block: bytes) -> None:
+def write_all(descriptor: int, block: bytes | memoryview) -> None:
     """Write all of a block, however often that takes."""
     rest = memoryview(block)
     while rest:

@@ -22,11 +22,14 @@ class Loaded:
         self.expired = 0
 
 
-def load_records(reader: SnapshotReader, databases: Any, merges: cython.bint, loaded: Loaded) -> None:
+def load_records(
+    reader: SnapshotReader, databases: Any, merges: cython.bint, loaded: Loaded, keeps_due: cython.bint = False
+) -> None:
     """Put the keys of a snapshot where they belong, and count them.
 
     Args:
         merges: keys that exist give way.
+        keeps_due: another server decides what is over, so that keys are put in place though their time has come.
 
     Raises:
         SnapshotError: the snapshot is damaged, or has a key twice or a database that is not here; what was read so far
@@ -42,7 +45,7 @@ def load_records(reader: SnapshotReader, databases: Any, merges: cython.bint, lo
                 raise SnapshotError(f"there is no database {index}")
             keyspace = databases.get(index)
             selected = index
-        if deadline_ms <= keyspace.clock.now_ms:
+        if deadline_ms <= keyspace.clock.now_ms and not keeps_due:
             loaded.expired += 1
             continue
         if not merges and keyspace.find(key) is not None:

@@ -65,6 +65,10 @@ class SnapshotReader:
         except DataError as error:
             raise SnapshotError(f"{error}, at byte {self.cursor.offset()}") from None
 
+    def size(self) -> int:
+        """How many bytes have been read."""
+        return self.cursor.offset()
+
     def read_version(self) -> None:
         """Read the magic."""
         magic: bytes = self.cursor.take(MAGIC_SIZE)

@@ -245,7 +245,7 @@ def new_hash(count: cython.ulonglong, limits: EncodingLimits) -> Hash:
 
 def add_field(value: Hash, field: bytes, text: bytes) -> None:
     """Give a hash one more field."""
-    if not value.set(field, text):
+    if not value.set(field, text, 0):
         raise DataError("a field repeats")
 
 

@@ -1,6 +1,6 @@
 """Writes values as snapshots hold them, as plain lists of elements: all servers read these and pack them themselves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any
 
@@ -13,8 +13,11 @@ from geventcache.types.hashes import Hash
 from geventcache.types.lists import List
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
+from geventcache.types.streams import Stream
 
+# Between two pauses.
 SLICE = 512
+SLICE_BYTES = 64 << 10
 NO_DEADLINE = -1
 DOUBLE = Struct("<d")
 DEADLINE = Struct("<q")
@@ -43,68 +46,67 @@ def write_value(out: Output, value: Any) -> None:
 
 def value_slices(out: Output, value: Any) -> Iterator[None]:
     """Write a value, without its type, with a pause after each of some hundred elements."""
-    if isinstance(value, List):
-        return element_slices(out, value.to_list())
-    if isinstance(value, Set):
-        return element_slices(out, value.names())
-    if isinstance(value, SortedSet):
-        return pair_slices(out, value)
-    if isinstance(value, Hash):
-        return field_slices(out, value) if value.deadlines is None else volatile_field_slices(out, value)
+    if isinstance(value, Stream):
+        return stream_slices(out, value)
     if isinstance(value, Container):
-        return stream_slices(out, value)  # type: ignore[arg-type] # all others were asked for
+        return element_slices(out, kind_of(value), elements_of(value))
     out.string(as_string(value))
     return iter(())
 
 
-def slices(elements: Iterable[Any]) -> Iterator[list[Any]]:
-    """The elements in lists of some hundred."""
-    held: list[Any] = []
-    for element in elements:
-        held.append(element)
-        if len(held) == SLICE:
-            yield held
-            held = []
-    yield held
+def elements_of(value: Any) -> list[Any]:
+    """The elements of a container that is no stream, as a list of its own, in the order in which they are written."""
+    if isinstance(value, List):
+        return value.to_list()
+    if isinstance(value, Set):
+        return list(value.names())
+    if isinstance(value, SortedSet):
+        return value.pairs(0, len(value), True)  # from the highest score down, which is what readers are quickest with
+    if value.deadlines is None:
+        return list(value.to_dict().items())
+    return [(field, text, value.deadline(field)) for field, text in value.to_dict().items()]
 
 
-def element_slices(out: Output, elements: list[bytes]) -> Iterator[None]:
-    """Write a list or a set."""
+def element_slices(out: Output, kind: int, elements: list[Any]) -> Iterator[None]:
+    """Write the elements of a container that is no stream."""
+    write = WRITERS[kind]
     out.length(len(elements))
-    for some in slices(elements):
-        for element in some:
-            out.string(element)
-        yield
+    start, started = out.size, 0
+    for number, element in enumerate(elements):
+        if number - started >= SLICE or out.size - start >= SLICE_BYTES:
+            yield
+            start, started = out.size, number
+        write(out, element)
 
 
-def pair_slices(out: Output, value: SortedSet) -> Iterator[None]:
-    """Write a sorted set from the highest score down, which is what readers are quickest with."""
-    pairs = value.pairs(0, len(value), True)
-    out.length(len(pairs))
-    for some in slices(pairs):
-        for member, score in some:
-            out.string(member)
-            out.raw(DOUBLE.pack(score))
-        yield
+def write_name(out: Output, name: bytes) -> None:
+    """Write an element of a list or a member of a set."""
+    out.string(name)
 
 
-def field_slices(out: Output, value: Hash) -> Iterator[None]:
-    """Write a hash."""
-    out.length(len(value))
-    for some in slices(list(value.to_dict().items())):
-        for field, text in some:
-            out.string(field)
-            out.string(text)
-        yield
+def write_pair(out: Output, pair: tuple[bytes, float]) -> None:
+    """Write a member of a sorted set with its score."""
+    out.string(pair[0])
+    out.raw(DOUBLE.pack(pair[1]))
 
 
-def volatile_field_slices(out: Output, value: Hash) -> Iterator[None]:
-    """Write a hash whose fields have deadlines; those that are due have deadlines as well."""
-    out.length(len(value))
-    items = [(field, text, value.deadline(field)) for field, text in value.to_dict().items()]
-    for some in slices(items):
-        for field, text, deadline_ms in some:
-            out.string(field)
-            out.string(text)
-            out.raw(DEADLINE.pack(NO_DEADLINE if deadline_ms is None else deadline_ms))
-        yield
+def write_field(out: Output, field: tuple[bytes, bytes]) -> None:
+    """Write a field and its value."""
+    out.string(field[0])
+    out.string(field[1])
+
+
+def write_volatile_field(out: Output, field: tuple[bytes, bytes, int | None]) -> None:
+    """Write a field and its value with a deadline; those that are due have deadlines as well."""
+    out.string(field[0])
+    out.string(field[1])
+    out.raw(DEADLINE.pack(NO_DEADLINE if field[2] is None else field[2]))
+
+
+WRITERS: dict[int, Callable[[Output, Any], None]] = {
+    kinds.LIST: write_name,
+    kinds.SET: write_name,
+    kinds.ZSET: write_pair,
+    kinds.HASH: write_field,
+    kinds.HASH_DEADLINES: write_volatile_field,
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
-from geventcache.server.listening import Listening, close_all, listen_on, remove_path
+from geventcache.server.feeding import Feeding
+from geventcache.server.following import Following
+from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
@@ -89,6 +92,8 @@ class Server:
         self.migrating = Migrating(self)
         self.travel = Travel(self)
         self.state.travel = self.travel
+        self.feeding = Feeding(self)
+        self.following = Following(self)
         self.buffer = new_buffer()
         self.upstream = near_side(self) if config["upstream"] else None
         self.bus = Bus(self, *bus) if bus is not None else None
@@ -98,6 +103,7 @@ class Server:
         self.tls: Tls | None = None
         self.shaking_hands: set[Any] = set()
         self.postponed: list[Connection] = []
+        self.delayed: set[Any] = set()
         self.deferred: list[Connection] = []
         self.defer_timer: Any = None
         self.arrivals: Arrivals | None = None
@@ -183,6 +189,8 @@ class Server:
     def load(self) -> None:
         """Load the data that were saved, if settings ask for it; clients are told to wait meanwhile.
 
+        Then another server is followed, if a setting says so.
+
         Raises:
             OSError: they cannot be read; the server has stopped.
         """
@@ -191,6 +199,9 @@ class Server:
         except OSError:
             self.stop()
             raise
+        place = self.config["replicaof"].split()
+        if place and not self.stopping.is_set():
+            self.state.replication.follow(place[0], int(place[1]))
 
     def load_users(self) -> None:
         """Read the users from their file.
@@ -237,6 +248,7 @@ class Server:
         self.close_listeners()
         for sock in list(self.shaking_hands):
             sock.close()
+        self.following.stop()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:
@@ -253,6 +265,7 @@ class Server:
             companion.stop()
         self.migrating.stop()
         self.travel.stop()
+        gevent.killall(list(self.delayed))
         self.saving.stop()
         if self.upstream is None:
             self.state.snapshots.save_at_end()
@@ -282,6 +295,8 @@ class Server:
             self.saving.cancel()
             self.migrating.abandon()
             self.travel.abandon()
+            self.following.abandon()
+            gevent.killall(list(self.delayed), block=False)
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:
@@ -315,6 +330,9 @@ class Server:
 
     def handle(self, sock: Any, address: Any, stream: TlsStream | None = None) -> None:
         """Serve a new connection, in a greenlet of its own."""
+        if self.state.faults and self.state.faults.refuses():
+            reset(sock)
+            return
         refusal = self.refusal(sock, address)
         if refusal:
             self.state.clients.rejected += 1
@@ -412,17 +430,33 @@ class Server:
             connection.resume()
 
     def postpone(self, connection: Connection) -> None:
-        """Continue a connection after the pause."""
-        self.postponed.append(connection)
-        self.cron.watch_pause()
+        """Continue a connection after the pause, or after the delay that a fault is."""
+        delay_ms = self.state.faults.delays.pop(connection.client, None)
+        if delay_ms is None:
+            self.postponed.append(connection)
+            self.cron.watch_pause()
+        else:
+            greenlet = gevent.spawn_later(delay_ms / 1000, self.go_on, connection)
+            self.delayed.add(greenlet)
+            greenlet.link(self.delayed.discard)
 
     def resume(self) -> None:
         """The pause is over."""
         postponed, self.postponed = self.postponed, []
         for connection in postponed:
-            connection.client.postponed = False
-            connection.client.hold()
-            connection.wake()
+            self.go_on(connection)
+
+    def go_on(self, connection: Connection) -> None:
+        """A connection is postponed no longer."""
+        connection.client.postponed = False
+        connection.client.hold()
+        connection.wake()
+
+
+def reset(sock: Any) -> None:
+    """Close a connection as one that was never there."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def near_side(server: Server) -> Any:
@@ -438,12 +472,6 @@ def peer_names(sock: Any, address: Any) -> tuple[bytes, bytes]:
         path = f"{sock.getsockname()}:0".encode()
         return path, path
     return name_of(address), name_of(sock.getsockname())
-
-
-def name_of(address: Any) -> bytes:
-    """An address of the internet as text."""
-    host, port = address[:2]
-    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
 
 
 def is_local(sock: Any, address: Any) -> bool:

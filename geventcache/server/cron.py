@@ -17,8 +17,8 @@ FAREWELL_MS = 5000
 
 
 def may_be_closed(client: Client) -> bool:
-    """Whether silence means that nobody is there: a client that blocks or has subscribed is meant to be silent."""
-    return client.blocked is None and not client.subscription_count()
+    """Whether silence means that nobody is there: some are meant to be silent, others have their own times."""
+    return client.blocked is None and not client.subscription_count() and client.peer is None
 
 
 class Rate:

@@ -11,6 +11,8 @@ The rules:
   batch may take several slices.
 - What fails, for want of memory or by a defect, is logged and done again: the worker pauses, then visits the same
   tickets one by one; a ticket that fails by itself goes back to where it was, and the others have their turn.
+- Where another server decides what is over (`Changes.keeps_due`), nothing is posted, and what was posted goes back to
+  where it was.
 - There is no greenlet and no timer a key, at no time. The worker also frees large values and sweeps out stale tickets,
   in the same slices.
 """
@@ -177,7 +179,7 @@ class Expiry:
 
     def fire(self) -> None:
         """The timer's callback, in the hub: post what is due."""
-        if not self.state.is_active_expire:
+        if not self.is_active():
             return
         try:
             is_done = self.post_due(self.clock.update())
@@ -193,6 +195,10 @@ class Expiry:
             self.is_overflown = True
             self.fallbacks += 1
             self.log.warning("expire_queue_full", queue_size=self.queue.maxsize, depth=self.depth)
+
+    def is_active(self) -> bool:
+        """May keys go that nobody asks for? Not where a primary decides that, nor where DEBUG has forbidden it."""
+        return bool(self.state.is_active_expire and not self.state.changes.keeps_due)
 
     def post_due(self, now_ms: int) -> bool:
         """Post every bucket that is due; False if the queue is full before all are in it."""
@@ -332,6 +338,9 @@ class Expiry:
         if not due.visited:
             self.warn_if_late(due.time_ms)
         while due.visited < len(due.tickets):
+            if self.state.changes.keeps_due:
+                self.give_back(due)
+                return
             limit = self.config["expire-batch-size"] * self.growth
             if not self.batch_visited:
                 self.batch_ms = self.clock.now_ms
@@ -368,6 +377,13 @@ class Expiry:
         if len(kept):
             due.deadlines.give_back(due.time_ms, kept)
         self.pass_by(due, stop)
+
+    def give_back(self, due: Due) -> None:
+        """What is left of a bucket goes back to where it was."""
+        kept = Tickets()
+        kept.extend(due.tickets, due.visited)
+        due.deadlines.give_back(due.time_ms, kept)
+        self.pass_by(due, len(due.tickets))
 
     def pass_by(self, due: Due, stop: int) -> None:
         """The tickets up to there are done."""

@@ -103,3 +103,9 @@ def remove_path(address: Address) -> None:
     if address.path and _is_socket(address.path):
         with contextlib.suppress(OSError):
             os.unlink(address.path)
+
+
+def name_of(address: Any) -> bytes:
+    """An address of the internet as text."""
+    host, port = address[:2]
+    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()

@@ -6,6 +6,7 @@ The bytes go to and from the disk in gevent's thread pool, by one call at a time
 from __future__ import annotations
 
 import os
+from errno import ECANCELED
 from typing import Any
 
 import gevent
@@ -81,8 +82,7 @@ class Saving:
         """Save until it succeeds or fails."""
         snapshots = self.snapshots
         try:
-            if not self.write(image, file):
-                raise OSError("databases were exchanged meanwhile")
+            self.write(image, file)
             snapshots.duration_s = snapshots.now_s() - snapshots.began_s
             snapshots.note_saved(image.changes)
             self.state.log.info("snapshot_saved", path=file.path, bytes=file.size, keys=image.done)
@@ -93,13 +93,13 @@ class Saving:
             if self.greenlet is gevent.getcurrent():
                 self.finish()
 
-    def write(self, image: Image, file: NewFile) -> bool:
-        """Write an image into a file, in slices, and let it take its place; return whether it did.
+    def write(self, image: Image, file: NewFile) -> None:
+        """Write an image into a file, in slices, and let the file take its place.
 
-        It is ended and the file discarded, whatever happens.
+        The image is ended, and nothing is left of a file that could not be written.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: the file cannot be written, or somebody has ended the image.
         """
         try:
             file.open()
@@ -107,13 +107,12 @@ class Saving:
                 if block:
                     file.write(block)
                 self.pause()
-            if not image.is_void:
-                file.commit()
-                return True
+            if image.is_void:
+                raise OSError(ECANCELED, os.strerror(ECANCELED))
+            file.commit()
         finally:
             image.end()
             file.discard()
-        return False
 
     def run(self, function: Any, *args: Any) -> Any:
         """Call a function in the thread pool, and wait for it as only greenlets do.

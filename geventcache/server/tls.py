@@ -96,6 +96,29 @@ def build_context(config: Config, kind: type[ssl.SSLContext] = ssl.SSLContext) -
     return context
 
 
+def client_context(config: Config) -> ssl.SSLContext:
+    """The context of connections to other servers: their certificates are verified, and they get ours.
+
+    Raises:
+        TlsError: the settings of TLS do not work.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # servers are named by their addresses, which certificates seldom tell
+    try:
+        if config["tls-cert-file"]:
+            context.load_cert_chain(
+                file_of(config, "tls-cert-file") or "",
+                file_of(config, "tls-key-file"),
+                password=config["tls-key-file-pass"],
+            )
+        context.load_verify_locations(file_of(config, "tls-ca-cert-file"), path_of(config, "tls-ca-cert-dir"))
+    except (OSError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TlsError(f"tls-replication needs tls-ca-cert-file or tls-ca-cert-dir: {reason}") from None
+    set_versions(context, config["tls-protocols"])
+    return context
+
+
 def load_files(context: ssl.SSLContext, config: Config) -> None:
     """Read certificates and keys.
 

@@ -110,13 +110,13 @@ class Travel:
     def next_ms(self) -> int:
         """When something happens next."""
         pause_ms: int = self.state.pause_until_ms or NEVER_MS
-        expiry_ms = self.expiry.next_ms() if self.state.is_active_expire else NEVER_MS
+        expiry_ms = self.expiry.next_ms() if self.expiry.is_active() else NEVER_MS
         first_ms: int = min(expiry_ms, self.state.waiters.next_ms(), pause_ms)
         return first_ms
 
     def happen(self) -> bool:
         """Let all that is due at the clock's time happen; return False if keys could not expire."""
-        if self.state.is_active_expire:
+        if self.expiry.is_active():
             while self.expiry.is_behind():
                 if not self.expiry.step():
                     self.expiry.put_back()

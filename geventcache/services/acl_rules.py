@@ -50,23 +50,6 @@ MAX_DB = (1 << 31) - 1
 COMMAND, KEY, CHANNEL, DATABASE = b"command", b"key", b"channel", b"database"
 REASONS = (COMMAND, KEY, CHANNEL, DATABASE)
 
-# Where the channels are among the arguments, as a slice, and whether they are patterns.
-CHANNELS: dict[bytes, tuple[slice, bool]] = {
-    b"publish": (slice(1, 2), False),
-    b"spublish": (slice(1, 2), False),
-    b"subscribe": (slice(1, None), False),
-    b"ssubscribe": (slice(1, None), False),
-    b"psubscribe": (slice(1, None), True),
-}
-# Where commands name a database other than their client's, and which of them do not use the client's own.
-OTHER_DATABASES: dict[bytes, Callable[[list[bytes]], list[bytes]]] = {
-    b"select": lambda args: args[1:2],
-    b"swapdb": lambda args: args[1:3],
-    b"move": lambda args: args[2:3],
-    b"copy": lambda args: [args[i + 1] for i in range(3, len(args) - 1) if args[i].upper() == b"DB"],
-}
-ONLY_OTHERS = (b"select", b"swapdb")
-
 
 class RuleError(Exception):
     """A rule cannot be read; the message says why."""
@@ -275,10 +258,10 @@ class Selector:
             for key, flags in keys_of(command.declaration, args):
                 if not self.allows_key(key, rights_for(flags)):
                     return Refused((KEY, key))
-        if not self.has_all_channels and command.name in CHANNELS:
-            where, is_pattern = CHANNELS[command.name]
-            for channel in args[where]:
-                if not self.allows_channel(channel, is_pattern):
+        channels = command.declaration.channels
+        if not self.has_all_channels and channels is not None:
+            for channel in args[channels.where]:
+                if not self.allows_channel(channel, channels.are_patterns):
                     return Refused((CHANNEL, channel))
         return None
 
@@ -293,13 +276,14 @@ class Selector:
         if self.databases is None:
             return None
         name: bytes = command.name
-        if name == b"flushall":
+        declaration: Declaration = command.declaration
+        if "all_databases" in declaration.traits:
             return name
-        for word in OTHER_DATABASES[name](args) if name in OTHER_DATABASES else ():
+        for word in declaration.databases(args) if declaration.databases is not None else ():
             number = parse_integer(word)
             if number is not None and 0 <= number < self.database_count and number not in self.databases:
                 return word
-        is_own_used = name not in ONLY_OTHERS and uses_data(command.declaration)
+        is_own_used = "other_databases" not in declaration.traits and uses_data(declaration)
         return name if is_own_used and index not in self.databases else None
 
     def allows_key(self, key: bytes, rights: int) -> bool:

@@ -1,7 +1,7 @@
 """What clients take in memory, and maxmemory-clients: the largest of them are closed when it is too much.
 
 The limit is looked at once a second, and at once for a client whose unread replies alone exceed it. Clients with CLIENT
-NO-EVICT are spared.
+NO-EVICT are spared, and so are replicas and the primary.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def memory_of(client: Any) -> int:
     return int(IDLE_BYTES + pending_bytes(client) + queued_bytes(client) + client.outbox_size)
 
 
+def is_spared(client: Any) -> bool:
+    """Is it never closed for the memory that it takes?"""
+    return client.no_evict or client.peer is not None
+
+
 class ClientMemory:
     """The memory of a server's clients.
 
@@ -46,7 +51,7 @@ class ClientMemory:
     def exceeds_alone(self, client: Any) -> bool:
         """Do the replies that a client leaves unread exceed the limit of all? It is to be closed then."""
         limit = self.limit()
-        if not limit or client.no_evict or client.outbox_size <= limit:
+        if not limit or is_spared(client) or client.outbox_size <= limit:
             return False
         self.count(client)
         return True
@@ -61,7 +66,7 @@ class ClientMemory:
         for client in sorted(sizes, key=sizes.__getitem__, reverse=True):
             if excess <= 0:
                 return
-            if not client.no_evict and client.transport is not None and not client.is_closing:
+            if not is_spared(client) and client.transport is not None and not client.is_closing:
                 self.count(client)
                 client.transport.break_off()
                 excess -= sizes[client]

@@ -30,6 +30,9 @@ Test = Callable[[Any], bool]
 
 def type_of(client: Any) -> bytes:
     """The class of a client, as filters and output limits know it."""
+    if client.peer is not None:
+        kind: bytes = client.peer.client_type
+        return kind
     return b"pubsub" if client.subscription_count() else b"normal"
 
 
@@ -37,6 +40,8 @@ def flags_of(client: Any) -> bytes:
     """The letters of what is special about a client, ``N`` when nothing is."""
     letters = (
         (b"O", client.is_monitor),
+        (b"S", type_of(client) == b"replica"),
+        (b"M", type_of(client) == b"primary"),
         (b"P", client.subscription_count()),
         (b"x", client.queue is not None),
         (b"b", client.blocked is not None),

@@ -40,6 +40,7 @@ class Client:
         relay: what it waits for from the upstream, None if it never did.
         is_barred: the request that it sent last is put off, and to be run again.
         reply_mode: of CLIENT REPLY.
+        peer: the Primary or the Replica that it is, None for everybody else.
     """
 
     def __init__(self, server, db, client_id=0) -> None:
@@ -80,6 +81,7 @@ class Client:
         self.no_touch = False
         self.reader = None
         self.needs_auth = False
+        self.peer: Any = None
         self.relay: Any = None
         self.is_barred = False
         self.initialise(db)

@@ -61,7 +61,7 @@ class CommandLog:
         if measure < self.threshold or "skip_commandlog" in command.declaration.flags:
             return
         request = shorten(redact(command.declaration, args))
-        time_s = client.server.clock.now_ms // 1000
+        time_s = client.server.clock.real_ms() // 1000
         self.entries.append([self.next_id, time_s, measure, request, client.address, client.name])
         self.next_id += 1
 

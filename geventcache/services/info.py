@@ -19,6 +19,7 @@ from geventcache.base.numbers import format_float
 from geventcache.services.client_memory import pending_bytes
 from geventcache.services.client_report import type_of
 from geventcache.services.memory import human
+from geventcache.services.replication import facts
 
 # What clients are told, so that they use what is here and nothing that is not.
 REDIS_VERSION = "7.4.2"
@@ -335,20 +336,8 @@ def stale_percentage(state: Any) -> float:
 
 
 def replication(state: Any) -> Fields:
-    """A primary without replicas."""
-    return {
-        "role": "master",
-        "connected_slaves": 0,
-        "master_failover_state": "no-failover",
-        "master_replid": state.stats.run_id,
-        "master_replid2": "0" * 40,
-        "master_repl_offset": 0,
-        "second_repl_offset": -1,
-        "repl_backlog_active": 0,
-        "repl_backlog_size": 0,
-        "repl_backlog_first_byte_offset": 0,
-        "repl_backlog_histlen": 0,
-    }
+    """Who follows whom."""
+    return facts.fields(state)
 
 
 def cpu(state: Any) -> Fields:

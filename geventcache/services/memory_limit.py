@@ -192,9 +192,14 @@ class MemoryLimit:
 
     # ------------------------------------------------------------------ making room
 
+    @property
+    def is_left_to_another(self) -> bool:
+        """The server that is followed evicts for this one, too."""
+        return self.state.replication.primary is not None and bool(self.config["replica-ignore-maxmemory"])
+
     def is_short(self, keyspace: Keyspace) -> bool:
         """Make room before a command that needs memory runs in a database; True if it must be refused."""
-        if not self.is_pressed or self.total is None:
+        if not self.is_pressed or self.total is None or self.is_left_to_another:
             return False
         accounts = [account for account in (keyspace.account, self.total) if account is not None]
         is_short = bool(self.make_room(accounts, self.patience_us()))
@@ -213,7 +218,7 @@ class MemoryLimit:
 
     def step(self) -> bool:
         """Count and evict for a fraction of a millisecond; True when there is nothing to do, or nothing to be done."""
-        if not self.is_pressed:
+        if not self.is_pressed or self.is_left_to_another:
             return True
         accounts = self.accounts()
         stuck = self.make_room(accounts, STEP_US)

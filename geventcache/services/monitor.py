@@ -61,7 +61,7 @@ class Monitors:
 
 def is_script(command: Any) -> bool:
     """Does a command run a script? It is not shown like the others."""
-    return not command.is_loud and command.declaration.group == "scripting"
+    return not command.is_loud and command.is_composite
 
 
 def line_of(client: Any, args: list[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from geventcache.base.numbers import format_float, parse_float, parse_integer, p
 from geventcache.services.addresses import parse_address
 from geventcache.services.upstream_url import parse_upstream
 
+MAX_PORT = 65535
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 UINT64_MAX = 2**64 - 1
@@ -240,6 +241,24 @@ class Folder(Kind):
     def show(self, value: Any) -> bytes:
         """Return the whole path."""
         return os.path.abspath(bytes(value))
+
+
+class Server(Kind):
+    """Where another server is: host and port; empty for nowhere."""
+
+    takes_words = True
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Return the host and the port, a space between them."""
+        words = text.split()
+        if text.strip().lower() in (b"", b"no one"):
+            return b""
+        port = parse_integer(words[1]) if len(words) == 2 else None
+        if port is None or not 0 < port <= MAX_PORT:
+            raise InvalidSettingError(
+                "Invalid master port" if len(words) == 2 else "argument must be a host and a port"
+            )
+        return b" ".join(words)
 
 
 class FileName(Kind):

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from geventcache.services.setting_kinds import (
+    INT32_MAX,
     INT64_MAX,
+    MAX_PORT,
     UINT64_MAX,
     Addresses,
     BufferLimit,
@@ -30,6 +32,7 @@ from geventcache.services.setting_kinds import (
     Percentiles,
     PerDatabase,
     SavePoints,
+    Server,
     UpstreamUrl,
     YesNo,
 )
@@ -78,6 +81,7 @@ _HTTP = "HTTP"
 _RUNNING = "Running"
 _EXPIRY = "Expiry"
 _SNAPSHOTS = "Snapshots"
+_REPLICATION = "Replication"
 _WITHOUT_EFFECT = "Accepted without effect"
 
 _POLICIES = (
@@ -620,6 +624,92 @@ SETTINGS: tuple[Setting, ...] = (
         _SNAPSHOTS,
         "Whether snapshots and payloads of versions that are not known here are read as far as they can be.",
     ),
+    Setting(
+        "replicaof",
+        Server(),
+        b"",
+        _REPLICATION,
+        "Server to follow: host and port; empty to follow none. REPLICAOF changes it.",
+        is_mutable=False,
+        aliases=("slaveof",),
+    ),
+    Setting(
+        "primaryuser",
+        Kind(),
+        b"",
+        _REPLICATION,
+        "User to be at the server that is followed; empty for its default user.",
+        aliases=("masteruser",),
+    ),
+    Setting(
+        "primaryauth",
+        Kind(),
+        b"",
+        _REPLICATION,
+        "Password at the server that is followed; empty for none.",
+        aliases=("masterauth",),
+        is_secret=True,
+    ),
+    Setting("tls-replication", YesNo(), False, _REPLICATION, "Speak TLS with the server that is followed."),
+    Setting(
+        "replica-read-only",
+        YesNo(),
+        True,
+        _REPLICATION,
+        "While another server is followed, refuse to change keys.",
+        aliases=("slave-read-only",),
+    ),
+    Setting(
+        "replica-serve-stale-data",
+        YesNo(),
+        True,
+        _REPLICATION,
+        "Serve the data that there are while the link to the followed server is down.",
+        aliases=("slave-serve-stale-data",),
+    ),
+    Setting(
+        "replica-ignore-maxmemory",
+        YesNo(),
+        True,
+        _REPLICATION,
+        "While another server is followed, leave evictions to it.",
+        aliases=("slave-ignore-maxmemory",),
+    ),
+    Setting(
+        "replica-announce-ip",
+        Kind(),
+        b"",
+        _REPLICATION,
+        "Address that the followed server is told; empty for the one that it sees.",
+        aliases=("slave-announce-ip",),
+    ),
+    Setting(
+        "replica-announce-port",
+        Integer(0, MAX_PORT),
+        0,
+        _REPLICATION,
+        "Port that the followed server is told; 0 for the one that is listened on.",
+        aliases=("slave-announce-port",),
+    ),
+    Setting("replica-announced", YesNo(), True, _REPLICATION, "Let sentinels tell clients of this replica."),
+    Setting(
+        "replica-priority",
+        Integer(0, INT32_MAX),
+        100,
+        _REPLICATION,
+        "Rank in which sentinels promote replicas, the lowest first; 0 for never.",
+        aliases=("slave-priority",),
+    ),
+    Setting(
+        "repl-timeout", Integer(1, INT32_MAX), 60, _REPLICATION, "Seconds of silence after which a link is given up."
+    ),
+    Setting(
+        "repl-backlog-size",
+        Memory(1),
+        10 << 20,
+        _REPLICATION,
+        "Bytes of the stream that are kept for replicas that come back.",
+    ),
     Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
     Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
     Setting(
@@ -646,14 +736,6 @@ SETTINGS: tuple[Setting, ...] = (
         b"no",
         _WITHOUT_EFFECT,
         "Payloads are looked through always.",
-    ),
-    Setting(
-        "replica-read-only",
-        YesNo(),
-        True,
-        _WITHOUT_EFFECT,
-        "The server is no replica.",
-        aliases=("slave-read-only",),
     ),
 )
 

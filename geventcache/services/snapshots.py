@@ -1,106 +1,29 @@
 """Snapshots: what is saved, when and where, and how that went.
 
-Nothing is saved and nothing is loaded until a setting asks for it (`save`, `dir`), or a command does. A snapshot that
-is written in the background is not of one instant: each key is as it is when the walk comes to it.
+Nothing is saved and nothing is loaded until a setting asks for it (`save`, `dir`), or a command does. A snapshot is of
+one instant, the one in which it begins, also while commands change what is still to be written.
 """
 
 from __future__ import annotations
 
 import os
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from errno import ENOMEM
 from typing import Any
 
 from geventcache.base.errors import CommandError
 from geventcache.persistence.files import NewFile, OldFile, Run, at_once
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
-from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
+from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
 from geventcache.services.info import REDIS_VERSION
-from geventcache.store.changes import COPY_RANK, Listener
-from geventcache.store.keyspace import Keyspace
 
 RETRY_S = 5
 NEVER_SAVED = -1
-KEYS_A_PAGE = 64
-# Events of keys that may have left a part of the walk that was still to come.
-MOVES = (b"rename_to", b"move_to")
-Place = tuple[Keyspace, bytes]
-
-
-class Walk(Listener):
-    """All keys of all databases, each of them once, whatever happens to them meanwhile.
-
-    It goes by the positions of the keys, as a scan does, and keeps those where it found one: eight bytes a key. Keys
-    that were renamed or moved meanwhile, to a place where it found none, come at the end.
-
-    It must be told of changes while others run.
-
-    Attributes:
-        done, total: how many keys have been walked, and how many there were.
-        is_void: databases were exchanged: what was walked is worth nothing.
-    """
-
-    def __init__(self, databases: Any) -> None:
-        self.keyspaces: list[Keyspace] = [keyspace for keyspace in databases.existing() if len(keyspace)]
-        self.found: dict[Keyspace, array[int]] = {}
-        self.moved: dict[Place, None] = {}
-        self.late: set[Place] = set()
-        self.done = 0
-        self.total = sum(map(len, self.keyspaces))
-        self.is_void = False
-
-    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
-        """Note where keys go."""
-        if event in MOVES:
-            self.moved[keyspace, key] = None
-
-    def swapped(self, one: Keyspace, other: Keyspace) -> None:
-        """Two databases have exchanged their keys."""
-        self.is_void = True
-
-    def records(self) -> Iterator[Record | None]:
-        """The keys with their values and deadlines; None is a place to pause."""
-        for keyspace in self.keyspaces:
-            yield from self.pages(keyspace)
-        while self.moved:
-            place, _ = self.moved.popitem()
-            record = None if self.was_found(*place) else self.record(*place)
-            if record is not None:
-                self.late.add(place)
-            yield record
-
-    def pages(self, keyspace: Keyspace) -> Iterator[Record | None]:
-        """The keys of one database. Those of a page are taken at one time, so that none of them moves in between."""
-        found = self.found[keyspace] = array("Q")
-        cursor = 0
-        while True:
-            cursor, keys = keyspace.scan(cursor, KEYS_A_PAGE)
-            records = [self.record(keyspace, key) for key in keys]
-            found.extend(sorted(map(keyspace.position, keys)))
-            yield from records
-            if not cursor:
-                return
-
-    def record(self, keyspace: Keyspace, key: bytes) -> Record | None:
-        """A key as it is now; None if it has gone."""
-        self.done += 1
-        value = keyspace.find(key)
-        return None if value is None else Record(keyspace.index, key, value, keyspace.deadline(key))
-
-    def was_found(self, keyspace: Keyspace, key: bytes) -> bool:
-        """Has there been a record of this key, or of one that has the same position?"""
-        if (keyspace, key) in self.late:
-            return True
-        found = self.found.get(keyspace, ())
-        position = keyspace.position(key)
-        at = bisect_left(found, position)
-        return at < len(found) and found[at] == position
 
 
 class Image:
-    """All that a server holds, to be written as a snapshot while it changes: for a save, and for whoever needs one.
+    """All that a server holds at one instant, to be written as a snapshot: for a save, and for whoever needs one.
 
     A server takes one at a time (`Snapshots.image` is the one under way). Whoever takes one ends it, whatever happens:
 
@@ -112,44 +35,50 @@ class Image:
 
     Attributes:
         changes: `Changes.dirty` at its instant.
-        done, total: how many keys have been written, and how many there are to be.
-        is_void: somebody ended it, or what was written is worth nothing: `blocks` ends early.
+        is_void: somebody ended it: `blocks` ends early, and what was written is worth nothing.
     """
 
     def __init__(self, snapshots: Snapshots, facts: dict[bytes, bytes]) -> None:
+        config, state = snapshots.config, snapshots.state
+        keyspaces = state.databases.existing()
+        header = Header(
+            any(keyspace.volatile_containers for keyspace in keyspaces),
+            {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % snapshots.now_s(), **facts},
+            [library.code for library in state.scripting.libraries.by_name.values()],
+        )
         self.snapshots = snapshots
-        self.facts = facts
         self.changes = snapshots.all_changes()
-        self.walk = Walk(snapshots.state.databases)
-        self.is_ended = False
-        snapshots.state.changes.listen(self.walk, COPY_RANK)
+        self.is_void = False
+        self.writer = SnapshotWriter(header, keyspaces, config["rdbcompression"], config["rdbchecksum"])
 
     @property
     def done(self) -> int:
         """How many keys have been written."""
-        return self.walk.done
+        return self.writer.records.done
 
     @property
     def total(self) -> int:
         """How many keys there are to be."""
-        return self.walk.total
+        return self.writer.total
 
-    @property
-    def is_void(self) -> bool:
-        """It is worth nothing."""
-        return self.is_ended or self.walk.is_void
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """What is to be written, once; an empty block is a place to pause.
 
-    def blocks(self) -> Iterator[bytes]:
-        """What is to be written, once; an empty block is a place to pause."""
-        for block in self.snapshots.blocks(self.walk, self.facts):
-            if self.is_void:
-                return
-            yield block
+        Raises:
+            OSError: something could not be written.
+        """
+        try:
+            for block in self.writer.blocks():
+                yield block
+                if self.is_void:
+                    return
+        except MemoryError as error:
+            raise OSError(ENOMEM, "no memory for what is changed meanwhile") from error
 
     def end(self) -> None:
         """No more is asked of it. Ending twice is ending once."""
-        self.is_ended = True
-        self.snapshots.state.changes.ignore(self.walk)
+        self.is_void = True
+        self.writer.end()
         if self.snapshots.image is self:
             self.snapshots.image = None
 
@@ -245,17 +174,6 @@ class Snapshots:
             raise RuntimeError("an image is being taken")
         self.image = Image(self, facts or {})
         return self.image
-
-    def blocks(self, walk: Walk, facts: dict[bytes, bytes]) -> Iterator[bytes]:
-        """What is to be written of a walk; an empty block is a place to pause."""
-        keyspaces = self.state.databases.existing()
-        header = Header(
-            any(keyspace.volatile_containers for keyspace in keyspaces),
-            {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % self.now_s(), **facts},
-            {keyspace.index: (len(keyspace), keyspace.volatile) for keyspace in keyspaces},
-            [library.code for library in self.state.scripting.libraries.by_name.values()],
-        )
-        return snapshot_blocks(header, walk.records(), self.config["rdbcompression"], self.config["rdbchecksum"])
 
     def new_file(self, run: Run = at_once) -> NewFile:
         """The file that a save writes, not yet opened."""

@@ -18,12 +18,14 @@ from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
+from geventcache.services.faults import Faults
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.memory import Memory
 from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.monitor import Monitors
 from geventcache.services.notify import Notifications
 from geventcache.services.pubsub import PubSub
+from geventcache.services.replication.service import Replication
 from geventcache.services.scripting.service import Scripting
 from geventcache.services.snapshots import Snapshots
 from geventcache.services.stats import Stats
@@ -44,7 +46,7 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, slow_log, large_requests, large_replies, latency: services.
+            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults: services.
         upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
@@ -83,7 +85,9 @@ class ServerState:
         self.large_replies = CommandLog(config, "commandlog-reply-larger-than", "commandlog-large-reply-max-len")
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
+        self.faults = Faults(self)
         self.snapshots = Snapshots(self)
+        self.replication = Replication(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine: Any = None
@@ -161,6 +165,8 @@ class ServerState:
             self.tracking.after_command(client, command, args)
         if self.monitors:
             self.monitors.after_command(client, command, args)
+        if self.faults.met and client is self.engine.current and not client.is_in_exec:
+            self.faults.after_command(client)
 
     def enter(self, client: Client) -> None:
         """A connection has come."""
@@ -196,6 +202,7 @@ class ServerState:
         self.pubsub.forget(client)
         self.tracking.stop(client)
         self.monitors.remove(client)
+        self.faults.forget(client)
         client.review()
 
     def end_transaction(self, client: Client) -> None:
@@ -252,7 +259,11 @@ class ServerState:
 
     def may_write(self, command: Any, args: list[bytes]) -> bool:
         """May this call write or send messages? A script or a function may, unless it says that it only reads."""
-        return command.may_write and not self.scripting.only_reads(command.name, args[1:2])
+        if not command.may_write:
+            return False
+        of_script = command.declaration.rules
+        rules = None if of_script is None else of_script(self.scripting, args)
+        return rules is None or not rules.is_read_only
 
     # ------------------------------------------------------------------ limits and reports
 
@@ -283,7 +294,7 @@ class ServerState:
         if command.is_logged:
             self.slow_log.note(client, command, args, usec)
         event = b"fast-command" if "fast" in command.declaration.flags else b"command"
-        self.latency.note(event, usec, self.clock.now_ms // 1000)
+        self.latency.note(event, usec, self.clock.real_ms() // 1000)
 
     def on_large_reply(self, client: Client, command: Any, args: list[Any], size: int) -> None:
         """The reply of a command is large enough for its log; what EXEC ran was looked at by itself."""

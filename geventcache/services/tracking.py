@@ -137,7 +137,8 @@ class Tracking(Listener):
         """A client that tracks, or its script, has run a command."""
         tracked = client.tracking
         declaration = command.declaration
-        if "readonly" in declaration.flags and declaration.group != "scripting" and tracked.remembers():
+        # What a script reads is remembered by the commands that it calls.
+        if "readonly" in declaration.flags and not command.is_composite and tracked.remembers():
             self.remember(tracked.client.id, keys_read(declaration, args))
         if not (client.is_script or client.is_in_exec or client.queue is not None or client.blocked is not None):
             # CLIENT CACHING is about one command, or one transaction.

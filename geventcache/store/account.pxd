@@ -25,6 +25,7 @@ cdef class Account:
     cdef long long forget(self, bytes key, value) except *
     cpdef bint cover(self) except -1
     cpdef clear(self)
+    cpdef begin_anew(self)
     cpdef swap(self, Account other)
 
 cdef long long reweigh(Container container, bint is_whole) except *

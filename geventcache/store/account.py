@@ -150,6 +150,14 @@ class Account:
         self.covered = END
         self.sync()
 
+    def begin_anew(self):
+        """Other keys have taken the place of all: they have still to be counted."""
+        self.charged = 0
+        self.buffers = {}
+        self.covered = 0
+        self.sync()
+        self.on_exceeded()
+
     def swap(self, other):
         """Two databases have exchanged their keys; each keeps its limit."""
         self.charged, other.charged = other.charged, self.charged

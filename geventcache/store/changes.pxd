@@ -9,6 +9,7 @@ cdef class Listener:
 @cython.final
 cdef class Changes:
     cdef public long long dirty
+    cdef public bint keeps_due
     cdef readonly tuple listeners
     cdef readonly dict ranks
     cdef public object on_observed

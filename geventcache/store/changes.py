@@ -49,10 +49,12 @@ class Changes:
         on_observed: called with whether there are any listeners, when that may have changed; None if nobody asks.
         on_lost: called with a keyspace, a key and the names of the elements that were lost, None for the whole key;
             None while nobody asks.
+        keeps_due: another server decides what is over: what is due here stays, hidden, until a request removes it.
     """
 
     def __init__(self) -> None:
         self.dirty = 0
+        self.keeps_due = False
         self.listeners: tuple[Listener, ...] = ()
         self.ranks: dict[Listener, int] = {}
         self.on_observed: Callable[[bool], None] | None = None

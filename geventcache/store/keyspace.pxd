@@ -9,6 +9,7 @@ from geventcache.store.uses cimport Uses
 from geventcache.types.container cimport Container
 
 cdef long long NEVER, KEPT
+cdef int MOST_TRIES
 cdef unsigned long long END
 cdef int ABSENT, BYTES, INTEGER, OBJECT, PACKED
 cdef long long INT64_MAX, INT64_MIN
@@ -47,8 +48,9 @@ cdef class Keyspace:
     cpdef ahead(self, list keys, list elements)
     cpdef find(self, bytes key)
     cdef opened_at(self, bytes key)
-    cdef unpacked(self, int kind)
+    cpdef unpack(self, bytes run, int kind)
     cpdef find_string(self, bytes key)
+    cpdef find_buffer(self, bytes key)
     cpdef find_container(self, bytes key, kind)
     cpdef read(self, bytes key)
     cpdef read_string(self, bytes key)
@@ -62,6 +64,8 @@ cdef class Keyspace:
     cpdef edit(self, bytes key, kind, event, bint is_counted=*)
     cpdef edit_or_create(self, bytes key, kind, event)
     cdef open(self, bytes key, Container value, event, bint is_new, bint is_counted)
+    cpdef preserve(self, bytes key)
+    cpdef bytearray buffer(self, bytes key, value)
     cpdef settle(self)
     cpdef discard(self)
     cdef settle_one(self, Edit edit, Container value)
@@ -71,6 +75,7 @@ cdef class Keyspace:
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cpdef replace(self, bytes key, value, event)
+    cpdef put_buffer(self, bytes key, bytearray buffer, event)
     cpdef add_to_integer(self, bytes key, long long by, event)
     cdef place(self, bytes key, value, long long deadline_ms)
     cdef seat(self, bytes key, value, long long deadline_ms)
@@ -81,7 +86,6 @@ cdef class Keyspace:
     cdef long long file(self, long long due_ms) except? 0
     cdef follow(self, Container value)
     cdef mark(self, Container value, bint is_volatile)
-    cpdef changed(self, bytes key, event)
     cpdef announce(self, bytes key, event)
     cpdef tell(self, bytes key, event)
     cpdef notify(self, bytes key, event)

@@ -13,6 +13,8 @@ access happens here and nowhere else:
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
   opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
+- **Elsewhere decided**: where another server decides what is over (`Changes.keeps_due`), what is due is hidden all the
+  same, but stays until a request removes it, which is carried out on a clock that stands still.
 - **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
   can it go elsewhere in the same order. A key is told of before it goes: where that fails, it is there to go later.
 - **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
@@ -51,6 +53,7 @@ INT64_MIN = -(1 << 63)
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
+MOST_TRIES = 100
 
 DEL = event(b"del", "g")
 EVICTED = event(b"evicted", "e")
@@ -134,6 +137,8 @@ class Keyspace:
         """Go to the place of `key`; return the kind of its value, ABSENT if there is none. What is due is removed."""
         kind: cython.int = self.table.seek(key)
         if kind != ABSENT and self.table.deadline() <= self.clock.now_ms:
+            if self.changes.keeps_due:
+                return ABSENT
             self.expire(key)
             kind = self.table.seek(key)
         return kind
@@ -158,7 +163,7 @@ class Keyspace:
         kind: cython.int = self.seek(key)
         if kind == ABSENT:
             return None
-        return self.table.value() if kind < PACKED else self.unpacked(kind)
+        return self.table.value() if kind < PACKED else self.unpack(self.table.value(), kind)
 
     def opened_at(self, key):
         """The container that the running command opened for change at `key`, None if it did not."""
@@ -169,9 +174,9 @@ class Keyspace:
                 return edit.value
         return None
 
-    def unpacked(self, kind):
-        """A container over the run of bytes at the place."""
-        return CONTAINERS[kind].unpack(self.table.value(), kind, self.limits)
+    def unpack(self, run, kind):
+        """A container over a run of bytes, as the table holds it."""
+        return CONTAINERS[kind].unpack(run, kind, self.limits)
 
     def find_string(self, key):
         """`find` of a string, as bytes.
@@ -181,6 +186,17 @@ class Keyspace:
         """
         v = self.find(key)
         return v if v is None or type(v) is bytes else as_string(v)
+
+    def find_buffer(self, key):
+        """`find` of a string, as a bytearray to change and to give to `put_buffer` then.
+
+        It is the value itself if that is one already: to be changed only when nothing can go wrong any more.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        v = self.find(key)
+        return None if v is None else self.buffer(key, v)
 
     def find_container(self, key, kind):
         """`find` of a container of the class `kind`.
@@ -309,8 +325,26 @@ class Keyspace:
         edit.revision = value.revision
         edit.side_revision = value.side_revision
         edit.due_ms = value.next_deadline()
+        if self.table.watcher is not None and not is_new:
+            self.preserve(key)
         if self.uses is not None and not is_new:
             self.note_use(key)
+
+    def preserve(self, key):
+        """The value at `key` is about to be changed in place: who watches the table takes it before."""
+        if self.table.watcher is not None and self.table.seek(key) == OBJECT:
+            self.table.preserve()
+
+    def buffer(self, key, value):
+        """`find_buffer` of the string `value`, which was found at `key`.
+
+        Raises:
+            CommandError: WRONGTYPE.
+        """
+        if type(value) is not bytearray:
+            return bytearray(as_string(value))
+        self.preserve(key)
+        return value
 
     def settle(self):
         """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
@@ -355,6 +389,9 @@ class Keyspace:
             self.keep(edit, value, beside != 0)
         if edit.is_counted:
             self.changes.dirty += count
+        lapsed = value.take_lapsed()
+        if lapsed is not None:
+            self.note_expired(key, value, lapsed)
         if self.observed:
             self.tell_of(edit, count == beside)
         if not is_kept:
@@ -421,6 +458,18 @@ class Keyspace:
             self.announce(key, event)
         else:
             self.put(key, value, event)
+
+    def put_buffer(self, key, buffer, event):
+        """`replace` by a bytearray, which may be the one of `find_buffer`, changed in place."""
+        if self.seek(key) != OBJECT or self.table.object() is not buffer:
+            self.replace(key, buffer, event)
+            return
+        if self.account is not None:
+            self.account.follow(key, buffer)
+            self.account.sync()
+        if self.uses is not None:
+            self.uses.note(self.table)
+        self.announce(key, event)
 
     def add_to_integer(self, key, by, event):
         """Add to an integer where it stands; return what it is then, None if there is no integer at `key`.
@@ -511,7 +560,7 @@ class Keyspace:
         """Issue a ticket for the key at the place; return the time of its bucket, which is to be noted in the table."""
         if self.table.filed() != 0:
             self.deadlines.stale += 1
-        return self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+        return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
 
     def follow(self, value):
         """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
@@ -526,15 +575,6 @@ class Keyspace:
         if value.is_volatile != is_volatile:
             value.is_volatile = is_volatile
             self.volatile_containers += 1 if is_volatile else -1
-
-    def changed(self, key, event):
-        """Tell of a change made to a value in place (a bytearray has no revision)."""
-        if self.account is not None:
-            self.account.follow(key, self.find(key))
-            self.account.sync()
-        if self.uses is not None:
-            self.note_use(key)
-        self.announce(key, event)
 
     def announce(self, key, event):
         """Count a change and tell the listeners."""
@@ -694,6 +734,7 @@ class Keyspace:
         """
         now_ms: cython.longlong = self.clock.now_ms
         due_ms: cython.longlong = value.next_deadline()
+        self.table.preserve()
         names: list = value.expire_elements(now_ms, most)
         count: cython.Py_ssize_t = len(names)
         if count:
@@ -718,7 +759,7 @@ class Keyspace:
         """At the place, whose ticket came up: issue another for `due_ms`, none for NEVER."""
         filed_ms: cython.longlong = 0
         if due_ms != NEVER:
-            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.now_ms)
+            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.real_ms())
         self.table.set_times(self.table.deadline(), filed_ms)
 
     def visit(self, tickets, start, stop, time_ms, lags):
@@ -787,11 +828,17 @@ class Keyspace:
         return self.table.position(key)
 
     def random_key(self):
-        """A live key, each as likely as any other; None when there is none."""
-        while True:
+        """A live key, each as likely as any other; None when there is none.
+
+        Where what is due stays, and is nearly all that there is, none may be found.
+        """
+        tries: cython.int = 0
+        while tries < MOST_TRIES:
             key = self.table.random_key()
             if key is None or self.seek(key) != ABSENT:
                 return key
+            tries += self.changes.keeps_due
+        return None
 
     def flush(self):
         """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
@@ -807,6 +854,20 @@ class Keyspace:
         if self.observed:
             self.changes.flushed(self)
         return size
+
+    def take_over(self, other):
+        """Have the keys of `other`, which nobody else knows, in the place of all that is here; return how many."""
+        self.flush()
+        on_earlier = self.deadlines.on_earlier
+        self.table = other.table
+        self.deadlines = other.deadlines
+        self.deadlines.keyspace = self
+        self.deadlines.on_earlier = on_earlier
+        self.volatile_containers = other.volatile_containers
+        if self.account is not None:
+            self.account.begin_anew()
+        self.changes.dirty += len(self)
+        return len(self)
 
     def swap(self, other):
         """Exchange all keys with another database."""

@@ -67,11 +67,11 @@ class Uses:
 
     def ticks(self):
         """The time, for lru; never 0, which says that nothing was noted."""
-        return (self.clock.now_ms // TICK_MS) & TICKS or 1
+        return (self.clock.real_ms() // TICK_MS) & TICKS or 1
 
     def minutes(self):
         """The time, for lfu."""
-        return (self.clock.now_ms // MINUTE_MS) & MINUTES
+        return (self.clock.real_ms() // MINUTE_MS) & MINUTES
 
     def first(self):
         """What is noted of a key that is new."""

@@ -12,6 +12,8 @@ cdef class Container:
     cdef public Py_ssize_t charged_length
     cdef public bint is_volatile
     cpdef ahead(self, list names)
+    cpdef elements_table(self)
     cpdef bytes pack(self)
     cpdef long long next_deadline(self)
     cpdef list expire_elements(self, long long now_ms, Py_ssize_t most)
+    cpdef list take_lapsed(self)

@@ -51,12 +51,18 @@ class Container:
     def ahead(self, names):  # type: ignore[no-untyped-def]
         """Fetch what is known of elements that are about to be asked for from memory into the caches."""
 
+    def elements_table(self):  # type: ignore[no-untyped-def]
+        """The Table on which all elements stand, so that it can be watched; None if they stand elsewhere."""
+
     def pack(self):  # type: ignore[no-untyped-def]
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
     def expire_elements(self, now_ms, most):  # type: ignore[no-untyped-def]
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
         return []
+
+    def take_lapsed(self):  # type: ignore[no-untyped-def]
+        """Elements that were due and that the running command had to remove; they are forgotten here. None for none."""
 
     # Compiled containers have these as fields, and as methods of their own.
     if not cython.compiled:

@@ -15,6 +15,8 @@ cdef class Elements(Container):
     cdef PyObject *run
     cdef Table table
     cpdef ahead(self, list names)
+    cpdef elements_table(self)
+    cpdef preserve(self, bytes name)
     cpdef bint has(self, bytes name) except -1
     cpdef bytes get(self, bytes name)
     cpdef bint put(self, bytes name, bytes value) except -1

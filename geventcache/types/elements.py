@@ -61,6 +61,9 @@ class Elements(Container):
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.names())
 
+    def preserve(self, name: bytes) -> None:
+        """What a watcher of the Table knows of a name beside its value is about to change: there is no Table."""
+
     def has(self, name: bytes) -> bool:
         """Is there such a name?"""
         return name in self.fields

@@ -105,6 +105,16 @@ cdef class Elements(Container):
         if self.table is not None:
             self.table.ahead(names)
 
+    cpdef elements_table(self):
+        """The Table on which the elements stand; None for a run."""
+        return self.table
+
+    cpdef preserve(self, bytes name):
+        """What a watcher of the Table knows of a name beside its value is about to change."""
+        if self.table is not None and self.table.watcher is not None:
+            self.table.seek(name)
+            self.table.preserve()
+
     cpdef bint has(self, bytes name) except -1:
         """Is there such a name?"""
         cdef Encoded wanted

@@ -11,6 +11,7 @@ cdef class FieldDeadlines:
     cpdef bint is_due(self, bytes field, long long now_ms)
     cpdef long long next_ms(self)
     cpdef list pop_due(self, long long now_ms, Py_ssize_t most)
+    cpdef forget(self, list[bytes] fields)
     cdef file(self, bytes field, object time_ms)
     cdef unfile(self, bytes field, object time_ms)
     cdef sweep(self)

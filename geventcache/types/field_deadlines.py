@@ -90,13 +90,19 @@ class FieldDeadlines:
         return self.heap[0] if self.heap else FAR_AWAY
 
     def pop_due(self, now_ms: cython.longlong, most: cython.Py_ssize_t) -> list[bytes]:
-        """Forget up to `most` deadlines that have passed at `now_ms`, and return their fields in order of time."""
+        """Take up to `most` fields whose deadlines have passed at `now_ms`, in order of time.
+
+        Whoever takes them has to `forget` them.
+        """
         due: list[bytes] = []
         while len(due) < most and self.next_ms() <= now_ms:
             due += self.take(self.heap[0], most - len(due))
-        for field in due:
-            del self.times[field]
         return due
+
+    def forget(self, fields: list[bytes]) -> None:
+        """Forget the deadlines of fields that were taken."""
+        for field in fields:
+            del self.times[field]
 
     def take(self, time_ms, most: cython.Py_ssize_t) -> list[bytes]:  # type: ignore[no-untyped-def]
         """Take up to `most` fields out of a bucket, the last ones of a larger one."""

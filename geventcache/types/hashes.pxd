@@ -11,8 +11,10 @@ cdef long long NEVER
 @cython.no_gc
 cdef class Hash(Elements):
     cdef readonly FieldDeadlines deadlines
+    cdef list lapsed
     cpdef bytes get_live(self, bytes field, long long now_ms)
-    cpdef bint set(self, bytes field, bytes value, bint keep_deadline=*) except -1
+    cpdef bint set(self, bytes field, bytes value, long long now_ms, bint keep_deadline=*) except -1
+    cdef lapse(self, bytes field)
     cpdef bint delete(self, bytes field) except -1
     cpdef expect(self, Py_ssize_t count)
     cpdef dict live(self, long long now_ms)

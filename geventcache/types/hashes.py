@@ -2,7 +2,8 @@
 
 `deadlines` is None while no field has one, so a hash without deadlines pays one test for them. A field whose deadline
 has passed is *due*: it stays, and counts in the length, until `expire_elements` removes it; the methods that take
-`now_ms` see it as missing. A command that writes to a field removes it first if it is due.
+`now_ms` see it as missing. `set` removes it first, so that nothing of it is left; the keyspace tells of its end before
+it tells of the change.
 """
 
 import cython
@@ -22,6 +23,7 @@ class Hash(Elements):
 
     Attributes:
         deadlines: the deadlines of fields, None when no field has one; to be read only.
+        lapsed: fields that were due and that the running command has set anew, None for none.
     """
 
     type_name = b"hash"
@@ -31,6 +33,7 @@ class Hash(Elements):
     def __init__(self, limits: EncodingLimits) -> None:
         self.begin(limits, LISTPACK, 2)
         self.deadlines: FieldDeadlines | None = None
+        self.lapsed: list[bytes] | None = None
 
     @staticmethod
     def unpack(run: bytes, kind: int, limits: EncodingLimits) -> "Hash":
@@ -71,11 +74,15 @@ class Hash(Elements):
             return fields
         return {field: value for field, value in fields.items() if not self.is_due(field, now_ms)}
 
-    def set(self, field: bytes, value: bytes, keep_deadline: cython.bint = False) -> cython.bint:
-        """Give `field` a value; True when it is new.
+    def set(
+        self, field: bytes, value: bytes, now_ms: cython.longlong, keep_deadline: cython.bint = False
+    ) -> cython.bint:
+        """Give `field` a value; True when it is new, as one is that was due at `now_ms`.
 
         It loses its deadline unless `keep_deadline`. Counts as a change even when it had the same value.
         """
+        if self.deadlines is not None and self.deadlines.is_due(field, now_ms):
+            self.lapse(field)
         is_new: cython.bint = self.put(field, value)
         if self.form != HASHTABLE and (
             len(field) > self.limits.hash_max_listpack_value
@@ -86,6 +93,21 @@ class Hash(Elements):
         if self.deadlines is not None and not keep_deadline and field in self.deadlines.times:
             self.drop_deadline(field)
         return is_new
+
+    def lapse(self, field: bytes) -> None:
+        """Remove a field that is due, to be told of."""
+        self.delete(field)
+        if self.lapsed is None:
+            self.lapsed = []
+        self.lapsed.append(field)
+
+    @cython.ccall
+    @cython.returns(list)
+    def take_lapsed(self) -> list[bytes] | None:
+        """The fields that were due and had to go for new ones; they are forgotten here."""
+        lapsed = self.lapsed
+        self.lapsed = None
+        return lapsed
 
     def delete(self, field: bytes) -> cython.bint:
         """Delete `field`; False when there is no such field."""
@@ -107,6 +129,7 @@ class Hash(Elements):
         """
         if not self.has(field):
             return False
+        self.preserve(field)
         if deadline_ms is None:
             if self.deadlines is None or field not in self.deadlines.times:
                 return False
@@ -139,8 +162,9 @@ class Hash(Elements):
         if self.next_deadline() > now_ms or self.deadlines is None:
             return []
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
-        for field in removed:
+        for field in removed:  # whoever watches the fields reads their deadlines
             self.drop(field)
+        self.deadlines.forget(removed)
         if not self.deadlines.times:
             self.deadlines = None
         return removed
@@ -161,10 +185,10 @@ class Hash(Elements):
     def release(self, count: cython.Py_ssize_t) -> bool:
         """Free up to `count` fields, of a hash that no key holds any more; True when none is left.
 
-        Deadlines go first, in slices as well.
+        Deadlines go last, in slices as well: whoever watches the fields reads them.
         """
-        if self.deadlines is not None:
-            if self.deadlines.release(count):
-                self.deadlines = None
-            return False
-        return Elements.release(self, count)
+        if len(self):
+            return Elements.release(self, count) and self.deadlines is None
+        if self.deadlines is not None and self.deadlines.release(count):
+            self.deadlines = None
+        return self.deadlines is None

@@ -18,6 +18,7 @@ cdef class Scored(Container):
     cpdef bytes pack(self)
     cpdef load(self, bytes run, EncodingLimits limits)
     cpdef ahead(self, list names)
+    cpdef elements_table(self)
     cpdef bint has(self, bytes member) except -1
     cpdef score(self, bytes member)
     cpdef int put(self, bytes member, double score) except -2

@@ -143,6 +143,10 @@ cdef class Scored(Container):
         if self.table is not None:
             self.table.ahead(names)
 
+    cpdef elements_table(self):
+        """The Table on which the members stand; None for a run."""
+        return self.table
+
     cpdef bint has(self, bytes member) except -1:
         """Is there such a member?"""
         cdef Encoded wanted

@@ -892,3 +892,108 @@ def test_tickets_without_memory_stay() -> None:
                 testcapi.remove_mem_hooks()
     assert list(tickets) == numbers
     assert failed > 10
+
+
+# ---------------------------------------------------------------------- watching
+
+
+def watcher_of(module: Any) -> Any:
+    """A watcher that keeps what it takes."""
+
+    class Keeper(module.Watcher):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.taken: list[tuple[bytes, Any, int]] = []
+
+        def take(self, key: bytes, kind: int, value: Any, deadline_ms: int) -> int:
+            self.taken.append((key, value, deadline_ms))
+            return 1
+
+    return Keeper()
+
+
+def content(table: Any) -> list[tuple[bytes, Any, int]]:
+    """All records."""
+    found = []
+    for key in table.keys(-1):
+        table.seek(key)
+        found.append((key, table.value(), table.deadline()))
+    return found
+
+
+def change(table: Any, choose: random.Random, keys: int) -> None:
+    """Do something to one of so many keys."""
+    key = b"key:%d" % choose.randrange(keys)
+    is_there = table.seek(key)
+    doing = choose.randrange(4)
+    if doing == 0 or not is_there:
+        table.put(choose.choice([b"v" * choose.randrange(100), choose.randrange(1000), 1.5]))
+    elif doing == 1:
+        table.put_until(b"until", choose.randrange(1, 1000), 1)
+    elif doing == 2:
+        table.set_times(choose.choice([NEVER_MS, 7]), choose.randrange(2))
+    else:
+        table.remove()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_watcher_gets_what_there_was(module: Any, seed: int) -> None:
+    """Each record once, as it was, while others come, change and go, and the table grows and shrinks."""
+    choose = random.Random(seed)
+    table = module.Table()
+    for keys in (3, 300, 20_000, 5, 8000, 2000):
+        for _ in range(keys):
+            change(table, choose, keys)
+        expected = content(table)
+        watcher, position = watcher_of(module), 0
+        table.watch(watcher)
+        with pytest.raises(ValueError, match="one watcher"):
+            table.watch(watcher)
+        while position < module.END:
+            position = table.walk(position, choose.randrange(1, 200))
+            for _ in range(choose.randrange(100)):
+                change(table, choose, choose.choice([keys, 2 * keys]))
+            if choose.random() < 0.01:
+                for key in table.keys(-1)[: table.count - 10]:
+                    table.seek(key)
+                    table.remove()
+        table.unwatch()
+        assert sorted(watcher.taken) == sorted(expected)
+
+
+def test_watching_that_ends_early_leaves_nothing_behind(module: Any) -> None:
+    """However often: the next watcher gets all there is."""
+    choose = random.Random(1)
+    table = module.Table()
+    for _ in range(3000):
+        change(table, choose, 2000)
+    for round_number in range(70):
+        table.watch(watcher_of(module))
+        table.walk(0, choose.randrange(1, 1000))
+        for _ in range(50):
+            change(table, choose, 3000)
+        table.unwatch()
+        if round_number % 30 > 27:
+            watcher, expected = watcher_of(module), content(table)
+            table.watch(watcher)
+            assert table.walk(0, 1 << 30) == module.END
+            table.unwatch()
+            assert sorted(watcher.taken) == sorted(expected)
+
+
+def test_a_watcher_gets_what_is_freed_and_what_changes_in_place(module: Any) -> None:
+    """A table that nobody uses any more, and an object before somebody changes it."""
+    table = module.Table()
+    for i in range(1000):
+        table.seek(b"key:%d" % i)
+        table.put(bytearray(b"%d" % i))
+    watcher = watcher_of(module)
+    table.watch(watcher)
+    table.seek(b"key:7")
+    table.preserve()
+    table.preserve()
+    table.object().extend(b"!")
+    assert watcher.taken == [(b"key:7", b"7!", NEVER_MS)]  # the very object, which a watcher reads at once
+    while not table.release(100, lambda _: None):
+        pass
+    assert len({key for key, _, _ in watcher.taken}) == len(watcher.taken) == 1000
+    assert table.walk(0, 10) == module.END

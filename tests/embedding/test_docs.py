@@ -25,6 +25,8 @@ EXAMPLES = {
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_example(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program ends without an error, and tests pass, each in a process of its own."""
+    for module in re.findall(r"^(?:from|import) (\w+)", example, re.MULTILINE):
+        pytest.importorskip(module)
     monkeypatch.setenv("PYTHONPATH", str(Path(geventcache.__file__).parents[1]))
     path = tmp_path / "test_example.py"
     path.write_text(example, encoding="utf-8")

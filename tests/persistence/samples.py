@@ -223,9 +223,9 @@ def made_here() -> dict[str, Any]:
         "list": lambda: filled(List(limits), "push_right", [(b"a",), (b"12",), (b"x" * 70,)]),
         "set": lambda: filled(Set(limits), "add", [(b"a",), (b"12",)]),
         "zset": lambda: filled(SortedSet(limits), "add", [(b"a", 1.5), (b"b", float("inf"))]),
-        "hash": lambda: filled(Hash(limits), "set", [(b"f", b"v"), (b"g", b"300")]),
+        "hash": lambda: filled(Hash(limits), "set", [(b"f", b"v", 0), (b"g", b"300", 0)]),
         "volatile hash": lambda: filled(
-            filled(Hash(limits), "set", [(b"f", b"v"), (b"g", b"w")]), "set_deadline", [(b"f", FAR_MS)]
+            filled(Hash(limits), "set", [(b"f", b"v", 0), (b"g", b"w", 0)]), "set_deadline", [(b"f", FAR_MS)]
         ),
         "stream": lambda: small_stream(limits),
     }

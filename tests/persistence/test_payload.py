@@ -124,7 +124,7 @@ def test_a_hash_comes_back(fields: dict[bytes, tuple[bytes, int | None]]) -> Non
     """Every hash comes back with the deadlines of its fields, those that have passed as well."""
     value = Hash(EncodingLimits())
     for field, (text, deadline_ms) in fields.items():
-        value.set(field, text)
+        value.set(field, text, 0)
         if deadline_ms is not None:
             value.set_deadline(field, deadline_ms)
     data = payload.dump(value, True)

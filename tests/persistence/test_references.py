@@ -11,11 +11,12 @@ from geventcache.base.times import NEVER_MS
 from geventcache.persistence import payload
 from geventcache.persistence.files import OldFile
 from geventcache.persistence.snapshot_reader import SnapshotReader
-from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
+from geventcache.persistence.snapshot_writer import Header
 from geventcache.types.limits import EncodingLimits
 
 from ..support.client import Client
 from ..support.servers import running_reference
+from ..support.snapshots import Record, snapshot
 from .samples import binaries, content_here, content_there, filled_server, plain
 
 CODE = b"#!lua name=l\nredis.register_function('f', function() return 7 end)"
@@ -109,10 +110,10 @@ def test_they_load_our_files(there: Filled, compresses: bool, tmp_path: Path) ->
         for key in keys
         if "volatile" not in key or name in READERS_OF_FIELD_DEADLINES
     }
-    records = [Record(i % 3, key.encode(), value, NEVER_MS) for i, (key, value) in enumerate(values.items())]
+    records = [Record(i % 3, key.encode(), value) for i, (key, value) in enumerate(values.items())]
     records.append(Record(1, b"deadline", b"v", 4_000_000_000_000))
-    header = Header(name in READERS_OF_FIELD_DEADLINES, {b"ctime": b"1"}, {0: (5, 5)}, [CODE])
-    (tmp_path / "dump.rdb").write_bytes(b"".join(snapshot_blocks(header, records, compresses)))
+    header = Header(name in READERS_OF_FIELD_DEADLINES, {b"ctime": b"1"}, [CODE])
+    (tmp_path / "dump.rdb").write_bytes(snapshot(records, header, compresses=compresses))
     with running_reference(binaries()[name], "--dir", str(tmp_path)) as address:
         other = Client(address)
         for i, (key, value) in enumerate(values.items()):

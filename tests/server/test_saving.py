@@ -7,14 +7,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from geventcache.base.times import NEVER_MS
-from geventcache.persistence.snapshot_writer import Header, Record, snapshot_blocks
-
 from ..support.client import Client
 from ..support.process import GRACE_S, eventually, information, running, serving
 from ..support.servers import running_shards
-
-HEADER = Header(False, {}, {}, [])
+from ..support.snapshots import Record, snapshot
 
 
 def has_saved(client: Client) -> bool:
@@ -31,8 +27,7 @@ def fill(client: Client, count: int) -> None:
 
 def write_file(folder: Path, count: int) -> bytes:
     """Write a snapshot with so many keys; return its bytes."""
-    records = (Record(0, b"key:%d" % i, b"value:%d" % i, NEVER_MS) for i in range(count))
-    data = b"".join(snapshot_blocks(HEADER, records))
+    data = snapshot(Record(0, b"key:%d" % i, b"value:%d" % i) for i in range(count))
     (folder / "dump.rdb").write_bytes(data)
     return data
 

@@ -1,35 +1,16 @@
-"""The walk over all keys, and when a snapshot is due."""
+"""What a snapshot holds, when one is due, and what follows when one fails."""
 
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
 
 from geventcache.persistence.checksum import crc64
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.services.snapshots import Walk
-from geventcache.store.changes import COPY_RANK
 
 from ..support.inprocess import InProcessServer
-
-
-def keys_of(server: InProcessServer, *doings: tuple[int, tuple[str, ...]]) -> list[tuple[int, bytes]]:
-    """Walk over all keys of a server, in which something is done after so many records; return what was found."""
-    session = server.session()
-    walk = Walk(server.state.databases)
-    server.state.changes.listen(walk, COPY_RANK)
-    found = []
-    pending = list(doings)
-    for count, record in enumerate(walk.records()):
-        if record is not None:
-            found.append((record.database, record.key))
-        while pending and pending[0][0] == count:
-            session.do(*pending.pop(0)[1])
-    server.state.changes.ignore(walk)
-    return found
 
 
 def server_with(*keys: str) -> InProcessServer:
@@ -39,62 +20,6 @@ def server_with(*keys: str) -> InProcessServer:
     for key in keys:
         session.do("SET", key, "v")
     return server
-
-
-def test_each_key_is_walked_once() -> None:
-    """Of all databases."""
-    server = server_with("a", "b", "c")
-    other = server.session()
-    other.do("SELECT", "5")
-    other.do("SET", "a", "v")
-    assert sorted(keys_of(server)) == [(0, b"a"), (0, b"b"), (0, b"c"), (5, b"a")]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_nothing_is_lost_or_stands_twice(seed: int) -> None:
-    """Whatever goes where: to a new name, to another database, and back, again and again."""
-    choose = random.Random(seed)
-    server = InProcessServer()
-    session = server.session()
-    places = {i: (0, f"key:{i}") for i in range(1000)}
-    for i, (_, key) in places.items():
-        session.do("SET", key, f"value:{i}")
-    walk = Walk(server.state.databases)
-    server.state.changes.listen(walk, COPY_RANK)
-    records = []
-    for count, record in enumerate(walk.records()):
-        if record is not None:
-            records.append(record)
-        if count < 3000:
-            i = choose.randrange(len(places))
-            database, key = places[i]
-            session.do("SELECT", str(database))
-            if choose.random() < 0.3:
-                assert session.do("MOVE", key, str(1 - database)) == b":1\r\n"
-                places[i] = (1 - database, key)
-            else:
-                new_key = f"key:{i}" if choose.random() < 0.3 else f"name:{i}:{choose.randrange(3)}"
-                session.do("RENAME", key, new_key)
-                places[i] = (database, new_key)
-    server.state.changes.ignore(walk)
-    names = [(record.database, record.key) for record in records]
-    assert len(names) == len(set(names))
-    assert {record.value for record in records} == {b"value:%d" % i for i in places}
-
-
-def test_keys_that_go_are_not_walked() -> None:
-    """What is deleted while a page is written is not on the next one."""
-    server = server_with(*(f"k{i}" for i in range(1000)))
-    assert 0 < len(keys_of(server, (0, ("FLUSHALL",)))) < 500
-
-
-def test_databases_that_are_exchanged_make_the_walk_void() -> None:
-    """It has to begin anew."""
-    server = server_with("a")
-    walk = Walk(server.state.databases)
-    server.state.changes.listen(walk, COPY_RANK)
-    server.session().do("SWAPDB", "0", "1")
-    assert walk.is_void
 
 
 def test_when_a_save_is_due() -> None:

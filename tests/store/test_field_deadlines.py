@@ -24,7 +24,7 @@ def fill(keyspace: Keyspace, key: bytes, deadlines: dict[bytes, int | None]) -> 
     """Set fields with these deadlines, as one command does."""
     target = keyspace.edit_or_create(key, Hash, b"hset")
     for field, deadline_ms in deadlines.items():
-        target.set(field, b"value")
+        target.set(field, b"value", 0)
         if deadline_ms is not None:
             target.set_deadline(field, deadline_ms)
     keyspace.settle()

@@ -29,7 +29,8 @@ from .subject import command, environment
 START_S = 20.0
 STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
-OWN = frozenset([b"GEVENTCACHE", b"GEVENTCACHE|CLOCK", b"GEVENTCACHE|HELP"])  # commands that the reference has not
+# Commands that the reference has not.
+OWN = frozenset(b"GEVENTCACHE GEVENTCACHE|CLOCK GEVENTCACHE|FAULT GEVENTCACHE|HELP".split())
 
 
 class Servers(NamedTuple):

@@ -42,7 +42,7 @@ def repacked(container: Hash | Set) -> Hash | Set:
     for name in other.names()[:3]:
         other.drop(name)
     if isinstance(other, Hash):
-        other.set(b"another", b"1")
+        other.set(b"another", b"1", 0)
     else:
         other.add(b"another")
     assert run == kept
@@ -61,14 +61,14 @@ class HashMachine(RuleBasedStateMachine):
     def set(self, pairs):
         """Values are set."""
         for name, value in pairs:
-            assert self.hash.set(name, value) is (name not in self.model)
+            assert self.hash.set(name, value, 0) is (name not in self.model)
             self.model[name] = value
 
     @rule(chosen=ranges, value=words)
     def set_many(self, chosen, value):
         """Many fields are set to one value."""
         for name in spread(chosen):
-            assert self.hash.set(name, value) is (name not in self.model)
+            assert self.hash.set(name, value, 0) is (name not in self.model)
             self.model[name] = value
 
     @rule(names=several)
@@ -218,9 +218,9 @@ def test_every_word_is_a_name_and_a_value(word: bytes) -> None:
     """It is found again among all others, and has its value."""
     target = Hash(EncodingLimits())
     for other in WORDS:
-        target.set(other, b"v" + other)
+        target.set(other, b"v" + other, 0)
     assert target.get(word) == b"v" + word
-    target.set(word, word)
+    target.set(word, word, 0)
     assert target.get(word) == word
     assert target.delete(word)
     assert target.get(word) is None
@@ -231,10 +231,10 @@ def test_few_are_listed_in_order_of_insertion() -> None:
     """A new value does not move a field, and one that comes again is the last."""
     target = Hash(EncodingLimits())
     for name in (b"b", b"100", b"a", b"7"):
-        target.set(name, name)
-    target.set(b"b", b"longer than before")
+        target.set(name, name, 0)
+    target.set(b"b", b"longer than before", 0)
     target.delete(b"100")
-    target.set(b"100", b"")
+    target.set(b"100", b"", 0)
     assert list(target.to_dict().items()) == [(b"b", b"longer than before"), (b"a", b"a"), (b"7", b"7"), (b"100", b"")]
 
 
@@ -249,7 +249,7 @@ def test_small_ones_take_little() -> None:
     assert len(run) == 3 + 100 * 11
     fields = Hash(EncodingLimits())
     for number in range(5):
-        fields.set(b"field%d" % number, b"value%05d" % number)
+        fields.set(b"field%d" % number, b"value%05d" % number, 0)
     run = fields.pack()
     assert run is not None
     assert len(run) == 3 + 5 * (7 + 11)
@@ -260,7 +260,7 @@ def test_what_is_large_is_not_packed() -> None:
     large = Set(EncodingLimits())
     large.add_many([b"%d" % number for number in range(1000)])
     timed = Hash(EncodingLimits())
-    timed.set(b"a", b"b")
+    timed.set(b"a", b"b", 0)
     timed.set_deadline(b"a", 5)
     assert large.pack() is timed.pack() is None
 

@@ -30,13 +30,18 @@ class HashMachine(RuleBasedStateMachine):
         assert (self.hash.revision > before) is is_change
         return result
 
-    @rule(field=fields, value=values, keep=st.booleans())
-    def set(self, field, value, keep):
-        """A value is set."""
-        is_new = field not in self.model
-        assert self.changes(True, lambda: self.hash.set(field, value, keep)) is is_new
+    @rule(field=fields, value=values, now_ms=st.just(0) | times, keep=st.booleans())
+    def set(self, field, value, now_ms, keep):
+        """A value is set; a field that was due is a new one, and told of."""
+        is_due = self.times.get(field, FAR_AWAY) <= now_ms
+        is_new = is_due or field not in self.model
+        assert self.changes(True, lambda: self.hash.set(field, value, now_ms, keep)) is is_new
+        assert self.hash.take_lapsed() == ([field] if is_due else None)
+        assert self.hash.take_lapsed() is None
+        if is_due:
+            del self.model[field]  # a new field comes last
         self.model[field] = value
-        if not keep:
+        if is_due or not keep:
             self.times.pop(field, None)
 
     @rule(field=fields)
@@ -112,7 +117,7 @@ def filled(count: int) -> Hash:
     """A hash of `count` fields."""
     result = Hash(EncodingLimits())
     for i in range(count):
-        result.set(b"f%d" % i, b"%d" % i)
+        result.set(b"f%d" % i, b"%d" % i, 0)
     return result
 
 
@@ -130,7 +135,7 @@ def filled(count: int) -> Hash:
 def test_encoding_by_size(count: int, field: bytes, value: bytes, encoding: bytes) -> None:
     """A hash outgrows the listpack by its fields or by the length of one of them."""
     target = filled(count)
-    target.set(field, value)
+    target.set(field, value, 0)
     assert target.encoding() == encoding
 
 
@@ -174,7 +179,7 @@ def test_a_big_hash_is_scanned_completely_while_it_changes() -> None:
     cursor, found = target.scan(0, 10)
     for i in range(500):
         target.delete(b"f%d" % i)
-        target.set(b"new%d" % i, b"")
+        target.set(b"new%d" % i, b"", 0)
     for _ in range(100):
         cursor, page = target.scan(cursor, 10)
         found += page

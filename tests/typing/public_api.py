@@ -34,6 +34,13 @@ def steer(server: Server, cache: Cache) -> None:
         one.clock.freeze()
         one.clock.resume()
         assert_type(one.clock.time(), float)
+        assert_type(one.faults.fail("GET", "LOADING", times=3, probability=0.5, seed=1, key="k*"), int)
+        assert_type(one.faults.close("GET", "before", user="ann", client="worker-*"), int)
+        assert_type(one.faults.delay("GET", 0.1), int)
+        assert_type(one.faults.drop("GET"), int)
+        assert_type(one.faults.refuse(times=1), int)
+        assert_type(one.faults.hits(), dict[int, int])
+        one.faults.clear(1)
     Server(clock="sundial")  # type: ignore[arg-type]
 
 

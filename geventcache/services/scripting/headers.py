@@ -25,6 +25,7 @@ class Rules:
         allows_oom: it runs even if memory is full.
         is_alone: it does not run on one of several shards.
         keeps_slot: all keys that it uses have to be in one hash slot.
+        allows_stale: it runs even where data may be old and are not to be shown.
     """
 
     is_declared: bool = False
@@ -32,6 +33,7 @@ class Rules:
     allows_oom: bool = False
     is_alone: bool = False
     keeps_slot: bool = False
+    allows_stale: bool = False
 
 
 def rules_of(flags: list[bytes]) -> Rules:
@@ -42,6 +44,7 @@ def rules_of(flags: list[bytes]) -> Rules:
         b"allow-oom" in flags,
         b"no-cluster" in flags,
         b"allow-cross-slot-keys" not in flags,
+        b"allow-stale" in flags,
     )
 
 

@@ -167,17 +167,15 @@ class Scripting:
         """
         return self.cache.of_text(text) or self.compile(text, False)
 
-    def only_reads(self, command: bytes, called: list[bytes]) -> bool:
-        """Does the command, given its first argument, call a script or a function with the flag ``no-writes``?"""
-        if command == b"eval":
-            return rules_of_text(called[0]).is_read_only
-        if command == b"evalsha":
-            script = self.cache.of_sha(called[0])
-            return script is not None and script.rules.is_read_only
-        if command == b"fcall":
-            function = self.libraries.functions.get(called[0].lower())
-            return function is not None and function.rules.is_read_only
-        return False
+    def rules_of_sha(self, sha: bytes) -> Rules | None:
+        """What a script that is kept declares; None if there is none."""
+        script = self.cache.of_sha(sha)
+        return None if script is None else script.rules
+
+    def rules_of_function(self, name: bytes) -> Rules | None:
+        """What a function declares; None if there is none."""
+        function = self.libraries.functions.get(name.lower())
+        return None if function is None else function.rules
 
     def load_script(self, text: bytes) -> bytes:
         """Keep a script until SCRIPT FLUSH; return its SHA1.

@@ -1,16 +1,60 @@
-"""The HELP subcommand of every container, derived from the declarations of its subcommands."""
+"""Containers: commands of nothing but subcommands, and the subcommand HELP, which follows from their declarations."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from geventcache.command.arguments import parse_arguments
-from geventcache.command.declaration import Declaration
+from geventcache.command.declaration import DECLARATIONS, Declaration, add, categories_of, command
 from geventcache.resp.values import Simple
 
 HELP = "HELP"
 OWN_SUMMARY = "Print this help."
 INDENT = "    "
+SUMMARY = "Returns helpful text about the different subcommands."
+
+
+def container(
+    name: str,
+    group: str,
+    *,
+    arity: int,
+    summary: str,
+    acl: str | None = None,
+    since: str = "1.0.0",
+    complexity: str = "",
+    flags: str = "",
+    help_since: str = "",
+    help_acl: str | None = None,
+    help_summary: str = SUMMARY,
+) -> None:
+    """Declare a command of nothing but subcommands, of which HELP is one unless `help_since` is empty."""
+    words = frozenset(flags.split())
+    add(
+        Declaration(
+            name,
+            group,
+            arity,
+            summary,
+            words,
+            categories_of(words, group, acl),
+            since=since,
+            complexity=complexity,
+            minimum=2,
+        )
+    )
+    if help_since:
+        add_help(name, group, help_since, help_acl, help_summary)
+
+
+def add_help(name: str, group: str, since: str, acl: str | None = None, summary: str = SUMMARY) -> None:
+    """Declare the subcommand HELP of a command."""
+
+    def show(ctx: Any) -> list[Simple]:
+        return help_lines(DECLARATIONS[name])
+
+    show.__doc__ = summary
+    command(f"{name}|{HELP}", group, arity=2, flags="loading stale", acl=acl, since=since, complexity="O(1)")(show)
 
 
 def help_lines(declaration: Declaration) -> list[Simple]:

@@ -1,0 +1,176 @@
+"""Carries out a stream of requests that another server has written, as it did itself.
+
+The rules:
+
+- It is the other server that decides: no gate is asked, nothing is due (`Clock.stand_still`), and times that count from
+  now are made absolute before.
+- What stands between MULTI and EXEC is carried out at once, or not at all.
+- `position` is that of the last byte whose request was carried out: whoever goes on from there misses nothing and gets
+  nothing twice. Bytes are counted as they are encoded by everybody: arrays of bulk strings.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from geventcache.base.errors import CommandError
+from geventcache.command import effects
+from geventcache.resp.reader import RequestReader
+from geventcache.services.clients import Client
+
+REQUESTS_A_STEP = 64
+LONGEST = 1 << 62
+# What older servers send as it came to them, with times that count from now.
+RELATIVE = frozenset(
+    [effects.set_, effects.setex, effects.psetex, effects.expire, effects.pexpire, effects.getex, effects.restore]
+)
+RELATIVE_WORDS = frozenset([b"EX", b"PX"])
+PLACES_OF_WORDS = {effects.set_: 3, effects.getex: 2}
+ABSOLUTE = b"ABSTTL"
+
+
+class StreamError(Exception):
+    """The stream makes no sense; the text says why."""
+
+
+class Replay:
+    """Carries out the stream of one server.
+
+    Args:
+        client: as whom.
+        on_passed: called with bytes whose requests have been carried out.
+        on_ask: called when the other server asks how far this one is.
+        on_failure: called with the name of a command and its error, where a request failed.
+
+    Attributes:
+        position: see above.
+        waiting: requests that have come and were not carried out.
+        unpassed: the bytes from `position` on; done: how many of them have been carried out.
+        unit: the requests of the transaction that is coming, None outside of one; unit_bytes: of what is not done.
+    """
+
+    def __init__(
+        self,
+        state: Any,
+        client: Client,
+        position: int,
+        on_passed: Callable[[bytes], None],
+        on_ask: Callable[[], None],
+        on_failure: Callable[[bytes, CommandError], None],
+    ) -> None:
+        self.state = state
+        self.client = client
+        self.position = position
+        self.on_passed = on_passed
+        self.on_ask = on_ask
+        self.on_failure = on_failure
+        self.reader = RequestReader(LONGEST, LONGEST)
+        self.waiting: deque[list[bytes]] = deque()
+        self.unpassed = bytearray()
+        self.unit: list[tuple[Any, list[bytes]]] | None = None
+        self.unit_bytes = 0
+        self.done = 0
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of the stream have come."""
+        self.unpassed += data
+        self.waiting.extend(self.reader.feed(data, len(data)))
+
+    def check(self) -> None:
+        """To be called when nothing waits: does the stream go on?
+
+        Raises:
+            StreamError: what came last is no request.
+        """
+        if self.reader.error is not None:
+            raise StreamError(f"protocol error: {self.reader.error.text.decode(errors='replace')}")
+
+    def step(self) -> None:
+        """Carry out some of the requests that wait.
+
+        Raises:
+            StreamError: one of them cannot be carried out here at all.
+        """
+        self.done = 0
+        try:
+            for _ in range(min(len(self.waiting), REQUESTS_A_STEP)):
+                self.carry_out(self.waiting.popleft())
+        finally:
+            self.pass_on()
+
+    def carry_out(self, args: list[bytes]) -> None:
+        """Carry out a request, or keep it until its transaction is complete; and count it."""
+        name = args[0].upper()
+        if name == b"REPLCONF":
+            self.pass_on()  # who asks counts up to the question
+            self.answer(args)
+        elif name == b"MULTI":
+            self.unit = []
+        elif name == b"EXEC":
+            self.run(self.unit or [])
+            self.unit = None
+        else:
+            self.take(args)
+        self.unit_bytes += size_of(args)
+        if self.unit is None:
+            self.done += self.unit_bytes
+            self.unit_bytes = 0
+
+    def pass_on(self) -> None:
+        """Tell of the bytes that are done."""
+        if self.done:
+            passed = bytes(self.unpassed[: self.done])
+            del self.unpassed[: self.done]
+            self.position += self.done
+            self.done = 0
+            self.on_passed(passed)
+
+    def answer(self, args: list[bytes]) -> None:
+        """The other server asks, or tells something."""
+        if len(args) > 1 and args[1].upper() == b"GETACK":
+            self.on_ask()
+
+    def take(self, args: list[bytes]) -> None:
+        """A request comes by itself, or within a unit."""
+        command = self.state.table.find(args)
+        if command is None or command.handler is None or not command.low <= len(args) <= command.high:
+            self.on_failure(args[0], CommandError(b"ERR there is no such command here"))
+            return
+        calls = [(command, args)]
+        if command.effect in RELATIVE and is_relative(command.effect, args):
+            requests = absolute(command, args, self.state.clock.now_ms)
+            calls = [(self.state.table.find(request), request) for request in requests]
+        if self.unit is None:
+            self.run(calls)
+        else:
+            self.unit += calls
+
+    def run(self, calls: list[tuple[Any, list[bytes]]]) -> None:
+        """Carry out requests as a unit."""
+        for command, error in self.state.engine.replay(self.client, calls):
+            if command.name == b"select":
+                raise StreamError("it uses a database that is not here: the setting databases is too low")
+            self.on_failure(command.name, error)
+
+
+def size_of(args: list[bytes]) -> int:
+    """The bytes of a request as an array of bulk strings."""
+    return len(b"*%d\r\n" % len(args)) + sum(len(b"$%d\r\n\r\n" % len(arg)) + len(arg) for arg in args)
+
+
+def absolute(command: Any, args: list[bytes], now_ms: int) -> list[list[bytes]]:
+    """What does the same as a request whose time counts from now."""
+    try:
+        requests: list[list[bytes]] = command.effect(args, None, now_ms)
+    except (ValueError, IndexError, CommandError):
+        return [args]  # the command itself has the right words for it
+    return requests
+
+
+def is_relative(effect: Any, args: list[bytes]) -> bool:
+    """Does a request set a time that counts from now?"""
+    if effect in PLACES_OF_WORDS:
+        return any(word.upper() in RELATIVE_WORDS for word in args[PLACES_OF_WORDS[effect] :])
+    return effect is not effects.restore or not any(word.upper() == ABSOLUTE for word in args[4:])

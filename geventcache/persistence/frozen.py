@@ -1,0 +1,130 @@
+# cython: boundscheck=False, wraparound=False
+"""Large containers as they were at one instant, written in slices while commands change them.
+
+What stands on a Table is watched: what is to be changed is written before, and the rest when its turn comes. Of other
+containers a copy is made, of what can be copied at once.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cython
+
+from geventcache.base.table import END, Table, Watcher
+from geventcache.persistence import kinds
+from geventcache.persistence.output import Output
+from geventcache.persistence.streams import stream_slices
+from geventcache.persistence.value_writer import DEADLINE, DOUBLE, NO_DEADLINE, element_slices, elements_of, kind_of
+from geventcache.types.hashes import Hash
+from geventcache.types.streams import Stream
+
+# A container of more elements or bytes is written in slices.
+MOST_ELEMENTS = 512
+MOST_BYTES = 64 << 10
+# Work between two pauses: a unit takes about half a microsecond.
+WORK = 500
+UNIT_BYTES = 64
+PIECE = 1 << 20
+# Few members of a sorted set are copied, and written in the order with which readers are quickest.
+FEW_MEMBERS = 4096
+
+
+def is_large(value: Any) -> bool:
+    """Would a container take too long to be written at once?"""
+    return len(value) > MOST_ELEMENTS or (len(value) > 1 and value.memory_usage() > MOST_BYTES)
+
+
+def freeze(value: Any, compresses: bool) -> "FrozenTable | FrozenElements | FrozenStream":
+    """A container as it is now."""
+    if isinstance(value, Stream):
+        return FrozenStream(value)
+    kind = kind_of(value)
+    table = value.elements_table()
+    if table is None or (kind == kinds.ZSET and len(value) <= FEW_MEMBERS):
+        return FrozenElements(kind, elements_of(value))
+    return FrozenTable(kind, value, table, compresses)
+
+
+class FrozenElements:
+    """A copy of the elements of a container."""
+
+    def __init__(self, kind: int, elements: list[Any]) -> None:
+        self.kind = kind
+        self.elements = elements
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the value, without its type, with pauses."""
+        return element_slices(out, self.kind, self.elements)
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+
+
+class FrozenStream:
+    """A copy of a stream."""
+
+    kind = kinds.STREAM_7_0
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream.copy()
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the value, without its type, with pauses."""
+        return stream_slices(out, self.stream)
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+
+
+class FrozenTable(Watcher):
+    """The elements of a hash, a set or a sorted set that stand on a Table, which may change."""
+
+    def __init__(self, kind: cython.int, value: Any, table: Table, compresses: cython.bint) -> None:
+        self.kind = kind
+        self.count = len(value)
+        self.table = table
+        self.hash: Hash | None = value if kind == kinds.HASH_DEADLINES else None
+        self.out = Output(compresses)
+        self.error: BaseException | None = None
+        table.watch(self)
+
+    def take(self, key, kind, value, deadline_ms):  # type: ignore[no-untyped-def]
+        """Write an element; return how much work that was."""
+        out: Output = self.out
+        start: cython.Py_ssize_t = out.size
+        try:
+            self.write(key, value)
+        except BaseException as error:  # a command must not fail because somebody saves
+            self.error = error
+        if len(out.data) >= PIECE:
+            out.cut()
+        return 1 + (out.size - start) // UNIT_BYTES
+
+    def write(self, key: bytes, value: Any) -> None:
+        """Write an element."""
+        out: Output = self.out
+        out.string(key)
+        if self.kind == kinds.ZSET:
+            out.raw(DOUBLE.pack(value))
+        elif self.kind != kinds.SET:
+            out.string(value)
+            if self.hash is not None:
+                deadline = self.hash.deadline(key)
+                out.raw(DEADLINE.pack(NO_DEADLINE if deadline is None else deadline))
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the value, without its type, with pauses."""
+        position = 0
+        out.length(self.count)
+        while position < END:
+            position = self.table.walk(position, WORK)
+            if self.error is not None:
+                raise self.error
+            out.move(self.out)
+            yield
+        self.drop()
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+        if self.table.watcher is self:
+            self.table.unwatch()

@@ -1,0 +1,359 @@
+"""Follows a primary: connects, takes over its data, carries out its stream; for as long as it is asked.
+
+The rules:
+
+- One greenlet has the link. It lets others in every few milliseconds, whatever comes.
+- The file of a full sync is read into databases aside. They take the place of those that are served in one step, when
+  the file is whole; until then the old ones are served, and a link that breaks has changed nothing.
+- After a link that worked the next one is tried at once; failures after failures wait, longer and longer.
+- Once a second the primary hears how far we are, also while nothing comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+
+from geventcache.base.clock import monotonic_us
+from geventcache.base.errors import CommandError
+from geventcache.engine.replay import Replay, StreamError
+from geventcache.persistence.snapshot_loader import Loaded, load_records
+from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
+from geventcache.server.listening import name_of
+from geventcache.server.primary_link import FileSource, LinkError, LinkTransport, PrimaryLink
+from geventcache.server.tls import TlsError, client_context
+from geventcache.services.clients import Client
+from geventcache.services.info import VALKEY_VERSION
+from geventcache.services.replication.primary import CONNECT, CONNECTED, CONNECTING, HANDSHAKE, SYNC, Primary, Transfer
+from geventcache.store.databases import Databases
+
+SLICE_US = 1000
+TINY_SECONDS = 1e-6
+SECONDS = 1.0
+LONGEST_DELAY_S = 16.0
+BUSY_SECONDS = 0.01
+SUPERUSER = b"(superuser)"
+
+
+class Following:
+    """The link of one server to its primary."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.state = server.state
+        self.config = server.config
+        self.log = server.log
+        self.replication = self.state.replication
+        self.history = self.replication.history
+        self.replication.on_follow = self.begin
+        self.greenlet: Any = None
+        self.acks: Any = None
+        self.link: PrimaryLink | None = None
+        self.replay: Replay | None = None
+        self.client: Client | None = None
+        self.selected = 0
+        self.knows_history = False
+        self.slice_end_us = 0
+
+    # ------------------------------------------------------------------ start and stop
+
+    def begin(self) -> None:
+        """Another primary is to be followed, or none."""
+        self.cancel()
+        primary = self.replication.primary
+        if primary is None:
+            self.log.info("replication_leads", history=self.history.id.decode(), position=self.history.position)
+            self.server.feeding.lead()
+            return
+        self.knows_history = self.history.backlog is not None
+        self.server.feeding.follow()
+        self.log.info("replication_follows", primary=primary.place)
+        self.greenlet = gevent.spawn(self.run, primary)
+
+    def cancel(self) -> None:
+        """Follow nobody."""
+        for greenlet in (self.greenlet, self.acks):
+            if greenlet is not None:
+                greenlet.kill(block=False)
+        self.greenlet = self.acks = None
+
+    def stop(self) -> None:
+        """The server ends."""
+        greenlet = self.greenlet
+        self.cancel()
+        if greenlet is not None:
+            greenlet.join()
+
+    def abandon(self) -> None:
+        """In a forked process: the link is the other's."""
+        if self.link is not None:
+            self.link.abandon()
+        self.cancel()
+
+    # ------------------------------------------------------------------ the greenlet
+
+    def run(self, primary: Primary) -> None:
+        """Follow a primary for ever."""
+        delay_s = 0.0
+        while True:
+            gevent.sleep(delay_s)
+            has_worked = False
+            try:
+                self.serve(primary)
+            except (LinkError, StreamError, SnapshotError, TlsError) as error:
+                has_worked = primary.is_up
+                self.knows_history &= not isinstance(error, StreamError)
+                self.log.warning("replication_link_down", primary=primary.place, reason=str(error))
+            except Exception as error:  # a defect of ours, or no memory: the link is for that no less needed
+                self.state.engine.abandon()
+                self.knows_history = False
+                self.log.error("replication_failed", primary=primary.place, error=repr(error), exc_info=error)
+            finally:
+                self.hang_up(primary)
+            delay_s = 0.0 if has_worked else min(max(2 * delay_s, SECONDS), LONGEST_DELAY_S)
+
+    def hang_up(self, primary: Primary) -> None:
+        """The link is down."""
+        if self.acks is not None:
+            self.acks.kill(block=False)
+            self.acks = None
+        if self.client is not None:
+            self.state.clients.remove(self.client)
+            self.client = None
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+        if primary.state == CONNECTED:
+            primary.down_ms = self.state.clock.update()
+        primary.state, primary.transfer = CONNECT, None
+        self.replay = None
+        self.state.review()
+
+    def serve(self, primary: Primary) -> None:
+        """Connect once, and follow for as long as that goes well.
+
+        Raises:
+            LinkError, StreamError, SnapshotError, TlsError: it went wrong.
+        """
+        primary.state = CONNECTING
+        context = client_context(self.config) if self.config["tls-replication"] else None
+        place = primary.host.decode("utf-8", "replace"), primary.port
+        self.link = PrimaryLink(place, self.config["repl-timeout"], context)
+        primary.state = HANDSHAKE
+        self.introduce(self.link)
+        self.synchronise(primary, self.link)
+        self.follow(primary, self.link)
+
+    # ------------------------------------------------------------------ the handshake
+
+    def introduce(self, link: PrimaryLink) -> None:
+        """Say who we are and what we understand."""
+        user, password = self.config["primaryuser"], self.config["primaryauth"]
+        link.greet(((user, password) if user else (password,)) if password else ())
+        link.suggest(b"REPLCONF", b"listening-port", b"%d" % self.announced_port())
+        if self.config["replica-announce-ip"]:
+            link.suggest(b"REPLCONF", b"ip-address", self.config["replica-announce-ip"])
+        link.suggest(b"REPLCONF", b"capa", b"eof", b"capa", b"psync2")
+        link.suggest(b"REPLCONF", b"version", VALKEY_VERSION.encode())
+
+    def announced_port(self) -> int:
+        """The port at which others reach this server."""
+        ports = [address.port for address in self.state.addresses if not address.path]
+        announced: int = self.config["replica-announce-port"]
+        return announced or (ports[0] if ports else 0)
+
+    def synchronise(self, primary: Primary, link: PrimaryLink) -> None:
+        """Ask for what is missing, and take over all data if there is no other way."""
+        history = self.history
+        wanted = (history.id, history.position + 1) if self.knows_history else (b"?", -1)
+        words = [b"PSYNC", wanted[0], b"%d" % wanted[1]]
+        answer = link.ask(*words).split()
+        if answer[0] == b"+CONTINUE":
+            self.go_on(answer[1] if len(answer) > 1 else history.id)
+        elif answer[0] == b"+FULLRESYNC" and len(answer) == 3 and answer[2].isdigit():
+            self.take_over(primary, link, answer[1], int(answer[2]))
+        else:
+            raise LinkError(f"it answers PSYNC with {b' '.join(answer)[:100].decode(errors='replace')!r}")
+        self.knows_history = True
+        primary.state = CONNECTED
+        self.state.review()
+
+    def go_on(self, history_id: bytes) -> None:
+        """The primary sends what came after what we have."""
+        if history_id != self.history.id:
+            self.history.rename(history_id)
+            self.server.feeding.drop_replicas()
+        self.log.info("replication_continues", history=history_id.decode(), position=self.history.position)
+
+    # ------------------------------------------------------------------ the file
+
+    def take_over(self, primary: Primary, link: PrimaryLink, history_id: bytes, position: int) -> None:
+        """Take over all data of the primary.
+
+        Raises:
+            LinkError, SnapshotError: they do not come, or are damaged; nothing has changed.
+        """
+        started_us = monotonic_us()
+        self.log.info("replication_full_sync", history=history_id.decode(), position=position)
+        source = FileSource(link, link.line())
+        primary.state = SYNC
+        primary.transfer = Transfer(source.total)
+        self.state.review()
+        self.keep_in_touch(link)
+        databases = Databases(self.state.databases.count, self.state.clock, self.state.databases.limits)
+        databases.changes.keeps_due = True
+        codes: list[bytes] = []
+        try:
+            reader, loaded = self.read(source, primary.transfer, databases, codes)
+            libraries = self.libraries(codes)
+        except BaseException:
+            self.state.databases.graveyard.extend(one.table for one in databases.existing())
+            raise
+        self.exchange(databases, libraries)
+        self.history.adopt(history_id, position)
+        primary.transfer = None
+        self.selected = database_of(reader.facts, self.state.databases.count)
+        self.server.feeding.drop_replicas()
+        seconds = round((monotonic_us() - started_us) / 1e6, 3)
+        self.log.info("replication_loaded", keys=loaded.keys, bytes=source.received, seconds=seconds)
+
+    def read(
+        self, source: FileSource, transfer: Transfer, databases: Databases, codes: list[bytes]
+    ) -> tuple[SnapshotReader, Loaded]:
+        """Read the file into databases that nobody else knows."""
+
+        def receive(needed: int) -> bytes:
+            self.breathe()
+            data = source.read()
+            transfer.received = source.received
+            self.note_heard()
+            return data
+
+        is_relaxed = self.config["rdb-version-check"] == b"relaxed"
+        reader = SnapshotReader(receive, databases.limits, is_relaxed)
+        reader.checks = self.config["rdbchecksum"]
+        reader.on_function = codes.append
+        loaded = Loaded()
+        load_records(reader, databases, False, loaded, keeps_due=True)
+        while not source.is_over and source.received == reader.size():
+            receive(0)
+        if source.received != reader.size():
+            raise LinkError("more comes after the end of its file")
+        return reader, loaded
+
+    def libraries(self, codes: list[bytes]) -> list[Any]:
+        """The libraries of functions."""
+        try:
+            return [library for code in codes for library in self.state.scripting.load_libraries([code])]
+        except CommandError as error:
+            raise SnapshotError(f"a library of functions: {error.text.decode(errors='replace')}") from None
+
+    def exchange(self, databases: Databases, libraries: list[Any]) -> None:
+        """Let the data that were read take the place of those that are served."""
+        state = self.state
+        if state.snapshots.image is not None:
+            state.snapshots.image.end()
+        for index in sorted({*state.databases.made, *databases.made}):
+            state.databases.get(index).take_over(databases.get(index))
+        state.scripting.libraries.put(libraries, clears=True)
+        state.engine.begin_anew()
+        self.server.end_turn()
+
+    # ------------------------------------------------------------------ the stream
+
+    def follow(self, primary: Primary, link: PrimaryLink) -> None:
+        """Carry out what comes."""
+        client = self.client = self.new_client(primary, link)
+        self.replay = Replay(
+            self.state, client, self.history.position, self.pass_on, self.acknowledge, self.tell_of_failure
+        )
+        self.acknowledge()
+        self.keep_in_touch(link)
+        while True:
+            data = link.receive()
+            self.note_heard()
+            self.begin_slice()
+            self.replay.feed(data)
+            while self.replay.waiting:
+                self.replay.step()
+                self.selected = client.db.index
+                self.breathe()
+            self.replay.check()
+            self.server.end_turn()
+
+    def new_client(self, primary: Primary, link: PrimaryLink) -> Client:
+        """The client whom the requests of the primary run as."""
+        client: Client = self.state.new_client()
+        client.peer = primary
+        client.address, client.local_address = primary.place.encode(), name_of(link.sock.getsockname())
+        client.user = SUPERUSER
+        client.db = self.state.databases.get(self.selected)
+        client.transport = LinkTransport(link)
+        self.state.clients.add(client)
+        return client
+
+    def pass_on(self, data: bytes) -> None:
+        """These bytes of the stream have been carried out."""
+        self.server.feeding.relay(data)
+
+    def tell_of_failure(self, name: bytes, error: CommandError) -> None:
+        """A request of the primary has failed here: the data may differ."""
+        self.log.error(
+            "replication_request_failed",
+            command=name[:64].decode(errors="replace"),
+            error=error.text[:200].decode(errors="replace"),
+        )
+
+    def note_heard(self) -> None:
+        """Something has come."""
+        primary = self.replication.primary
+        if primary is not None:
+            primary.heard_ms = self.state.clock.update()
+
+    # ------------------------------------------------------------------ how far we are
+
+    def keep_in_touch(self, link: PrimaryLink) -> None:
+        """Send something once a second from now on."""
+        if self.acks is None:
+            self.acks = gevent.spawn(self.send_acks, link)
+
+    def send_acks(self, link: PrimaryLink) -> None:
+        """A greenlet: once a second, tell how far we are; while the file comes, that we are there."""
+        try:
+            while True:
+                gevent.sleep(SECONDS)
+                if self.replay is None:
+                    link.send_bytes(b"\n")
+                else:
+                    self.acknowledge()
+        except LinkError:
+            link.close()
+
+    def acknowledge(self) -> None:
+        """Tell the primary how far we are."""
+        if self.link is not None and self.replay is not None:
+            self.link.send(b"REPLCONF", b"ACK", b"%d" % self.replay.position)
+
+    # ------------------------------------------------------------------ others
+
+    def begin_slice(self) -> None:
+        """Others have been let in, whose script may still be amid its work: a slice's time begins."""
+        while self.state.scripting.is_busy:
+            gevent.sleep(BUSY_SECONDS)
+        self.slice_end_us = monotonic_us() + SLICE_US
+        self.state.clock.update()
+
+    def breathe(self) -> None:
+        """Let others in, if this slice is over."""
+        if monotonic_us() >= self.slice_end_us:
+            self.server.end_turn()
+            gevent.sleep(TINY_SECONDS)
+            self.begin_slice()
+
+
+def database_of(facts: dict[bytes, bytes], count: int) -> int:
+    """The database in which the stream begins, as far as a snapshot tells."""
+    text = facts.get(b"repl-stream-db", b"0")
+    index = int(text) if text.isdigit() and len(text) < 10 else 0
+    return index if index < count else 0

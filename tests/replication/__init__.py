@@ -1,0 +1,1 @@
+"""Replication with the servers that are installed here, and with geventcache itself."""

