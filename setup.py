@@ -38,7 +38,19 @@ HOT = {
     "command": {"table"},
     "services": {"clients"},
     "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
-    "types": {"container", "hashes", "lists", "order", "scored", "sets", "sorted_sets"},
+    "types": {
+        "container",
+        "elements",
+        "hashes",
+        "list_node",
+        "lists",
+        "order",
+        "packed",
+        "packed_list",
+        "scored",
+        "sets",
+        "sorted_sets",
+    },
 }
 # Where a list cannot grow, this function of Cython 3.3 lets go of an item that its callers let go of as well.
 LETS_GO_TWICE = """\

@@ -152,10 +152,13 @@ def show_object(ctx, key):
     value = db.find(key)
     if value is None:
         raise CommandError(errors.NO_SUCH_KEY)
-    return Simple(
-        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:0 lru_seconds_idle:0"
-        % (id(value), encoding(key, value), db.usage(key))
+    name = encoding(key, value)
+    line = b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:0 lru_seconds_idle:0" % (
+        id(value),
+        name,
+        db.usage(key),
     )
+    return Simple(line + b" ql_nodes:%d" % value.node_count() if name == b"quicklist" else line)
 
 
 def populate(ctx, count, prefix=b"key", size=None):

@@ -224,7 +224,7 @@ def store_list(db: Keyspace, key: bytes, elements: list[bytes | None]) -> int:
         db.delete(key)
         return 0
     target = List(db.limits)
-    target.extend_right([element or b"" for element in elements])
+    target.replace([element or b"" for element in elements])
     db.put(key, target, SORTSTORE)
     return len(elements)
 

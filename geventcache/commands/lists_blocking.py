@@ -48,12 +48,7 @@ def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint,
     # The destination is opened first, since its event comes first.
     target: List = db.edit_or_create(destination, List, LPUSH if to_left else RPUSH)
     origin: List = db.edit(source, List, LPOP if from_left else RPOP, False)
-    value: bytes = cython.cast(bytes, origin.pop_left() if from_left else origin.pop_right())
-    if to_left:
-        target.push_left(value)
-    else:
-        target.push_right(value)
-    return value
+    return origin.move(target, from_left, to_left)
 
 
 def move_or_wait(ctx: Client, source: bytes, destination: bytes, from_left: bool, to_left: bool, timeout: bytes):

@@ -13,9 +13,17 @@ import cython
 from geventcache.base.table import END, Table, Watcher
 from geventcache.persistence import kinds
 from geventcache.persistence.output import Output
-from geventcache.persistence.streams import stream_slices
-from geventcache.persistence.value_writer import DEADLINE, DOUBLE, NO_DEADLINE, element_slices, elements_of, kind_of
+from geventcache.persistence.value_writer import (
+    DEADLINE,
+    DOUBLE,
+    NO_DEADLINE,
+    element_slices,
+    elements_of,
+    kind_of,
+    value_slices,
+)
 from geventcache.types.hashes import Hash
+from geventcache.types.lists import List
 from geventcache.types.streams import Stream
 
 # A container of more elements or bytes is written in slices.
@@ -34,10 +42,10 @@ def is_large(value: Any) -> bool:
     return len(value) > MOST_ELEMENTS or (len(value) > 1 and value.memory_usage() > MOST_BYTES)
 
 
-def freeze(value: Any, compresses: bool) -> "FrozenTable | FrozenElements | FrozenStream":
+def freeze(value: Any, compresses: bool) -> "FrozenTable | FrozenElements | FrozenCopy":
     """A container as it is now."""
-    if isinstance(value, Stream):
-        return FrozenStream(value)
+    if isinstance(value, (List, Stream)):
+        return FrozenCopy(value)
     kind = kind_of(value)
     table = value.elements_table()
     if table is None or (kind == kinds.ZSET and len(value) <= FEW_MEMBERS):
@@ -60,17 +68,16 @@ class FrozenElements:
         """No more is asked of it."""
 
 
-class FrozenStream:
-    """A copy of a stream."""
+class FrozenCopy:
+    """A copy of a list, which has its nodes in common with it, or of a stream."""
 
-    kind = kinds.STREAM_7_0
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream.copy()
+    def __init__(self, value: List | Stream) -> None:
+        self.kind = kind_of(value)
+        self.value = value.copy()
 
     def slices(self, out: Output) -> Iterator[None]:
         """Write the value, without its type, with pauses."""
-        return stream_slices(out, self.stream)
+        return value_slices(out, self.value)
 
     def drop(self) -> None:
         """No more is asked of it."""

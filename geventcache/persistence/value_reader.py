@@ -67,17 +67,20 @@ def read_packed_list(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
 
 def read_quicklist(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
     """A list in several ziplists, or, since version 7, listpacks and single elements."""
-    elements: list[bytes] = []
+    value = List(limits)
+    value.begin()
     for _ in times(cursor.length()):
         node_kind = PACKED_NODE if kind == kinds.LIST_QUICKLIST else cursor.length()
         text = cursor.string()
         if node_kind == PLAIN_NODE:
-            elements.append(text)
+            value.load_alone(text)
         elif node_kind == PACKED_NODE:
-            elements += texts((read_ziplist if kind == kinds.LIST_QUICKLIST else read_listpack)(text))
+            value.load_node(texts((read_ziplist if kind == kinds.LIST_QUICKLIST else read_listpack)(text)))
         else:
             raise DataError("unknown kind of node in a list")
-    return make_list(elements, limits)
+    value.end()
+    check_some(value)
+    return value
 
 
 def make_list(elements: list[bytes], limits: EncodingLimits) -> List:

@@ -48,6 +48,8 @@ def value_slices(out: Output, value: Any) -> Iterator[None]:
     """Write a value, without its type, with a pause after each of some hundred elements."""
     if isinstance(value, Stream):
         return stream_slices(out, value)
+    if isinstance(value, List):
+        return list_slices(out, value)
     if isinstance(value, Container):
         return element_slices(out, kind_of(value), elements_of(value))
     out.string(as_string(value))
@@ -55,9 +57,7 @@ def value_slices(out: Output, value: Any) -> Iterator[None]:
 
 
 def elements_of(value: Any) -> list[Any]:
-    """The elements of a container that is no stream, as a list of its own, in the order in which they are written."""
-    if isinstance(value, List):
-        return value.to_list()
+    """The elements of a hash, a set or a sorted set, as a list of its own, in the order in which they are written."""
     if isinstance(value, Set):
         return list(value.names())
     if isinstance(value, SortedSet):
@@ -67,8 +67,23 @@ def elements_of(value: Any) -> list[Any]:
     return [(field, text, value.deadline(field)) for field, text in value.to_dict().items()]
 
 
+def list_slices(out: Output, value: List) -> Iterator[None]:
+    """Write a list as it is now, without a list of all its elements."""
+    pages = value.pages()
+    out.length(len(value))
+    return page_slices(out, pages)
+
+
+def page_slices(out: Output, pages: Iterator[list[bytes]]) -> Iterator[None]:
+    """Write elements that come some hundred at a time."""
+    for elements in pages:
+        for element in elements:
+            out.string(element)
+        yield
+
+
 def element_slices(out: Output, kind: int, elements: list[Any]) -> Iterator[None]:
-    """Write the elements of a container that is no stream."""
+    """Write the elements of a hash, a set or a sorted set."""
     write = WRITERS[kind]
     out.length(len(elements))
     start, started = out.size, 0
@@ -80,7 +95,7 @@ def element_slices(out: Output, kind: int, elements: list[Any]) -> Iterator[None
 
 
 def write_name(out: Output, name: bytes) -> None:
-    """Write an element of a list or a member of a set."""
+    """Write a member of a set."""
     out.string(name)
 
 
@@ -104,7 +119,6 @@ def write_volatile_field(out: Output, field: tuple[bytes, bytes, int | None]) ->
 
 
 WRITERS: dict[int, Callable[[Output, Any], None]] = {
-    kinds.LIST: write_name,
     kinds.SET: write_name,
     kinds.ZSET: write_pair,
     kinds.HASH: write_field,

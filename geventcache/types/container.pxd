@@ -3,7 +3,7 @@ cdef extern from "Python.h":
 
 cdef long long NEVER
 
-cpdef list[bytes] untracked(list[bytes] values)
+cpdef list untracked(list values)
 
 cdef class Container:
     cdef public long long revision, side_revision

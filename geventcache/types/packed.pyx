@@ -36,25 +36,6 @@ cdef extern from *:
     #define CHECK_RUN(claim) ((void)0)
     #endif
 
-    static const unsigned char number_sizes[8] = {1, 2, 3, 4, 6, 8, 8, 4};
-
-    /* Integers are little-endian; each of these is one load, or two, where memory is as well. */
-    static inline long long read_number(const char *at, Py_ssize_t size) {
-        const unsigned char *p = (const unsigned char *)at;
-        unsigned low;
-        switch (size) {
-            case 1: return (signed char)p[0];
-            case 2: return (short)(p[0] | p[1] << 8);
-            case 3: return (int)((unsigned)(p[0] << 8 | p[1] << 16) | (unsigned)p[2] << 24) >> 8;
-            default:
-                low = (unsigned)(p[0] | p[1] << 8 | p[2] << 16) | (unsigned)p[3] << 24;
-                if (size == 4) return (int)low;
-                if (size == 6) return (long long)(short)(p[4] | p[5] << 8) * 4294967296LL + low;
-                return (long long)((unsigned long long)((unsigned)(p[4] | p[5] << 8 | p[6] << 16)
-                                   | (unsigned)p[7] << 24) << 32 | low);
-        }
-    }
-
     static PyObject *empty_run(int form) {
         PyObject *made = PyBytes_FromStringAndSize("\\0\\0\\0", 3);
         if (made != NULL) PyBytes_AS_STRING(made)[0] = (char)form;
@@ -80,8 +61,6 @@ cdef extern from *:
     }
     """
     void CHECK_RUN(bint claim) noexcept
-    const unsigned char number_sizes[8]
-    long long read_number(const char *at, Py_ssize_t size) noexcept
     PyObject *empty_run(int form) except NULL
     int resize_run(PyObject **run, Py_ssize_t length, PyObject *spare) except -1
 
@@ -92,12 +71,6 @@ cdef bytes SPARE = b"\0\0\0"
 cdef long long EXACT = 1 << 53
 
 # ---------------------------------------------------------------------- integers and text
-
-
-cdef inline void write_number(char *at, unsigned long long value, Py_ssize_t size) noexcept:
-    cdef Py_ssize_t i
-    for i in range(size):
-        at[i] = <char>(value >> (8 * i))
 
 
 cdef bint read_integer(const char *text, Py_ssize_t n, long long *into) noexcept:
@@ -212,27 +185,6 @@ cdef double decode_score(unsigned char code, const char *payload) noexcept:
     return <double>read_number(payload, number_sizes[code - INT8])
 
 
-cdef inline Py_ssize_t payload_size(unsigned char code, const char *payload) noexcept:
-    if code <= LONGEST_TEXT:
-        return code
-    if code != LONG:
-        return number_sizes[code - INT8]
-    return 4 + (read_number(payload, 4) & <long long>0xFFFFFFFF)
-
-
-cdef Py_ssize_t size_of(unsigned char code, const char *payload) noexcept:
-    """Bytes of a payload."""
-    return payload_size(code, payload)
-
-
-cdef inline void write_payload(char *at, const Encoded *entry) noexcept:
-    if entry.code == LONG:
-        write_number(at, <unsigned long long>(entry.size - 4), 4)
-        memcpy(at + 4, entry.data, entry.size - 4)
-    else:
-        memcpy(at, entry.data if entry.data != NULL else entry.own, entry.size)
-
-
 # ---------------------------------------------------------------------- runs of entries
 
 
@@ -264,7 +216,7 @@ cdef Py_ssize_t offset_of(PyObject *run, Py_ssize_t at) noexcept:
     if at == count:
         return length_of(run) - count
     for i in range(at):
-        offset += payload_size(codes[i], start + offset)
+        offset += size_of(codes[i], start + offset)
     CHECK_RUN(offset + count <= length_of(run))
     return offset
 
@@ -290,9 +242,9 @@ cdef Py_ssize_t find(PyObject *run, const Encoded *wanted, Py_ssize_t stride, Py
                 CHECK_RUN(at + size + count <= length_of(run))
                 offset[0] = at
                 return i
-        at += payload_size(codes[i], start + at)
+        at += size_of(codes[i], start + at)
         if stride == 2:
-            at += payload_size(codes[i + 1], start + at)
+            at += size_of(codes[i + 1], start + at)
         i += stride
     CHECK_RUN(at + count == length_of(run))
     return -1
@@ -304,7 +256,7 @@ cdef Py_ssize_t find_long(PyObject *run, const Encoded *wanted, Py_ssize_t strid
     cdef const char *start = bytes_of(run)
     cdef const unsigned char *codes = codes_of(run)
     for i in range(count):
-        size = payload_size(codes[i], start + at)
+        size = size_of(codes[i], start + at)
         CHECK_RUN(at + size + count <= length_of(run))
         if i % stride == 0 and codes[i] == LONG and size == wanted.size:
             if memcmp(start + at + 4, wanted.data, size - 4) == 0:
@@ -353,6 +305,19 @@ cdef int splice(PyObject **run, Py_ssize_t at, Py_ssize_t offset, Py_ssize_t rem
     return 0
 
 
+cdef char *extended(PyObject **run, Py_ssize_t size, Py_ssize_t count) except NULL:
+    """Make room for so many entries in a run that has none; the caller writes the payloads, `size` bytes, and the codes.
+
+    They go where the address that is returned is, codes behind the payloads.
+    """
+    CHECK_RUN(count_of(run[0]) == 0 and count <= MOST_ENTRIES)
+    resize_run(run, HEADER + size + count, <PyObject *>SPARE)
+    cdef char *start = <char *>bytes_of(run[0])
+    start[1] = <char>count
+    start[2] = <char>(count >> 8)
+    return start + HEADER
+
+
 cdef list texts(PyObject *run, Py_ssize_t first, Py_ssize_t stride):
     """Every `stride`-th entry from the first on, as text."""
     cdef Py_ssize_t count = count_of(run), i, offset = HEADER
@@ -362,7 +327,7 @@ cdef list texts(PyObject *run, Py_ssize_t first, Py_ssize_t stride):
     for i in range(count):
         if i % stride == first:
             found.append(decode(codes[i], start + offset))
-        offset += payload_size(codes[i], start + offset)
+        offset += size_of(codes[i], start + offset)
         CHECK_RUN(offset + count <= length_of(run))
     return found
 
@@ -376,9 +341,9 @@ cdef dict paired(PyObject *run):
     cdef bytes name
     for i in range(0, count, 2):
         name = decode(codes[i], start + offset)
-        offset += payload_size(codes[i], start + offset)
+        offset += size_of(codes[i], start + offset)
         found[name] = decode(codes[i + 1], start + offset)
-        offset += payload_size(codes[i + 1], start + offset)
+        offset += size_of(codes[i + 1], start + offset)
         CHECK_RUN(offset + count <= length_of(run))
     return found
 

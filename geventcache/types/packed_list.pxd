@@ -1,12 +1,13 @@
 from cpython.object cimport PyObject
 from geventcache.types.container cimport Container
+from geventcache.types.list_node cimport ListNode
 
 cdef class PackedList(Container):
     cdef readonly bint is_packed
     cdef PyObject *run
     cdef pack_none(self)
-    cdef pack_all(self, list values)
-    cdef list open_run(self)
+    cdef pack_node(self, ListNode node)
+    cdef ListNode open_run(self)
     cdef drop_run(self)
     cdef share_run(self, PackedList other)
     cpdef load_run(self, bytes run)

@@ -5,6 +5,7 @@ only reads is done in the run; for all else, and when it becomes too long, `open
 """
 
 from geventcache.types.container import Container
+from geventcache.types.list_node import ListNode
 
 
 class PackedList(Container):
@@ -19,8 +20,8 @@ class PackedList(Container):
     def pack_none(self) -> None:
         """Be packed and empty."""
 
-    def pack_all(self, values: list[bytes]) -> None:
-        """Be packed, with these elements, which are few and short."""
+    def pack_node(self, node: ListNode) -> None:
+        """Be packed, with the elements of a node, which are few and short."""
 
     def load_run(self, run: bytes) -> None:
         """Be what was packed."""
@@ -30,7 +31,7 @@ class PackedList(Container):
         """Be packed with the same elements as another that is packed; this one is."""
         raise NotImplementedError
 
-    def open_run(self) -> list[bytes]:
+    def open_run(self) -> ListNode:
         """Stop being packed; return the elements."""
         raise NotImplementedError
 

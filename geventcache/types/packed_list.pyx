@@ -8,6 +8,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport bytes_size
+from geventcache.types.list_node cimport ListNode
 from geventcache.types.packed cimport *
 
 cdef enum:
@@ -34,16 +35,16 @@ cdef class PackedList(Container):
         self.run = new_run(FORM)
         self.is_packed = True
 
-    cdef pack_all(self, list values):
-        """Be packed, with these elements, which are few and short; if there is no memory for that, as before."""
-        cdef bytes value
-        self.pack_none()
+    cdef pack_node(self, ListNode node):
+        """Be packed, with the elements of a node, which are few and short; if there is no memory for that, as before."""
+        cdef PyObject *run = new_run(FORM)
         try:
-            for value in values:
-                self.push_packed(value, False)
+            node.fill(&run)
         except MemoryError:
-            self.drop_run()
+            Py_DECREF(<object>run)
             raise
+        self.run = run
+        self.is_packed = True
 
     cpdef load_run(self, bytes run):
         """Be what was packed."""
@@ -57,11 +58,12 @@ cdef class PackedList(Container):
         Py_DECREF(<object>self.run)
         self.run = other.run
 
-    cdef list open_run(self):
+    cdef ListNode open_run(self):
         """Stop being packed; return the elements."""
-        cdef list values = texts(self.run, 0, 1)
+        cdef ListNode node = ListNode.__new__(ListNode)
+        node.load(self.run)
         self.drop_run()
-        return values
+        return node
 
     cdef drop_run(self):
         """Stop being packed."""

@@ -28,10 +28,11 @@ class Case(NamedTuple):
     before: list[tuple[str | bytes | int, ...]]
     request: tuple[str | bytes | int, ...]
     keys: tuple[str, ...] = ("k",)
-    moves: bool = False  # from key to key; uncompiled it may be half done, since to Python every count is an allocation
+    moves: bool = False  # in steps; uncompiled it may be half done, since to Python every count is an allocation
 
 
 LONG = [b"item:%d" % i for i in range(300)]
+NODES = [b"item:%d" % (i % 1500) for i in range(3000)]  # a list of several nodes
 CASES = {
     "PING": Case([], ("PING",)),
     "no such command": Case([], ("NOSUCH", "a")),
@@ -64,6 +65,25 @@ CASES = {
     "LPUSH": Case([("RPUSH", "k", *LONG)], ("LPUSH", "k", "a")),
     "LPOP": Case([("RPUSH", "k", *LONG)], ("LPOP", "k")),
     "LRANGE": Case([("RPUSH", "k", *LONG)], ("LRANGE", "k", 0, -1)),
+    "LPOP of nodes": Case([("RPUSH", "k", *NODES)], ("LPOP", "k", 1200), moves=True),
+    "RPOP of a node's last": Case([("RPUSH", "k", "a", b"x" * 9000, "b")], ("RPOP", "k"), moves=True),
+    "LRANGE of nodes": Case([("RPUSH", "k", *NODES)], ("LRANGE", "k", 500, 1000)),
+    "LSET large": Case([("RPUSH", "k", *NODES)], ("LSET", "k", 700, b"x" * 9000), moves=True),
+    "LSET small": Case([("RPUSH", "k", *NODES), ("LSET", "k", 700, b"x" * 9000)], ("LSET", "k", 700, "y"), moves=True),
+    "LINSERT into a node": Case([("RPUSH", "k", *NODES)], ("LINSERT", "k", "AFTER", "item:300", "new"), moves=True),
+    "LINSERT large": Case([("RPUSH", "k", *NODES)], ("LINSERT", "k", "BEFORE", "item:300", b"x" * 9000), moves=True),
+    "LREM in nodes": Case([("RPUSH", "k", *NODES)], ("LREM", "k", 0, "item:7"), moves=True),
+    "LREM in shared nodes": Case(
+        [("RPUSH", "k", *NODES), ("COPY", "k", "l")], ("LREM", "k", 0, "item:7"), ("k", "l"), moves=True
+    ),
+    "LTRIM of nodes": Case([("RPUSH", "k", *NODES)], ("LTRIM", "k", 100, -100), moves=True),
+    "LTRIM of shared nodes": Case(
+        [("RPUSH", "k", *NODES), ("COPY", "k", "l")], ("LTRIM", "k", 100, -100), ("k", "l"), moves=True
+    ),
+    "LMOVE": Case(
+        [("RPUSH", "k", *NODES), ("COPY", "k", "l")], ("LMOVE", "k", "l", "LEFT", "LEFT"), ("k", "l"), moves=True
+    ),
+    "COPY of nodes": Case([("RPUSH", "k", *NODES)], ("COPY", "k", "l"), ("k", "l")),
     "HSET": Case([], ("HSET", "k", "f", "v")),
     "HGETALL": Case([("HSET", "k", *LONG)], ("HGETALL", "k")),
     "SADD": Case([("SADD", "k", "1", "2")], ("SADD", "k", "a")),

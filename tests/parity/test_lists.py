@@ -322,9 +322,8 @@ def test_too_many_arguments_in_a_transaction(pair: Pair) -> None:
 
 
 class ListMachine(ParityMachine):
-    """All list commands that do not block; the encoding of a list that shrinks is a documented difference."""
+    """All list commands that do not block."""
 
-    encodings = False
     beginning = (("RPUSH", "k1", "a", "b", "foo", "a"), ("RPUSH", "k2", "12", "bar"))
     _count = s.one_of(s.count, s.integer)
     _side = s.flag("LEFT", "RIGHT", "RIGHT", "left")

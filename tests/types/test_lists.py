@@ -309,9 +309,11 @@ def test_extreme_counts() -> None:
 
 
 def test_release_frees_in_slices() -> None:
-    """Each slice takes its count from what is left, and the last one says so."""
-    items = List(EncodingLimits())
-    items.extend_right([b"v"] * 25)
+    """Each slice takes its count from what is left, or a node, and the last one says so."""
+    limits = EncodingLimits()
+    limits.list_max_listpack_size = 4
+    items = List(limits)
+    items.extend_right([b"v"] * 31)
     assert [items.release(10), items.release(10), items.release(10)] == [False, False, True]
 
 

@@ -1,0 +1,28 @@
+from cpython.object cimport PyObject
+from geventcache.types.packed cimport Encoded
+
+cdef class ListNode:
+    cdef char *block
+    cdef int room, front, back, tail
+    cdef readonly int count, size
+    cdef public bint is_shared
+    cdef push(self, bytes value, bint left)
+    cdef bytes pop(self, bint left)
+    cdef bytes get(self, Py_ssize_t at)
+    cdef insert(self, Py_ssize_t at, bytes value)
+    cdef replace(self, Py_ssize_t at, bytes value)
+    cdef void delete(self, Py_ssize_t start, Py_ssize_t stop) noexcept
+    cdef void delete_places(self, list places) noexcept
+    cdef absorb(self, ListNode other)
+    cdef ListNode part(self, Py_ssize_t start, Py_ssize_t stop)
+    cdef list texts(self, Py_ssize_t start, Py_ssize_t stop)
+    cdef list places(self, bytes value)
+    cdef void fit(self) noexcept
+    cdef Py_ssize_t memory_usage(self) except -1
+    cdef int load(self, PyObject *run) except -1
+    cdef int fill(self, PyObject **run) except -1
+    cdef unsigned char *codes(self) noexcept
+    cdef Py_ssize_t offset_of(self, Py_ssize_t at) noexcept
+    cdef void place(self, Py_ssize_t at, const Encoded *entry) noexcept
+    cdef int make_room(self, Py_ssize_t size, Py_ssize_t count, bint left) except -1
+    cdef int arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) except -1
