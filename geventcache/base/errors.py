@@ -98,6 +98,10 @@ NOT_SAVED = (
 )
 SAVE_FAILED = b"ERR"
 SAVE_RUNS = b"ERR Background save already in progress"
+IMAGE_TAKEN = (
+    b"ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
+    b"BGSAVE whenever possible."
+)
 NO_SAVE_RUNS = b"ERR Background saving is currently not in progress or scheduled"
 MIGRATE_TWO_KEYS = b"ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
 MIGRATE_ALONE = b"ERR MIGRATE waits for another server, which neither transactions nor scripts can do"

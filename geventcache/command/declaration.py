@@ -103,7 +103,8 @@ class Declaration:
             it back), ``no_cache`` (of no use to a cache without a socket), ``all_databases`` and ``other_databases``
             (it uses all, or but those that it names, not its client's); and what its effects are (see `effect`):
             ``composite`` (those of the commands that it calls), ``noted`` (it is noted whenever it succeeds, though it
-            changes no key), ``message`` (so is this one, but only for those who pass messages on).
+            changes no key), ``message`` (so is this one, but only for those who pass messages on); ``health`` (it is
+            refused, too, when nothing can be saved, so that whoever probes the server hears of it).
         effect: what repeats a call that changed something, for commands that would do something else at another time
             or elsewhere: (request, value, now_ms) -> requests. None if the request itself does.
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.

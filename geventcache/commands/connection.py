@@ -24,7 +24,7 @@ RESET = Simple(b"RESET")
     complexity="O(1)",
     tips="request_policy:all_shards response_policy:all_succeeded",
     args="message?",
-    traits="subscriber",
+    traits="subscriber health",
 )
 def ping(ctx: Client, message: bytes | None = None):
     """Returns the server's liveliness response."""

@@ -1,5 +1,7 @@
 """Snapshots: SAVE, BGSAVE, LASTSAVE."""
 
+from typing import Any
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.declaration import command
@@ -44,14 +46,32 @@ def bgsave(ctx: Client, *operation: bytes):
         raise CommandError(errors.SYNTAX)
     snapshots = ctx.server.snapshots
     if words == [b"cancel"]:
-        if not snapshots.is_saving:
-            raise CommandError(errors.NO_SAVE_RUNS)
+        return cancel(snapshots)
+    if snapshots.is_saving:
+        raise CommandError(errors.SAVE_RUNS)
+    # An image in the middle of a transaction would hold a part of it.
+    if snapshots.image is None and not ctx.is_in_exec:
+        snapshots.begin()
+        return Simple(b"Background saving started")
+    if not words and not ctx.is_in_exec:
+        raise CommandError(errors.IMAGE_TAKEN)
+    snapshots.schedule()
+    return Simple(b"Background saving scheduled")
+
+
+def cancel(snapshots: Any) -> Simple:
+    """End the save that runs in the background, or forget the one that is scheduled.
+
+    Raises:
+        CommandError: there is neither.
+    """
+    if snapshots.is_saving:
         snapshots.on_cancel()
         return Simple(b"Background saving cancelled")
-    if snapshots.image is not None:
-        raise CommandError(errors.SAVE_RUNS)
-    snapshots.begin()
-    return Simple(b"Background saving scheduled" if ctx.is_in_exec else b"Background saving started")
+    if not snapshots.is_scheduled:
+        raise CommandError(errors.NO_SAVE_RUNS)
+    snapshots.is_scheduled = False
+    return Simple(b"Scheduled background saving cancelled")
 
 
 @command(

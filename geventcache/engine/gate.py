@@ -198,6 +198,11 @@ def saving(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | 
     return errors.NOT_SAVED if writes(state, client, command) else None
 
 
+def health(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """Whoever probes the server hears that it cannot save."""
+    return errors.NOT_SAVED if "health" in command.declaration.traits else None
+
+
 def memory(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """What needs memory is refused if no room can be made for it. Evicts."""
     is_needed = command.is_denied_oom
@@ -294,6 +299,7 @@ QUESTIONS = (
     Question(monitor, CLIENT),
     Question(memory, CLIENT, lambda state: state.memory_limit.is_pressed),
     Question(saving, CLIENT | SCRIPT | CALL, lambda state: state.snapshots.stops_writes()),
+    Question(health, CLIENT, lambda state: state.snapshots.stops_writes()),
     Question(script_reading, SCRIPT),
     Question(following, CLIENT | SCRIPT | CALL, lambda state: state.replication.refuses_writes),
     Question(script_memory, SCRIPT),

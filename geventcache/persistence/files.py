@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from itertools import count
 from threading import Lock
@@ -22,6 +23,16 @@ NUMBERS = count(1)
 def at_once(function: Callable[..., Any], *args: Any) -> Any:
     """The `Run` that just calls."""
     return function(*args)
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove what servers that were killed while they wrote the file of that path have left beside it."""
+    folder, name = os.path.split(path)
+    leftover = re.compile(rf"temp-\d+-\d+-{re.escape(name)}")
+    with contextlib.suppress(OSError):
+        for found in os.listdir(folder):
+            if leftover.fullmatch(found):
+                os.unlink(os.path.join(folder, found))
 
 
 class NewFile:

@@ -13,7 +13,7 @@ import gevent
 from gevent import get_hub
 
 from geventcache.base.clock import monotonic_us
-from geventcache.persistence.files import NewFile
+from geventcache.persistence.files import NewFile, remove_leftovers
 from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.services.snapshots import Image
 
@@ -38,6 +38,7 @@ class Saving:
         self.snapshots = self.state.snapshots
         self.snapshots.on_begin = self.begin
         self.snapshots.on_cancel = self.cancel
+        self.snapshots.on_scheduled = self.call_back
         self.greenlet: Any = None
         self.file: NewFile | None = None
         self.slice_end_us = 0
@@ -47,9 +48,19 @@ class Saving:
         if self.snapshots.is_due():
             self.begin()
 
+    def call_back(self) -> None:
+        """Begin the save that is scheduled once the running command is over."""
+        get_hub().loop.run_callback(self.begin_scheduled)
+
+    def begin_scheduled(self) -> None:
+        """Begin the save that is scheduled, if there still is one, unless an image is taken for another purpose."""
+        if self.snapshots.is_scheduled and self.snapshots.image is None:
+            self.begin()
+
     def begin(self) -> None:
         """Save in the background."""
         snapshots = self.snapshots
+        snapshots.is_scheduled = False
         snapshots.began_s = snapshots.tried_s = snapshots.now_s()
         snapshots.is_saving = True
         image = snapshots.take()
@@ -140,6 +151,8 @@ class Saving:
     def announce(self) -> None:
         """Tell clients to wait, if there is a snapshot to be loaded."""
         snapshots = self.snapshots
+        if snapshots.is_on:
+            remove_leftovers(snapshots.path)
         snapshots.is_loading = snapshots.is_on and os.path.exists(snapshots.path)
         self.state.review()
 

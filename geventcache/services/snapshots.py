@@ -81,6 +81,8 @@ class Image:
         self.writer.end()
         if self.snapshots.image is self:
             self.snapshots.image = None
+            if self.snapshots.is_scheduled:
+                self.snapshots.on_scheduled()
 
 
 class Snapshots:
@@ -92,12 +94,14 @@ class Snapshots:
         is_last_good: the last save in the background succeeded; tried_s: when it began; duration_s: how long it took.
         image: the one under way, for a save or for another purpose, None while there is none.
         is_saving: a save runs in the background; began_s: when it began.
+        is_scheduled: one is to begin as soon as it can.
         saves: how many saves succeeded.
         is_loading: data are being loaded; file: from where.
         is_whole: no load failed, so that what is there may take the snapshot's place.
         loaded: what came of the last load, or of the one that runs.
         saves_at_end: whether the data are saved when the server stops; None: if there are points to save at.
         on_begin, on_cancel: begin a save in the background, end it.
+        on_scheduled: a save is to begin between two commands, when there is no image under way.
     """
 
     def __init__(self, state: Any) -> None:
@@ -110,6 +114,7 @@ class Snapshots:
         self.duration_s = NEVER_SAVED
         self.image: Image | None = None
         self.is_saving = False
+        self.is_scheduled = False
         self.began_s = 0
         self.saves = 0
         self.is_loading = False
@@ -119,6 +124,7 @@ class Snapshots:
         self.saves_at_end: bool | None = None
         self.on_begin: Callable[[], None] | None = None
         self.on_cancel: Callable[[], None] = lambda: None
+        self.on_scheduled: Callable[[], None] = lambda: None
         for name in ("save", "stop-writes-on-bgsave-error"):
             self.config.on_change(name, lambda _: self.state.review())
 
@@ -185,6 +191,7 @@ class Snapshots:
         Raises:
             OSError: it cannot be done; the old file is what it was.
         """
+        self.is_scheduled = False
         self.on_cancel()
         if self.image is not None:
             self.image.end()
@@ -216,6 +223,11 @@ class Snapshots:
             self.on_begin()
         else:
             self.save()
+
+    def schedule(self) -> None:
+        """Begin a save in the background as soon as it can be, but not before the next command."""
+        self.is_scheduled = True
+        self.on_scheduled()
 
     def note_saved(self, changes: int) -> None:
         """The data were saved as they were after so many changes."""

@@ -181,6 +181,7 @@ def test_a_save_that_fails(tmp_path: Path) -> None:
         assert eventually(lambda: has_saved(client))
         assert information(client, "persistence")["rdb_last_bgsave_status"] == "err"
         assert client.do("SET", "k", "w").value.startswith(b"MISCONF ")
+        assert client.do("PING").value.startswith(b"MISCONF ")
         assert client.do("SHUTDOWN").value == b"ERR Errors trying to SHUTDOWN. Check logs."
         folder.unlink()
         (tmp_path / "elsewhere").rename(folder)

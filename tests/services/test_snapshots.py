@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from errno import ENOSPC
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geventcache.persistence.checksum import crc64
+from geventcache.persistence.files import NewFile, remove_leftovers
 from geventcache.persistence.snapshot_reader import SnapshotError
 
 from ..support.inprocess import InProcessServer
@@ -58,6 +61,9 @@ def test_writes_stop_after_a_failure() -> None:
     server.state.snapshots.note_result(False)
     assert session.do("SET", "k", "w").startswith(b"-MISCONF")
     assert session.do("GET", "k") == b"$1\r\nv\r\n"
+    assert session.do("PING").startswith(b"-MISCONF")
+    assert session.do("EVAL", "return redis.call('PING')", "0") == b"+PONG\r\n"
+    assert session.do("EVAL", "return redis.pcall('SET', 'k', 'w')", "0").startswith(b"-MISCONF")
     session.do("MULTI")
     assert session.do("SET", "k", "w").startswith(b"-MISCONF")
     assert session.do("EXEC").startswith(b"-EXECABORT")
@@ -135,3 +141,96 @@ def test_what_expired_meanwhile_is_not_loaded(tmp_path: Path) -> None:
     server.state.snapshots.load()
     assert session.do("KEYS", "*") == b"*1\r\n$1\r\na\r\n"
     assert (server.state.snapshots.loaded.keys, server.state.snapshots.loaded.expired) == (1, 1)
+
+
+def test_a_save_that_is_scheduled() -> None:
+    """It begins when the transaction is over, or the image that is taken for another purpose; or it is cancelled."""
+    server = server_with("k")
+    session, snapshots = server.session(), server.state.snapshots
+    wanted = []
+    snapshots.on_begin = lambda: wanted.append("now")
+    snapshots.on_scheduled = lambda: wanted.append("soon")
+    session.do("MULTI")
+    session.do("BGSAVE")
+    assert session.do("EXEC") == b"*1\r\n+Background saving scheduled\r\n"
+    assert wanted == ["soon"]
+    assert session.do("BGSAVE", "CANCEL") == b"+Scheduled background saving cancelled\r\n"
+    assert session.do("BGSAVE", "CANCEL").startswith(b"-ERR Background saving is currently not")
+    image = snapshots.take()
+    assert session.do("BGSAVE").startswith(b"-ERR Another child process is active")
+    assert session.do("BGSAVE", "SCHEDULE") == b"+Background saving scheduled\r\n"
+    image.end()
+    assert wanted == ["soon"] * 3
+    assert session.do("BGSAVE", "SCHEDULE") == b"+Background saving started\r\n"
+    assert wanted[-1] == "now"
+
+
+def test_an_image_that_somebody_ends() -> None:
+    """Whoever writes it is told, and nobody watches any more."""
+    server = server_with(*map(str, range(3000)))
+    snapshots = server.state.snapshots
+    image = snapshots.take()
+    with pytest.raises(RuntimeError):
+        snapshots.take()
+    blocks = image.blocks()
+    next(blocks)
+    image.end()
+    assert image.is_void
+    assert list(blocks) == []
+    assert snapshots.image is None
+    assert (image.total, image.done < image.total) == (3000, True)
+    assert server.state.databases.get(0).table.watcher is None
+
+
+FAILING = ("open", "write", "fsync", "replace")
+
+
+@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize("calls", range(3))
+def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, calls: int) -> None:
+    """At whatever step: the old file stays as it is, nothing is left of the new one, and one line tells of it."""
+    server = server_with(*map(str, range(100)))
+    server.config.load("dir", os.fsencode(tmp_path))
+    session, snapshots = server.session(), server.state.snapshots
+    assert session.do("SAVE") == b"+OK\r\n"
+    old = (tmp_path / "dump.rdb").read_bytes()
+    session.do("SET", "k", os.urandom(3 << 20))
+    lines: list[str] = []
+    monkeypatch.setattr(server.state.log, "error", lambda event, **_: lines.append(event), raising=False)
+    function = getattr(os, name)
+    done = iter(range(calls))
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if next(done, None) is None:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        return function(*args, **options)
+
+    monkeypatch.setattr(os, name, failing)
+    outcome = session.do("SAVE")
+    monkeypatch.undo()
+    if outcome == b"+OK\r\n":
+        assert calls  # fewer calls than that were needed
+        return
+    assert lines == ["snapshot_failed"]
+    assert [file.name for file in tmp_path.iterdir()] == ["dump.rdb"]
+    assert (tmp_path / "dump.rdb").read_bytes() == old or (name, calls) in {("open", 1), ("fsync", 1), ("fsync", 2)}
+    assert snapshots.image is None
+
+
+def test_a_kill_at_any_byte(tmp_path: Path) -> None:
+    """The old file stays whole, and the next start removes what is left of the new one."""
+    path = tmp_path / "dump.rdb"
+    path.write_bytes(b"old")
+    for size in range(0, 100, 7):
+        pid = os.fork()
+        if not pid:  # the child dies in the middle of its work
+            file = NewFile(str(path))
+            file.open()
+            file.write(b"x" * size)
+            os._exit(9)
+        os.waitpid(pid, 0)
+        assert path.read_bytes() == b"old"
+    (tmp_path / "temp-1-2-other.rdb").write_bytes(b"of another")
+    assert len(list(tmp_path.iterdir())) > 10
+    remove_leftovers(str(path))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["dump.rdb", "temp-1-2-other.rdb"]
