@@ -54,6 +54,21 @@ NO_APPEND_ONLY_FILE = b"ERR WAITAOF cannot be used when numlocal is set but appe
 PRIMARY_PORT_INVALID = b"ERR Invalid master port"
 READ_ONLY_REPLICA = b"READONLY You can't write against a read only replica."
 PRIMARY_DOWN = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+NO_PRIMARY_LINK = b"NOMASTERLINK Can't SYNC while not connected with my master"
+SYNC_AMID_FAILOVER = b"NOMASTERLINK Can't SYNC while failing over"
+FOREIGN_HISTORY = b"ERR PSYNC FAILOVER replid must match my replid."
+NEEDS_MARK = b"ERR Filtered replica requires EOF capability"
+REPLICA_AND_KEYS = b"ERR Replica can't interact with the keyspace"
+NO_REPLICAS = b"NOREPLICAS Not enough good replicas to write."
+FAILOVER_OF_SHARDS = b"ERR FAILOVER not allowed in cluster mode."
+FAILOVER_RUNS = b"ERR FAILOVER already in progress."
+FAILOVER_AT_REPLICA = b"ERR FAILOVER is not valid when server is a replica."
+FAILOVER_WITHOUT_REPLICAS = b"ERR FAILOVER requires connected replicas."
+FAILOVER_FORCE = b"ERR FAILOVER with force option requires both a timeout and target HOST and IP."
+FAILOVER_STRANGER = b"ERR FAILOVER target HOST and PORT is not a replica."
+FAILOVER_OFFLINE = b"ERR FAILOVER target replica is not online."
+FAILOVER_TIMEOUT = b"ERR FAILOVER timeout must be greater than 0"
+NO_FAILOVER = b"ERR No failover in progress."
 ROLE_CHANGED = b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 NO_REPLICATION_OF_SHARDS = b"ERR REPLICAOF not allowed in cluster mode."
 WAIT_AT_REPLICA = (
@@ -354,6 +369,21 @@ def attribute_unknown(name: bytes) -> bytes:
 def no_such_user(name: bytes) -> bytes:
     """The error of a filter that names a user who does not exist."""
     return printable(b"ERR No such user '%b'" % name)
+
+
+def unknown_replconf(name: bytes) -> bytes:
+    """The error of a fact about replicas that nobody knows."""
+    return printable(b"ERR Unrecognized REPLCONF option: %b" % up_to_zero(name))
+
+
+def unknown_part(name: bytes) -> bytes:
+    """The error of a part of the data that a replica cannot ask for."""
+    return printable(b"ERR Unsupported rdb-filter-only option: %b" % up_to_zero(name))
+
+
+def version_format(text: bytes) -> bytes:
+    """The error of a version that is none."""
+    return printable(b"ERR Unrecognized version format: %b" % up_to_zero(text))
 
 
 def unknown_client_type(name: bytes) -> bytes:

@@ -6,10 +6,12 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.timeouts import parse_timeout_ms
-from geventcache.resp.values import OK, Simple
+from geventcache.resp.values import NO_REPLY, OK, Simple
 from geventcache.services.clients import Client
 from geventcache.services.replication import facts
-from geventcache.services.waiters import Wait
+from geventcache.services.replication.failover import Failover
+from geventcache.services.replication.replicas import Replica
+from geventcache.services.replication.service import Waiting
 
 MAX_PORT = 65535
 CONNECTED_ALREADY = Simple(b"OK Already connected to specified master")
@@ -29,12 +31,13 @@ PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 )
 def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
     """Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed."""
-    if ctx.server.replication.primary is not None:
+    replication = ctx.server.replication
+    if replication.primary is not None:
         raise CommandError(errors.WAIT_AT_REPLICA)
     replicas = integer(numreplicas)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
-    # There are no replicas: whoever asks for one waits in vain.
-    return 0 if replicas <= 0 else Wait((), timeout_ms, timeout_reply=0, denied_reply=0)
+    replication.on_settle()
+    return replication.wait_for(ctx, Waiting(replicas, ctx.stream_position, timeout_ms))
 
 
 @command(
@@ -62,7 +65,8 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
     if local:
         raise CommandError(errors.NO_APPEND_ONLY_FILE)
-    return [0, 0] if replicas == 0 else Wait((), timeout_ms, timeout_reply=[0, 0], denied_reply=[0, 0])
+    ctx.server.replication.on_settle()
+    return ctx.server.replication.wait_for(ctx, Waiting(replicas, ctx.stream_position, timeout_ms, on_disk=True))
 
 
 @command(
@@ -125,3 +129,208 @@ def follow(ctx, host, port):
     if number is None or not 0 <= number <= MAX_PORT:
         raise CommandError(errors.PRIMARY_PORT_INVALID)
     return OK if replication.follow(host, number) else CONNECTED_ALREADY
+
+
+# ---------------------------------------------------------------------- who follows
+
+
+@command(
+    "PSYNC",
+    "server",
+    arity=-3,
+    flags="admin noscript no_async_loading no_multi",
+    since="2.8.0",
+    args="replicationid offset:integer",
+)
+def psync(ctx: Client, replicationid: bytes, offset: bytes, *options: bytes):
+    """An internal command used in replication."""
+    first = integer(offset)
+    if is_attached(ctx):
+        return NO_REPLY
+    replication = ctx.server.replication
+    if replication.failover is not None:
+        raise CommandError(errors.SYNC_AMID_FAILOVER)
+    if options and options[0].lower() == b"failover":
+        if replicationid != replication.history.id:
+            raise CommandError(errors.FOREIGN_HISTORY)
+        replication.lead()
+    check_parts(ctx)
+    if not replication.attach(ctx, replicationid, first):
+        return NO_REPLY
+    knows_ids = b"psync2" in ctx.peer.capabilities
+    return Simple(b"CONTINUE %b" % replication.history.id if knows_ids else b"CONTINUE")
+
+
+@command(
+    "SYNC",
+    "server",
+    arity=1,
+    flags="admin noscript no_async_loading no_multi",
+    since="1.0.0",
+)
+def sync(ctx: Client):
+    """An internal command used in replication."""
+    replication = ctx.server.replication
+    if is_attached(ctx):
+        return NO_REPLY
+    if replication.failover is not None:
+        raise CommandError(errors.SYNC_AMID_FAILOVER)
+    check_parts(ctx)
+    replication.introduce(ctx).knows_ids = False
+    replication.attach(ctx, b"?", -1)
+    return NO_REPLY
+
+
+def is_attached(ctx):
+    """Does a client follow already?"""
+    return ctx in ctx.server.replication.replicas
+
+
+def check_parts(ctx):
+    """Who wants parts of the data alone must understand a file without a size.
+
+    Raises:
+        CommandError: it does not.
+    """
+    if ctx.peer is not None and ctx.peer.parts is not None and b"eof" not in ctx.peer.capabilities:
+        raise CommandError(errors.NEEDS_MARK)
+
+
+@command(
+    "REPLCONF",
+    "server",
+    arity=-1,
+    flags="admin noscript loading stale allow_busy",
+    since="3.0.0",
+    complexity="O(1)",
+    doc_flags="syscmd",
+)
+def replconf(ctx: Client, *words: bytes):
+    """An internal command for configuring the replication stream."""
+    if len(words) % 2:
+        raise CommandError(errors.SYNTAX)
+    pairs = dict(zip((name.lower() for name in words[::2]), words[1::2], strict=True))
+    if b"ack" in pairs:
+        position, synced = (parse_integer(pairs.get(name, b"x")) for name in (b"ack", b"fack"))
+        if position is not None:
+            ctx.server.replication.acknowledge(ctx, position, synced)
+        return NO_REPLY
+    if b"getack" in pairs:
+        return NO_REPLY
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        introduce = INTRODUCTIONS.get(name.lower())
+        if introduce is None:
+            raise CommandError(errors.unknown_replconf(name))
+        introduce(ctx.server.replication.introduce(ctx), value)
+    return OK
+
+
+def set_port(replica: Replica, value: bytes):
+    """The port at which others reach it."""
+    replica.port = integer(value)
+
+
+def set_host(replica: Replica, value: bytes):
+    """Where others reach it."""
+    if not value.isascii() or any(byte <= 32 or byte in b",=" for byte in value):
+        raise CommandError(errors.SYNTAX)  # it stands in a line of INFO
+    replica.host = value
+
+
+def set_version(replica: Replica, value: bytes):
+    """Its version."""
+    if len(value.split(b".")) != 3 or not all(part.isdigit() for part in value.split(b".")):
+        raise CommandError(errors.version_format(value))
+    replica.version = value
+
+
+def set_file_only(replica: Replica, value: bytes):
+    """It wants the file, and nothing else."""
+    number = integer(value)
+    if not 0 <= number <= 1:
+        raise CommandError(errors.NOT_ZERO_OR_ONE)
+    replica.wants_file_only = number == 1
+
+
+def set_parts(replica: Replica, value: bytes):
+    """It wants only some parts of the data."""
+    for part in value.split():
+        if part != b"functions":
+            raise CommandError(errors.unknown_part(part))
+    replica.parts = frozenset(value.split())
+
+
+INTRODUCTIONS = {
+    b"listening-port": set_port,
+    b"ip-address": set_host,
+    b"capa": lambda replica, value: replica.capabilities.add(value.lower()),
+    b"version": set_version,
+    b"rdb-only": set_file_only,
+    b"rdb-filter-only": set_parts,
+}
+
+
+# ---------------------------------------------------------------------- changing places
+
+
+@command(
+    "FAILOVER",
+    "server",
+    arity=-1,
+    flags="admin noscript stale",
+    since="6.2.0",
+    complexity="O(1)",
+    args="TO=target{host port:integer FORCE?}? ABORT? TIMEOUT=milliseconds:integer?",
+)
+def failover(ctx: Client, *options: bytes):
+    """Starts a coordinated failover from a server to one of its replicas."""
+    replication = ctx.server.replication
+    if ctx.server.cluster is not None:
+        raise CommandError(errors.FAILOVER_OF_SHARDS)
+    if len(options) == 1 and options[0].lower() == b"abort":
+        if replication.failover is None:
+            raise CommandError(errors.NO_FAILOVER)
+        replication.on_failover_end("it was aborted")
+        return OK
+    wanted = read_failover(options, ctx.db.clock.now_ms)
+    if replication.failover is not None:
+        raise CommandError(errors.FAILOVER_RUNS)
+    if replication.primary is not None:
+        raise CommandError(errors.FAILOVER_AT_REPLICA)
+    if not replication.replicas:
+        raise CommandError(errors.FAILOVER_WITHOUT_REPLICAS)
+    if wanted.is_forced and not (wanted.deadline_ms and wanted.target):
+        raise CommandError(errors.FAILOVER_FORCE)
+    if wanted.target:
+        found = replication.replica_at(*wanted.target)
+        if found is None:
+            raise CommandError(errors.FAILOVER_STRANGER)
+        if not found.is_online:
+            raise CommandError(errors.FAILOVER_OFFLINE)
+    replication.failover = wanted
+    replication.on_failover()
+    return OK
+
+
+def read_failover(options, now_ms):
+    """What FAILOVER is asked for.
+
+    Raises:
+        CommandError: that makes no sense.
+    """
+    wanted = Failover()
+    words = list(options)
+    while words:
+        word = words.pop(0).lower()
+        if word == b"to" and len(words) >= 2 and not wanted.target:
+            wanted.target = words.pop(0), integer(words.pop(0))
+        elif word == b"force" and not wanted.is_forced:
+            wanted.is_forced = True
+        elif word == b"timeout" and words and not wanted.deadline_ms:
+            timeout_ms = integer(words.pop(0))
+            if timeout_ms <= 0:
+                raise CommandError(errors.FAILOVER_TIMEOUT)
+            wanted.deadline_ms = now_ms + timeout_ms
+        else:
+            raise CommandError(errors.SYNTAX)
+    return wanted

@@ -211,6 +211,12 @@ class Effects:
         if self.depth == 0:
             self.complete()
 
+    def repeat(self, index, request):
+        """A request that changes nothing here, but has to be repeated even so, at this place among the others."""
+        self.unit.append((index, request, False))
+        if self.depth == 0:
+            self.complete()
+
     def complete(self):
         """Give a complete unit to the sinks, without its messages to those who do not take them."""
         unit, self.unit = self.unit, []

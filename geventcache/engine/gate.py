@@ -145,6 +145,16 @@ def monitor(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes |
     return errors.MONITOR_READS if is_about_keys else None
 
 
+def replica(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """A replica's connection is for the stream: one that asks for keys has lost its way, and is closed."""
+    if client.peer is None or not (command.may_write or "readonly" in command.declaration.flags):
+        return None
+    if client.peer.client_type != b"replica":
+        return None
+    client.transport.break_off()
+    return errors.REPLICA_AND_KEYS
+
+
 def subscriber(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """In RESP2, a message could not be told from a reply."""
     if client.resp3 or not client.subscription_count() or "subscriber" in command.declaration.traits:
@@ -233,6 +243,11 @@ def writes(state: Any, client: Any, command: Any) -> bool:
     return command.runs_queue and any(one.is_write for one, _ in client.queue or ())
 
 
+def replicas(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """Nothing is changed while too few replicas follow closely, where a setting says so."""
+    return errors.NO_REPLICAS if writes(state, client, command) else None
+
+
 def following(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """Nobody but the primary changes a replica that is read-only."""
     return errors.READ_ONLY_REPLICA if writes(state, client, command) else None
@@ -297,9 +312,11 @@ QUESTIONS = (
     Question(call_reading, CALL, lambda state: state.scripting.running.is_read_only),
     Question(slot, CLIENT),
     Question(monitor, CLIENT),
+    Question(replica, CLIENT),
     Question(memory, CLIENT, lambda state: state.memory_limit.is_pressed),
     Question(saving, CLIENT | SCRIPT | CALL, lambda state: state.snapshots.stops_writes()),
     Question(health, CLIENT, lambda state: state.snapshots.stops_writes()),
+    Question(replicas, CLIENT | SCRIPT | CALL, lambda state: state.replication.is_short),
     Question(script_reading, SCRIPT),
     Question(following, CLIENT | SCRIPT | CALL, lambda state: state.replication.refuses_writes),
     Question(script_memory, SCRIPT),

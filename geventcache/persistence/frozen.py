@@ -42,14 +42,14 @@ def is_large(value: Any) -> bool:
     return len(value) > MOST_ELEMENTS or (len(value) > 1 and value.memory_usage() > MOST_BYTES)
 
 
-def freeze(value: Any, compresses: bool) -> "FrozenTable | FrozenElements | FrozenCopy":
-    """A container as it is now."""
+def freeze(value: Any, compresses: bool, is_plain: bool = False) -> "FrozenTable | FrozenElements | FrozenCopy":
+    """A container as it is now; a plain hash without the deadlines of its fields."""
     if isinstance(value, (List, Stream)):
         return FrozenCopy(value)
-    kind = kind_of(value)
+    kind = kind_of(value, is_plain)
     table = value.elements_table()
     if table is None or (kind == kinds.ZSET and len(value) <= FEW_MEMBERS):
-        return FrozenElements(kind, elements_of(value))
+        return FrozenElements(kind, elements_of(value, is_plain))
     return FrozenTable(kind, value, table, compresses)
 
 

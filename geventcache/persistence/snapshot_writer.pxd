@@ -2,6 +2,7 @@ from geventcache.base.table cimport Table, Watcher
 from geventcache.persistence.output cimport Output
 from geventcache.store.keyspace cimport Keyspace, as_string
 from geventcache.types.container cimport Container
+from geventcache.types.hashes cimport Hash
 
 cdef int BYTES, OBJECT, PACKED
 cdef long long NEVER
@@ -13,7 +14,7 @@ cdef class Records:
     cdef public dict sizes
     cdef readonly object large
     cdef public Py_ssize_t done
-    cdef public object error
+    cdef public object on_deadlines, error
     cpdef list take_pieces(self)
     cpdef select(self, Output out, Py_ssize_t index)
 

@@ -11,13 +11,13 @@ What writing a key takes besides is what has been written and waits to be taken 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any, NamedTuple
 
 import cython
 
-from geventcache.base.table import BYTES, END, OBJECT, PACKED, Watcher
+from geventcache.base.table import BYTES, END, OBJECT, PACKED, Table, Watcher
 from geventcache.base.times import NEVER_MS
 from geventcache.persistence import kinds
 from geventcache.persistence.checksum import crc64
@@ -26,6 +26,7 @@ from geventcache.persistence.output import Output
 from geventcache.persistence.value_writer import kind_of, write_value
 from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
+from geventcache.types.hashes import Hash
 
 BLOCK_BYTES = 1 << 20
 PAUSE = b""
@@ -33,6 +34,7 @@ PAUSE = b""
 WORK = 500
 UNIT_BYTES = 64
 NO_DATABASE = -1
+OnDeadlines = Callable[[Table, bytes, Hash], None]
 DEADLINE = Struct("<q")
 CHECKSUM = Struct("<Q")
 NEVER = NEVER_MS
@@ -69,6 +71,8 @@ class Records:
         selected: the database whose records come in it now.
         large: containers that are still to be written.
         done: how many records there have been.
+        on_deadlines: if not None, fields are written without their deadlines, which it is told instead: with the table,
+            the key and the hash, when all of them are as at the instant.
         error: what kept one from being written: the snapshot is worth nothing then.
     """
 
@@ -78,6 +82,7 @@ class Records:
         self.sizes: dict[int, tuple[int, int]] = {}
         self.large: deque[Large] = deque()
         self.done = 0
+        self.on_deadlines: OnDeadlines | None = None
         self.error: BaseException | None = None
 
     def take_pieces(self) -> list[bytes]:
@@ -125,11 +130,16 @@ class RecordWriter(Watcher):
         """Write a record, or note a large one."""
         records: Records = self.records
         out: Output = records.out
+        on_deadlines = records.on_deadlines
+        is_plain: cython.bint = on_deadlines is not None
         if kind >= PACKED:
             value = self.keyspace.unpack(value, kind)
-        elif kind == OBJECT and isinstance(value, Container) and is_large(value):
-            records.large.append(Large(self.index, key, freeze(value, out.compresses), deadline_ms))
-            return
+        elif kind == OBJECT and isinstance(value, Container):
+            if on_deadlines is not None and isinstance(value, Hash) and value.deadlines is not None:
+                on_deadlines(self.table, key, value)
+            if is_large(value):
+                records.large.append(Large(self.index, key, freeze(value, out.compresses, is_plain), deadline_ms))
+                return
         if records.selected != self.index:
             records.selected = self.index
             records.select(out, self.index)
@@ -143,9 +153,9 @@ class RecordWriter(Watcher):
             out.string(key)
             out.string(as_string(value))
         else:
-            out.byte(kind_of(value))
+            out.byte(kind_of(value, is_plain))
             out.string(key)
-            write_value(out, value)
+            write_value(out, value, is_plain)
 
     def drop(self) -> None:
         """No more is asked of it."""
@@ -167,11 +177,17 @@ class SnapshotWriter:
     """
 
     def __init__(
-        self, header: Header, keyspaces: list[Keyspace], compresses: bool = True, has_checksum: bool = True
+        self,
+        header: Header,
+        keyspaces: list[Keyspace],
+        compresses: bool = True,
+        has_checksum: bool = True,
+        on_deadlines: OnDeadlines | None = None,
     ) -> None:
         self.has_checksum = has_checksum
         self.crc = 0
         self.records = Records(compresses)
+        self.records.on_deadlines = on_deadlines
         self.records.sizes = {keyspace.index: (len(keyspace), keyspace.volatile) for keyspace in keyspaces}
         self.total = sum(map(len, keyspaces))
         self.head = Output(compresses)

@@ -24,11 +24,11 @@ DEADLINE = Struct("<q")
 KINDS = {b"list": kinds.LIST, b"set": kinds.SET, b"zset": kinds.ZSET, b"hash": kinds.HASH, b"stream": kinds.STREAM_7_0}
 
 
-def kind_of(value: Any) -> int:
-    """The type that stands for a value."""
+def kind_of(value: Any, is_plain: bool = False) -> int:
+    """The type that stands for a value; a plain hash is without the deadlines of its fields."""
     if not isinstance(value, Container):
         return kinds.STRING
-    if isinstance(value, Hash) and value.deadlines is not None:
+    if isinstance(value, Hash) and value.deadlines is not None and not is_plain:
         return kinds.HASH_DEADLINES
     return KINDS[value.type_name]
 
@@ -38,31 +38,31 @@ def version_of(kind: int) -> int:
     return kinds.VERSION_OF_FIELD_DEADLINES if kind == kinds.HASH_DEADLINES else kinds.VERSION
 
 
-def write_value(out: Output, value: Any) -> None:
+def write_value(out: Output, value: Any, is_plain: bool = False) -> None:
     """Write a value, without its type."""
-    for _ in value_slices(out, value):
+    for _ in value_slices(out, value, is_plain):
         pass
 
 
-def value_slices(out: Output, value: Any) -> Iterator[None]:
+def value_slices(out: Output, value: Any, is_plain: bool = False) -> Iterator[None]:
     """Write a value, without its type, with a pause after each of some hundred elements."""
     if isinstance(value, Stream):
         return stream_slices(out, value)
     if isinstance(value, List):
         return list_slices(out, value)
     if isinstance(value, Container):
-        return element_slices(out, kind_of(value), elements_of(value))
+        return element_slices(out, kind_of(value, is_plain), elements_of(value, is_plain))
     out.string(as_string(value))
     return iter(())
 
 
-def elements_of(value: Any) -> list[Any]:
+def elements_of(value: Any, is_plain: bool = False) -> list[Any]:
     """The elements of a hash, a set or a sorted set, as a list of its own, in the order in which they are written."""
     if isinstance(value, Set):
         return list(value.names())
     if isinstance(value, SortedSet):
         return value.pairs(0, len(value), True)  # from the highest score down, which is what readers are quickest with
-    if value.deadlines is None:
+    if value.deadlines is None or is_plain:
         return list(value.to_dict().items())
     return [(field, text, value.deadline(field)) for field, text in value.to_dict().items()]
 

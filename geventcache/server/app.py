@@ -30,6 +30,7 @@ from geventcache.server.connection import Arrivals, Connection, new_buffer
 from geventcache.server.cron import Cron
 from geventcache.server.descriptors import Acceptor, make_room, open_files, reserve_now
 from geventcache.server.expiry import Expiry
+from geventcache.server.failover import FailoverRun
 from geventcache.server.feeding import Feeding
 from geventcache.server.following import Following
 from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
@@ -94,6 +95,7 @@ class Server:
         self.state.travel = self.travel
         self.feeding = Feeding(self)
         self.following = Following(self)
+        self.failover = FailoverRun(self)
         self.buffer = new_buffer()
         self.upstream = near_side(self) if config["upstream"] else None
         self.bus = Bus(self, *bus) if bus is not None else None
@@ -157,6 +159,7 @@ class Server:
             self.accept_on(sock, address)
         if self.bus is not None:
             self.bus.start()
+        self.feeding.start()
         self.expiry.start()
         self.cron.start()
 
@@ -248,7 +251,9 @@ class Server:
         self.close_listeners()
         for sock in list(self.shaking_hands):
             sock.close()
+        self.failover.stop()
         self.following.stop()
+        self.feeding.stop()
         self.expiry.stop()
         self.cron.stop()
         for client in self.state.clients:
@@ -297,6 +302,7 @@ class Server:
             self.travel.abandon()
             self.following.abandon()
             gevent.killall(list(self.delayed), block=False)
+            self.feeding.abandon()
             self.close_watchers()
         for client in self.state.clients:
             if client.transport is not None:

@@ -552,6 +552,8 @@ class Connection:
         self.client.unsent = 0
         self.client.soft_since_ms = 0
         self.writable.stop()
+        if self.client.peer is not None:
+            self.client.peer.on_room()
         if not self.is_reading or self.client.is_closing:
             self.wake()
 

@@ -84,6 +84,7 @@ class Cron:
         self.state.memory_limit.tick()
         self.server.saving.tick()
         self.server.migrating.tick()
+        self.server.feeding.tick()
         if len(self.state.databases.graveyard) or any(
             keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
         ):

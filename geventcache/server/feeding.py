@@ -1,31 +1,257 @@
-"""Feeds those who follow this server: the stream of its history, and its backlog."""
+"""Feeds those who follow this server: the stream of its history, its backlog, and what each replica takes of it.
+
+The rules:
+
+- While nobody follows, and nobody has for `repl-backlog-ttl` seconds, nothing is noted.
+- What happens in a turn goes into the backlog when the turn is over, and from there to the replicas. Each reads at its
+  own position: a slow one costs no copies, but keeps the backlog from forgetting, up to client-output-buffer-limit.
+- A replica that follows another server passes the bytes on that it gets; its own feed is silent.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import gevent
+from gevent.event import Event
+
+from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, append_request
+from geventcache.server.transfers import Transfers
+from geventcache.services.replication.replicas import ONLINE, SENDING, WAITING, Replica
+
+TINY_SECONDS = 1e-6
+SECOND_MS = 1000
+
+
+class Feed(EffectStream):
+    """What happens here, as the stream of this server's history."""
+
+    def __init__(self, feeding: Feeding) -> None:
+        super().__init__()
+        self.takes_messages = True
+        self.feeding = feeding
+
+    def begin(self) -> None:
+        """The first change of a turn."""
+        self.feeding.note_change()
+
+    def lose(self) -> None:
+        """A change is missing: whoever follows needs all data again."""
+        self.feeding.break_history()
+
 
 class Feeding:
-    """The stream of one server."""
+    """The stream of one server.
+
+    Attributes:
+        feed: what happens, until it is in the backlog.
+        is_noting: what happens here is the stream.
+        writer: the client of the first change that is not yet in the backlog.
+    """
 
     def __init__(self, server: Any) -> None:
         self.server = server
         self.state = server.state
         self.config = server.config
-        self.history = self.state.replication.history
+        self.log = server.log
+        self.replication = self.state.replication
+        self.history = self.replication.history
+        self.feed = Feed(self)
+        self.is_noting = False
+        self.writer: Any = None
+        self.pinged_ms = 0
+        self.more = Event()
+        self.pump_greenlet: Any = None
+        self.transfers = Transfers(self)
+        self.replication.on_settle = self.settle
+        self.replication.on_attach = self.attach
+        self.replication.on_sync = self.synchronise
+        self.replication.on_ask = self.ask
+
+    # ------------------------------------------------------------------ whose stream it is
 
     def follow(self) -> None:
         """The stream is another server's from now on."""
+        self.settle()
+        self.turn_off()
 
     def lead(self) -> None:
-        """The stream is this server's own from now on; what is due goes again."""
+        """The stream is this server's own from now on; what is due goes again. Who follows has to ask anew."""
+        self.drop_replicas()
+        if self.history.backlog is not None:
+            self.turn_on()
+        self.replication.left_ms = self.state.clock.now_ms
         self.server.expiry.arm()
+
+    def turn_on(self) -> None:
+        """Note what happens."""
+        if not self.is_noting:
+            self.is_noting = True
+            self.feed.selected = UNKNOWN_DATABASE
+            self.state.engine.add_sink(self.feed)
+
+    def turn_off(self) -> None:
+        """Note nothing."""
+        if self.is_noting:
+            self.is_noting = False
+            self.state.engine.remove_sink(self.feed)
+
+    def keep_stream(self) -> None:
+        """Somebody begins to follow: from now on there is a stream."""
+        if self.history.backlog is None:
+            self.history.keep_backlog()
+            self.log.info("replication_backlog_kept", history=self.history.id.decode())
+        if self.replication.primary is None:
+            self.turn_on()
+
+    def break_history(self) -> None:
+        """The stream does not tell all that happened: it is of use to nobody."""
+        self.history.drop_backlog()
+        self.state.chores.append(self.drop_replicas)
+        self.state.chores.append(self.turn_off)
+
+    # ------------------------------------------------------------------ the stream
+
+    def note_change(self) -> None:
+        """The first change of a turn is about to be noted."""
+        self.writer = self.state.engine.current
+        self.state.chores.append(self.flush)
+
+    def settle(self) -> None:
+        """Bring the backlog up to date."""
+        data = self.feed.take()
+        if data:
+            self.history.append(data)
+            if self.writer is not None:
+                self.writer.stream_position = self.history.position
+                self.writer = None
+
+    def flush(self) -> None:
+        """The turn is over: what happened goes to the replicas."""
+        self.settle()
+        self.send()
 
     def relay(self, data: bytes) -> None:
         """Pass the stream of the primary on."""
         self.history.append(data)
-        if self.history.backlog is not None:
-            self.history.backlog.trim(self.config["repl-backlog-size"], self.history.position)
+        self.send()
+
+    def say(self, *words: bytes) -> None:
+        """Put a request into the stream that changes nothing."""
+        self.settle()
+        data = bytearray()
+        append_request(data, list(words))
+        self.history.append(data)
+        self.send()
+
+    def ask(self) -> None:
+        """Let the replicas tell how far they are."""
+        if self.replication.replicas and self.replication.primary is None:
+            self.say(b"REPLCONF", b"GETACK", b"*")
+
+    def send(self) -> None:
+        """Send each replica what it can take; the rest goes by and by."""
+        backlog = self.history.backlog
+        if backlog is None:
+            return
+        needed = backlog.end
+        for replica in list(self.replication.replicas.values()):
+            if replica.is_fed:
+                self.replication.fed_bytes += replica.feed(backlog)
+                if replica.position < backlog.end and not replica.client.is_congested:
+                    self.more.set()
+            if replica.unsent(backlog.end) and self.server.exceeds_output_limit(replica.client):
+                self.drop(replica, "it leaves too much unread")
+            elif replica.state in (WAITING, SENDING, ONLINE):
+                needed = min(needed, replica.position)
+        if len(backlog) > self.config["repl-backlog-size"]:
+            backlog.trim(self.config["repl-backlog-size"], needed)
+
+    def pump(self) -> None:
+        """A greenlet: send on, wherever there is room again."""
+        while True:
+            self.more.wait()
+            self.more.clear()
+            self.send()
+            self.server.end_turn()
+            gevent.sleep(TINY_SECONDS)
+
+    def start(self) -> None:
+        """The server begins."""
+        self.pump_greenlet = gevent.spawn(self.pump)
+
+    def stop(self) -> None:
+        """The server ends."""
+        self.transfers.stop()
+        if self.pump_greenlet is not None:
+            self.pump_greenlet.kill()
+            self.pump_greenlet = None
+
+    def abandon(self) -> None:
+        """In a forked process: the replicas are the other's."""
+        self.transfers.stop(block=False)
+        if self.pump_greenlet is not None:
+            self.pump_greenlet.kill(block=False)
+
+    # ------------------------------------------------------------------ replicas
+
+    def attach(self, replica: Replica) -> None:
+        """The stream flows to a replica, from its position on, as soon as the turn is over."""
+        if replica.state == WAITING or not self.transfers.is_sent(replica) or replica.wants_file_only:
+            return  # it speaks too early, or there is nothing more for it
+        replica.on_room = self.more.set
+        replica.state = ONLINE
+        replica.is_fed = True
+        self.log.info("replica_online", replica=name_of(replica), position=replica.position)
+        self.state.chores.append(self.send)
+
+    def synchronise(self, replica: Replica) -> None:
+        """A replica is to get all data."""
+        self.keep_stream()
+        replica.position = self.history.position
+        self.transfers.add(replica)
+
+    def drop(self, replica: Replica, reason: str) -> None:
+        """End the connection of a replica."""
+        self.log.warning("replica_dropped", replica=name_of(replica), reason=reason)
+        self.replication.detach(replica.client)
+        if replica.client.transport is not None:
+            replica.client.transport.break_off()
 
     def drop_replicas(self) -> None:
         """The history has another id, or is another one: who follows has to ask anew."""
+        for replica in list(self.replication.replicas.values()):
+            self.drop(replica, "the history has changed")
+
+    # ------------------------------------------------------------------ from time to time
+
+    def tick(self) -> None:
+        """Once a second: keep in touch, give up who is silent, forget the stream that nobody has asked for."""
+        now_ms = self.state.clock.now_ms
+        replicas = self.replication.replicas
+        self.replication.count_good()
+        for replica in list(replicas.values()):
+            if replica.state == WAITING or self.transfers.is_preparing(replica):
+                replica.client.push(b"\n")
+            elif replica.is_fed and replica.knows_ids and replica.lag_s(now_ms) > self.config["repl-timeout"]:
+                self.drop(replica, "nothing was heard of it for too long")
+        if replicas and self.replication.primary is None and self.is_ping_due(now_ms):
+            self.pinged_ms = now_ms
+            self.say(b"PING")
+        ttl_ms = self.config["repl-backlog-ttl"] * SECOND_MS
+        is_old = ttl_ms and not replicas and now_ms - self.replication.left_ms > ttl_ms
+        if is_old and self.is_noting:
+            self.turn_off()
+            self.history.drop_backlog()
+            self.log.info("replication_backlog_dropped")
+        elif self.history.backlog is not None:
+            self.send()
+
+    def is_ping_due(self, now_ms: int) -> bool:
+        """Is it time to tell the replicas that this server is there?"""
+        return bool(now_ms - self.pinged_ms >= self.config["repl-ping-replica-period"] * SECOND_MS)
+
+
+def name_of(replica: Replica) -> str:
+    """A replica, for people."""
+    return f"{replica.ip.decode(errors='replace')}:{replica.port}"

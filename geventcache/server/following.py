@@ -21,7 +21,7 @@ from geventcache.engine.replay import Replay, StreamError
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.server.listening import name_of
-from geventcache.server.primary_link import FileSource, LinkError, LinkTransport, PrimaryLink
+from geventcache.server.primary_link import FileSource, LinkError, LinkTransport, PrimaryLink, RefusedError
 from geventcache.server.tls import TlsError, client_context
 from geventcache.services.clients import Client
 from geventcache.services.info import VALKEY_VERSION
@@ -32,6 +32,7 @@ SLICE_US = 1000
 TINY_SECONDS = 1e-6
 SECONDS = 1.0
 LONGEST_DELAY_S = 16.0
+TAKING_OVER_S = 0.05
 BUSY_SECONDS = 0.01
 SUPERUSER = b"(superuser)"
 
@@ -66,8 +67,7 @@ class Following:
             self.log.info("replication_leads", history=self.history.id.decode(), position=self.history.position)
             self.server.feeding.lead()
             return
-        self.knows_history = self.history.backlog is not None
-        self.server.feeding.follow()
+        self.state.chores.append(self.server.feeding.follow)  # what the running turn has done so far is of the stream
         self.log.info("replication_follows", primary=primary.place)
         self.greenlet = gevent.spawn(self.run, primary)
 
@@ -95,6 +95,7 @@ class Following:
 
     def run(self, primary: Primary) -> None:
         """Follow a primary for ever."""
+        self.knows_history = self.history.backlog is not None
         delay_s = 0.0
         while True:
             gevent.sleep(delay_s)
@@ -111,7 +112,13 @@ class Following:
                 self.log.error("replication_failed", primary=primary.place, error=repr(error), exc_info=error)
             finally:
                 self.hang_up(primary)
-            delay_s = 0.0 if has_worked else min(max(2 * delay_s, SECONDS), LONGEST_DELAY_S)
+            delay_s = (
+                TAKING_OVER_S
+                if primary.takes_over
+                else 0.0
+                if has_worked
+                else min(max(2 * delay_s, SECONDS), LONGEST_DELAY_S)
+            )
 
     def hang_up(self, primary: Primary) -> None:
         """The link is down."""
@@ -168,7 +175,15 @@ class Following:
         history = self.history
         wanted = (history.id, history.position + 1) if self.knows_history else (b"?", -1)
         words = [b"PSYNC", wanted[0], b"%d" % wanted[1]]
-        answer = link.ask(*words).split()
+        if primary.takes_over:
+            words.append(b"FAILOVER")
+        try:
+            answer = link.ask(*words).split()
+        except RefusedError:
+            if primary.takes_over:
+                self.replication.on_failover_end("the replica does not take over")
+            raise
+        primary.takes_over = False
         if answer[0] == b"+CONTINUE":
             self.go_on(answer[1] if len(answer) > 1 else history.id)
         elif answer[0] == b"+FULLRESYNC" and len(answer) == 3 and answer[2].isdigit():

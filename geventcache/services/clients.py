@@ -40,6 +40,7 @@ class Client:
         relay: what it waits for from the upstream, None if it never did.
         is_barred: the request that it sent last is put off, and to be run again.
         reply_mode: of CLIENT REPLY.
+        stream_position: of the stream of replication after its last change.
         peer: the Primary or the Replica that it is, None for everybody else.
     """
 
@@ -84,6 +85,7 @@ class Client:
         self.peer: Any = None
         self.relay: Any = None
         self.is_barred = False
+        self.stream_position = 0
         self.initialise(db)
 
     def initialise(self, db):
@@ -110,6 +112,7 @@ class Client:
             or self.access is not None
             or self.tracking is not None
             or self.no_touch
+            or self.peer is not None
             or (not self.resp3 and self.subscription_count() > 0)
         )
 

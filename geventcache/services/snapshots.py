@@ -15,7 +15,7 @@ from geventcache.base.errors import CommandError
 from geventcache.persistence.files import NewFile, OldFile, Run, at_once
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
-from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
+from geventcache.persistence.snapshot_writer import Header, OnDeadlines, SnapshotWriter
 from geventcache.services.info import REDIS_VERSION
 
 RETRY_S = 5
@@ -38,18 +38,18 @@ class Image:
         is_void: somebody ended it: `blocks` ends early, and what was written is worth nothing.
     """
 
-    def __init__(self, snapshots: Snapshots, facts: dict[bytes, bytes]) -> None:
+    def __init__(self, snapshots: Snapshots, facts: dict[bytes, bytes], on_deadlines: OnDeadlines | None) -> None:
         config, state = snapshots.config, snapshots.state
         keyspaces = state.databases.existing()
         header = Header(
-            any(keyspace.volatile_containers for keyspace in keyspaces),
+            on_deadlines is None and any(keyspace.volatile_containers for keyspace in keyspaces),
             {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % snapshots.now_s(), **facts},
             [library.code for library in state.scripting.libraries.by_name.values()],
         )
         self.snapshots = snapshots
         self.changes = snapshots.all_changes()
         self.is_void = False
-        self.writer = SnapshotWriter(header, keyspaces, config["rdbcompression"], config["rdbchecksum"])
+        self.writer = SnapshotWriter(header, keyspaces, config["rdbcompression"], config["rdbchecksum"], on_deadlines)
 
     @property
     def done(self) -> int:
@@ -170,15 +170,17 @@ class Snapshots:
 
     # ------------------------------------------------------------------ saving
 
-    def take(self, facts: dict[bytes, bytes] | None = None) -> Image:
+    def take(self, facts: dict[bytes, bytes] | None = None, on_deadlines: OnDeadlines | None = None) -> Image:
         """Take an image of what is there now. There must be none under way.
 
         Args:
             facts: what the snapshot tells of itself, beside what each one does.
+            on_deadlines: is told the deadlines of fields, which are not written then (see `Records`), so that all
+                servers can read it.
         """
         if self.image is not None:
             raise RuntimeError("an image is being taken")
-        self.image = Image(self, facts or {})
+        self.image = Image(self, facts or {}, on_deadlines)
         return self.image
 
     def new_file(self, run: Run = at_once) -> NewFile:

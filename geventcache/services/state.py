@@ -14,6 +14,7 @@ from geventcache.services import auth
 from geventcache.services.acl import Acl
 from geventcache.services.addresses import Address
 from geventcache.services.client_memory import ClientMemory
+from geventcache.services.client_report import type_of
 from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
@@ -37,6 +38,9 @@ from geventcache.store.keyspace import Keyspace
 
 # What each client and `Stats` count, by the names of their attributes.
 TRAFFIC = ("bytes_in", "bytes_out", "reads", "writes")
+
+# Names of classes in client-output-buffer-limit, by those of clients.
+OUTPUT_CLASSES = {b"normal": b"normal", b"primary": b"normal", b"pubsub": b"pubsub", b"replica": b"slave"}
 
 
 class ServerState:
@@ -187,6 +191,7 @@ class ServerState:
         self.waiters.release(client)
         if client.relay is not None:
             client.relay.close()
+        self.replication.detach(client)
         try:
             self.forget(client)
         finally:
@@ -222,6 +227,7 @@ class ServerState:
         self.stats.reset()
         for name in TRAFFIC:
             setattr(self.stats, name, -sum(getattr(client, name) for client in self.clients))
+        self.replication.reset_counters()
         self.clients.accepted = self.clients.rejected = self.clients.overflown = self.client_memory.evicted = 0
         self.table.reset()
         for keyspace in self.databases.existing():
@@ -275,11 +281,12 @@ class ServerState:
         """Does the client leave more unread than client-output-buffer-limit allows (at once, or for some time)?"""
         if self.client_memory.exceeds_alone(client):
             return True
-        limit = self.config["client-output-buffer-limit"][b"pubsub" if client.subscription_count() else b"normal"]
-        if limit.hard and client.outbox_size >= limit.hard:
+        unsent = self.replication.unsent(client)
+        limit = self.config["client-output-buffer-limit"][OUTPUT_CLASSES[type_of(client)]]
+        if limit.hard and unsent >= self.hard_limit(client, limit.hard):
             self.clients.overflown += 1
             return True
-        if not limit.soft or client.outbox_size < limit.soft:
+        if not limit.soft or unsent < limit.soft:
             client.soft_since_ms = 0
             return False
         if not client.soft_since_ms:
@@ -288,6 +295,10 @@ class ServerState:
             return False
         self.clients.overflown += 1
         return True
+
+    def hard_limit(self, client: Client, limit: int) -> int:
+        """The hard limit of a client: a replica may always be as far behind as the backlog is long."""
+        return max(limit, self.config["repl-backlog-size"]) if type_of(client) == b"replica" else limit
 
     def on_slow_command(self, client: Client, command: Any, args: list[Any], usec: int) -> None:
         """A command took long enough for the slow log, or for the latency monitor."""

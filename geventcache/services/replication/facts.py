@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from geventcache.services.replication.failover import NONE
 from geventcache.services.replication.primary import CONNECTED, NEVER, SYNC, Primary
+from geventcache.services.replication.replicas import Replica
 
 SECOND_MS = 1000
 
@@ -14,7 +16,8 @@ def role(state: Any) -> list[Any]:
     replication = state.replication
     primary = replication.primary
     if primary is None:
-        return [b"master", replication.history.position, []]
+        replicas = [[one.ip, b"%d" % one.port, b"%d" % one.acknowledged] for one in online(state)]
+        return [b"master", replication.position, replicas]
     position = replication.history.position if primary.state == CONNECTED else NEVER
     return [b"slave", primary.host, primary.port, primary.state, position]
 
@@ -28,9 +31,10 @@ def fields(state: Any) -> dict[str, Any]:
         found.update(fields_of_primary(state, primary))
     return {
         **found,
-        "connected_slaves": 0,
+        "connected_slaves": len(replication.replicas),
+        **fields_of_replicas(state),
         "replicas_waiting_psync": 0,
-        "master_failover_state": "no-failover",
+        "master_failover_state": NONE if replication.failover is None else replication.failover.state,
         **fields_of_history(state),
     }
 
@@ -58,6 +62,25 @@ def fields_of_primary(state: Any, primary: Primary) -> dict[str, Any]:
     }
 
 
+def online(state: Any) -> list[Replica]:
+    """The replicas that have the data, and follow."""
+    return [one for one in state.replication.replicas.values() if one.is_online]
+
+
+def fields_of_replicas(state: Any) -> dict[str, Any]:
+    """A line for each replica, and how many of them follow closely."""
+    now_ms = state.clock.now_ms
+    lines: dict[str, Any] = {}
+    if state.config["min-replicas-to-write"] and state.config["min-replicas-max-lag"]:
+        lines["min_slaves_good_slaves"] = state.replication.good_count()
+    for number, one in enumerate(state.replication.replicas.values()):
+        lines[f"slave{number}"] = (
+            f"ip={one.ip.decode(errors='replace')},port={one.port},state={one.state.decode()},"
+            f"offset={one.acknowledged},lag={one.lag_s(now_ms) if one.is_online else 0},type=replica"
+        )
+    return lines
+
+
 def fields_of_transfer(primary: Primary, now_ms: int) -> dict[str, Any]:
     """How far the file of the primary has come."""
     transfer = primary.transfer
@@ -76,11 +99,12 @@ def fields_of_transfer(primary: Primary, now_ms: int) -> dict[str, Any]:
 def fields_of_history(state: Any) -> dict[str, Any]:
     """The history and its backlog."""
     history = state.replication.history
+    position = state.replication.position
     backlog = history.backlog
     return {
         "master_replid": history.id.decode(),
         "master_replid2": history.second_id.decode(),
-        "master_repl_offset": history.position,
+        "master_repl_offset": position,
         "second_repl_offset": history.second_end,
         "repl_backlog_active": int(backlog is not None),
         "repl_backlog_size": state.config["repl-backlog-size"],

@@ -30,6 +30,7 @@ class Primary:
         state: of the link.
         heard_ms: when something came from it last, NEVER if nothing has; down_ms: since when the link is down.
         transfer: the file that comes in, if one does.
+        takes_over: it follows this server, and is asked to lead.
     """
 
     client_type = b"primary"
@@ -41,6 +42,7 @@ class Primary:
         self.heard_ms = NEVER
         self.down_ms = now_ms
         self.transfer: Transfer | None = None
+        self.takes_over = False
 
     @property
     def is_up(self) -> bool:
