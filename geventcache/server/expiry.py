@@ -83,6 +83,7 @@ class Expiry:
         self.state = state
         self.config = state.config
         self.databases = state.databases
+        self.losses = state.losses
         self.clock = state.clock
         self.end_turn = end_turn
         self.log = log
@@ -368,6 +369,8 @@ class Expiry:
             raise
         self.stride = min(2 * self.stride, STRIDE)
         self.pass_by(due, stop)
+        if self.losses.noted:
+            self.losses.hand_over()
 
     def put_off(self, due: Due) -> None:
         """The next ticket goes back to where it was, unless it is done: what comes after it has waited for it."""

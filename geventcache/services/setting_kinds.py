@@ -382,6 +382,55 @@ class PerDatabase(Kind):
         return b" ".join(b"%d %b" % (index, self.kind.show(one)) for index, one in value.items())
 
 
+class StreamPlace(NamedTuple):
+    """A stream to write to.
+
+    Attributes:
+        key: its name.
+        most: how many entries it is to keep, about; 0 for all.
+    """
+
+    key: bytes
+    most: int
+
+
+class StreamPlaces(Kind):
+    """Streams of single databases: ``DB KEY [MAXLEN N] ...``; or ``KEY [MAXLEN N]`` in each of them, by None."""
+
+    takes_words = True
+
+    def parse(self, text: bytes, current: Any) -> dict[int | None, StreamPlace]:
+        """Return the streams by the numbers of their databases."""
+        words = text.split()
+        places: dict[int | None, StreamPlace] = {}
+        while words:
+            index = parse_integer(words[0])
+            if index is not None:
+                del words[0]
+            if not words or index in places or None in places or (index or 0) < 0 or (index is None and places):
+                raise InvalidSettingError("argument must be KEY [MAXLEN N], or DB KEY [MAXLEN N] for each database")
+            places[index] = StreamPlace(words.pop(0), self.limit(words))
+        return places
+
+    @staticmethod
+    def limit(words: list[bytes]) -> int:
+        """Take ``MAXLEN N`` off the words, if it comes next; return N, else 0."""
+        if not words or words[0].upper() != b"MAXLEN":
+            return 0
+        most = parse_integer(words[1]) if len(words) > 1 else None
+        if most is None or most < 1:
+            raise InvalidSettingError("MAXLEN must be followed by a number of entries")
+        del words[:2]
+        return most
+
+    def show(self, value: Any) -> bytes:
+        """Return every stream."""
+        return b" ".join(
+            (b"" if index is None else b"%d " % index) + place.key + (b" MAXLEN %d" % place.most if place.most else b"")
+            for index, place in value.items()
+        )
+
+
 class Only(Kind):
     """A setting that clients ask for and that has one value here, because the feature behind it does not exist."""
 

@@ -33,6 +33,7 @@ from geventcache.services.setting_kinds import (
     PerDatabase,
     SavePoints,
     Server,
+    StreamPlaces,
     UpstreamUrl,
     YesNo,
 )
@@ -751,6 +752,20 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("expire-time-budget", Integer(1), 500, _EXPIRY, "Microseconds that expiry runs before it lets clients in."),
     Setting("expire-adaptive", YesNo(), True, _EXPIRY, "Let batches grow and wait less while many keys are due."),
+    Setting(
+        "expire-stream",
+        StreamPlaces(),
+        {},
+        _EXPIRY,
+        "Streams that tell of all that expires or is evicted: KEY [MAXLEN N], or DB KEY [MAXLEN N] ...",
+    ),
+    Setting(
+        "expire-stream-value-size",
+        Memory(0, INT64_MAX),
+        1024,
+        _EXPIRY,
+        "Bytes of a value that such a stream tells at most; 0 for no values.",
+    ),
     Setting("active-expire-effort", Integer(1, 10), 1, _WITHOUT_EFFECT, "Expired keys are removed on time anyway."),
     Setting("activerehashing", YesNo(), True, _WITHOUT_EFFECT, "Tables grow in small steps anyway."),
     Setting(

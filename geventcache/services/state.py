@@ -19,8 +19,10 @@ from geventcache.services.clients import Client, Clients
 from geventcache.services.cluster import Cluster, Topology
 from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
+from geventcache.services.expire_streams import ExpireStreams
 from geventcache.services.faults import Faults
 from geventcache.services.latency import LatencyMonitor
+from geventcache.services.losses import Losses
 from geventcache.services.memory import Memory
 from geventcache.services.memory_limit import MemoryLimit
 from geventcache.services.monitor import Monitors
@@ -50,7 +52,8 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults: services.
+            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults, losses,
+            expire_streams: services.
         upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
@@ -90,6 +93,7 @@ class ServerState:
         self.latency = LatencyMonitor(config)
         self.scripting = Scripting(self)
         self.faults = Faults(self)
+        self.losses = Losses(self)
         self.snapshots = Snapshots(self)
         self.replication = Replication(self)
         self.pushed: list[Client] = []
@@ -111,6 +115,7 @@ class ServerState:
         self.cron: Any = None
         self.travel: Any = None
         self.follow_limits()
+        self.expire_streams = ExpireStreams(self)
         self.client_memory = ClientMemory(self)
         self.memory_limit = MemoryLimit(self)
         self.memory = Memory(self.memory_limit)

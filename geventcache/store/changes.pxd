@@ -13,10 +13,10 @@ cdef class Changes:
     cdef readonly tuple listeners
     cdef readonly dict ranks
     cdef public object on_observed
-    cdef public object on_lost
+    cdef public object on_lost, on_losing
     cpdef announce(self, keyspace, bytes key, bytes event)
     cpdef notify(self, keyspace, bytes key, bytes event)
-    cpdef lost(self, keyspace, bytes key, names)
+    cpdef lost(self, keyspace, bytes key, names, kept=*)
     cpdef missed(self, keyspace, bytes key)
     cpdef flushed(self, keyspace)
     cpdef swapped(self, one, other)

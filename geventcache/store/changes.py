@@ -49,6 +49,8 @@ class Changes:
         on_observed: called with whether there are any listeners, when that may have changed; None if nobody asks.
         on_lost: called with a keyspace, a key and the names of the elements that were lost, None for the whole key;
             None while nobody asks.
+        on_losing: called after it with the same, and with {name: (value, deadline)} of elements as far as they are
+            known. The key is still there; its place in the table stays. It must not raise. None while nobody asks.
         keeps_due: another server decides what is over: what is due here stays, hidden, until a request removes it.
     """
 
@@ -59,6 +61,7 @@ class Changes:
         self.ranks: dict[Listener, int] = {}
         self.on_observed: Callable[[bool], None] | None = None
         self.on_lost: Callable[[Any, bytes, list[bytes] | None], None] | None = None
+        self.on_losing: Callable[[Any, bytes, list[bytes] | None, dict[bytes, Any] | None], None] | None = None
 
     def listen(self, listener, rank):
         """Begin to tell `listener`; the ones of lower `rank` hear first. Listening twice is listening once."""
@@ -89,10 +92,12 @@ class Changes:
             if listener.hears_all:
                 listener.changed(keyspace, key, event)
 
-    def lost(self, keyspace, key, names):
+    def lost(self, keyspace, key, names, kept=None):
         """A key, or the elements `names` of its container, are gone without a command that asked for it."""
         if self.on_lost is not None:
             self.on_lost(keyspace, key, names)
+        if self.on_losing is not None:
+            self.on_losing(keyspace, key, names, kept)
 
     def missed(self, keyspace, key):
         """Tell of a read that found no key."""

@@ -101,7 +101,8 @@ cdef class Keyspace:
     cpdef implant(self, bytes key, value, long long deadline_ms)
     cpdef bint expire_at_once(self, bytes key) except -1
     cpdef expire(self, bytes key)
-    cpdef note_expired(self, bytes key, Container value, list names)
+    cpdef note_expired(self, bytes key, Container value, list names, dict kept=*)
+    cpdef last_value(self, bytes key)
     cdef Py_ssize_t expire_elements(self, bytes key, Container value, Py_ssize_t most, Histogram lags) except -1
     cdef revisit(self, long long due_ms)
     cpdef Py_ssize_t visit(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1

@@ -721,10 +721,15 @@ class Keyspace:
         self.expired += 1
         self.tell(key, EXPIRED)
 
-    def note_expired(self, key, value, names):
+    def last_value(self, key):
+        """The value of a key that is about to be lost, whose place the table is at, and stays at."""
+        kind: cython.int = self.table.seek(key)
+        return self.table.value() if kind < PACKED else self.unpack(self.table.value(), kind)
+
+    def note_expired(self, key, value, names, kept=None):
         """Tell that these elements of the container at `key` were removed because their time had come."""
         self.expired_elements += len(names)
-        self.changes.lost(self, key, names)
+        self.changes.lost(self, key, names, kept)
         self.tell(key, value.expired_event)
 
     def expire_elements(self, key, value, most, lags):
@@ -735,14 +740,15 @@ class Keyspace:
         now_ms: cython.longlong = self.clock.now_ms
         due_ms: cython.longlong = value.next_deadline()
         self.table.preserve()
-        names: list = value.expire_elements(now_ms, most)
+        kept: Any = None if self.changes.on_losing is None else {}
+        names: list = value.expire_elements(now_ms, most, kept)
         count: cython.Py_ssize_t = len(names)
         if count:
             if self.account is not None:
                 self.account.follow(key, value)
             lags.record(now_ms - due_ms)
             if not len(value):
-                self.note_expired(key, value, names)
+                self.note_expired(key, value, names, kept)
                 self.drop_empty(key, value)
                 self.deadlines.stale -= 1  # the ticket in hand will not come up again
                 return count
@@ -752,7 +758,7 @@ class Keyspace:
             self.revisit(min(due_ms, self.table.deadline()))
         finally:  # without memory for another ticket the one in hand stays good, and the elements are gone
             if count:
-                self.note_expired(key, value, names)
+                self.note_expired(key, value, names, kept)
         return count
 
     def revisit(self, due_ms):

@@ -57,8 +57,11 @@ class Container:
     def pack(self):  # type: ignore[no-untyped-def]
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
-    def expire_elements(self, now_ms, most):  # type: ignore[no-untyped-def]
-        """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
+    def expire_elements(self, now_ms, most, kept=None):  # type: ignore[no-untyped-def]
+        """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines.
+
+        Their values and deadlines are put into `kept`, if there is one.
+        """
         return []
 
     def take_lapsed(self):  # type: ignore[no-untyped-def]

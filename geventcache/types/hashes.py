@@ -157,11 +157,21 @@ class Hash(Elements):
 
     @cython.ccall
     @cython.returns(list)
-    def expire_elements(self, now_ms: cython.longlong, most: cython.Py_ssize_t) -> list[bytes]:
-        """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines."""
+    def expire_elements(  # type: ignore[no-untyped-def]
+        self,
+        now_ms: cython.longlong,
+        most: cython.Py_ssize_t,
+        kept: dict = None,  # type: ignore[assignment,type-arg]  # noqa: RUF013 (Cython knows no other way)
+    ):
+        """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines.
+
+        Their values and deadlines are put into `kept`, if there is one.
+        """
         if self.next_deadline() > now_ms or self.deadlines is None:
             return []
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
+        if kept is not None:
+            kept.update({field: (self.get(field), self.deadlines.times[field]) for field in removed})
         for field in removed:  # whoever watches the fields reads their deadlines
             self.drop(field)
         self.deadlines.forget(removed)

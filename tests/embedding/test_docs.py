@@ -1,4 +1,4 @@
-"""The examples of docs/embedding.md and docs/testing.md run as they stand there."""
+"""The examples of the pages named below run as they stand there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest.importorskip("redis")
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = {
     f"{name}{number}": example
-    for name in ("embedding", "testing")
+    for name in ("embedding", "testing", "expiry")
     for number, example in enumerate(
         re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text("utf-8"), re.MULTILINE | re.DOTALL), 1
     )
