@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .client import Address, Client
+from .cut import Cut
 from .process import eventually
 from .servers import _end_with_parent, free_port
 
@@ -19,13 +20,20 @@ HIGHEST_PORT = 55535  # the cluster's bus has a port that is 10000 higher
 
 
 class Member:
-    """One server of the cluster."""
+    """One server of the cluster.
 
-    def __init__(self, binary: Path, folder: Path, options: Sequence[str]) -> None:
+    Attributes:
+        cut: the proxy that clients are told to go by, None without one.
+    """
+
+    def __init__(self, binary: Path, folder: Path, options: Sequence[str], is_cut: bool) -> None:
         self.binary = binary
         self.folder = folder
-        self.options = options
         self.port = cluster_port()
+        self.cut = Cut(self.address) if is_cut else None
+        self.options = list(options)
+        if self.cut is not None:
+            self.options += ["--cluster-announce-client-port", str(self.cut.port)]
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -33,6 +41,11 @@ class Member:
     def address(self) -> Address:
         """Where it listens."""
         return "127.0.0.1", self.port
+
+    @property
+    def told_port(self) -> int:
+        """The port that clients are told."""
+        return self.port if self.cut is None else self.cut.port
 
     def start(self) -> None:
         """Run it."""
@@ -93,9 +106,11 @@ class Member:
 class ReferenceCluster:
     """All members; the first ones are the primaries, and those behind them their replicas, in the same order."""
 
-    def __init__(self, binary: Path, folder: Path, primaries: int, replicas: int, options: Sequence[str]) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, primaries: int, replicas: int, options: Sequence[str], is_cut: bool
+    ) -> None:
         count = primaries + replicas
-        self.members = [Member(binary, folder / str(i), options) for i in range(count)]
+        self.members = [Member(binary, folder / str(i), options, is_cut) for i in range(count)]
         self.primaries = self.members[:primaries]
         self.replicas = self.members[primaries:]
 
@@ -153,7 +168,7 @@ class ReferenceCluster:
     @property
     def url(self) -> str:
         """For --upstream."""
-        return "valkey://" + ",".join(f"127.0.0.1:{member.port}" for member in self.members)
+        return "valkey://" + ",".join(f"127.0.0.1:{member.told_port}" for member in self.members)
 
 
 def holds(word: bytes, slot: int) -> bool:
@@ -172,13 +187,17 @@ def cluster_port() -> int:
 
 
 @contextlib.contextmanager
-def running_cluster(binary: Path, primaries: int = 3, replicas: int = 3, *options: str) -> Iterator[ReferenceCluster]:
-    """Run a cluster."""
+def running_cluster(
+    binary: Path, primaries: int = 3, replicas: int = 3, *options: str, is_cut: bool = False
+) -> Iterator[ReferenceCluster]:
+    """Run a cluster; each server behind a proxy, if the links to it are to be cut."""
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
-        cluster = ReferenceCluster(binary, Path(folder), primaries, replicas, options)
+        cluster = ReferenceCluster(binary, Path(folder), primaries, replicas, options, is_cut)
         try:
             cluster.join()
             yield cluster
         finally:
             for member in cluster.members:
                 member.kill()
+                if member.cut is not None:
+                    member.cut.close()

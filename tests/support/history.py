@@ -1,0 +1,98 @@
+"""What was written and read, by whom and when, and whether the reads were allowed to see what they saw.
+
+Each key has one writer, which writes rising numbers. A read is right if its number
+
+- had been begun to be written before the read ended;
+- was not refused;
+- is not older than what the near side that answers had itself confirmed before the read began;
+- is not older than what anybody had confirmed so long before the read began as news may take;
+
+where a write of which nobody knows may have been carried out at any later time, and a failover may lose what was
+confirmed in the instant before it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+LOSS_S = 0.2
+
+
+@dataclass
+class Write:
+    """One write; `ended_s` is when it was confirmed, None as long as it is not."""
+
+    number: int
+    side: int
+    began_s: float
+    ended_s: float | None = None
+    is_refused: bool = False
+    is_uncertain: bool = False
+
+
+@dataclass
+class Read:
+    """One read; the number is 0 where there was no key."""
+
+    key: str
+    side: int
+    began_s: float
+    ended_s: float
+    number: int
+
+
+@dataclass
+class History:
+    """All of one run.
+
+    Attributes:
+        news_s: how long news of a write elsewhere may take.
+    """
+
+    news_s: float
+    writes: dict[str, list[Write]] = field(default_factory=dict)
+    reads: list[Read] = field(default_factory=list)
+    deaths_s: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, key: str, side: int) -> Write:
+        """A write is about to be sent."""
+        with self.lock:
+            writes = self.writes.setdefault(key, [])
+            write = Write(len(writes) + 1, side, time.monotonic())
+            writes.append(write)
+        return write
+
+    def note_read(self, key: str, side: int, began_s: float, number: int) -> None:
+        """A read was answered."""
+        with self.lock:
+            self.reads.append(Read(key, side, began_s, time.monotonic(), number))
+
+    def faults(self) -> list[str]:
+        """What must not have been read."""
+        return [fault for read in self.reads for fault in self.faults_of(read)]
+
+    def faults_of(self, read: Read) -> list[str]:
+        """What is wrong about one read."""
+        writes = self.writes.get(read.key, [])
+        write = writes[read.number - 1] if read.number else None
+        if write is not None and write.is_refused:
+            return [f"{read}: refused {write}"]
+        if write is not None and write.began_s > read.ended_s:
+            return [f"{read}: not yet written {write}"]
+        if write is not None and write.is_uncertain:
+            return []
+        newer = [one for one in writes[read.number :] if one.ended_s is not None and not self.may_be_lost(one)]
+        for one in newer:
+            assert one.ended_s is not None
+            patience_s = 0.0 if one.side == read.side else self.news_s
+            if one.ended_s + patience_s < read.began_s:
+                return [f"{read}: {read.began_s - one.ended_s:.3f} s before, {one} was confirmed"]
+        return []
+
+    def may_be_lost(self, write: Write) -> bool:
+        """Was a write confirmed just before a server died?"""
+        ended_s = write.ended_s or 0
+        return any(death_s - LOSS_S < ended_s < death_s + LOSS_S for death_s in self.deaths_s)
