@@ -9,7 +9,7 @@ cdef class Topic:
     cdef readonly bytes head
     cdef readonly object matches
     cdef readonly dict clients
-    cdef Py_ssize_t send(self, bytes head, bytes tail) except -1
+    cpdef Py_ssize_t send(self, bytes head, bytes tail) except -1
 
 @cython.final
 cdef class Names:

@@ -84,6 +84,7 @@ class Link:
         on_push: called with the link and each push.
         on_answered: called with the link and an Ask whose replies are there.
         on_unanswered: called with an Ask and whether it was sent, when the link is lost.
+        on_defect: called with what a reply made somebody raise.
         after: called when what one read brought is done with.
         refusal: the server's error that refused the connection, empty if it did not.
         is_open, is_lost: it is agreed on; it is over.
@@ -104,6 +105,7 @@ class Link:
         self.on_answered: Callable[[Link, Ask], None] = lambda link, ask: ask.done(ask.frames)
         self.on_unanswered: Callable[[Ask, bool, bytes], None] = lambda ask, was_sent, text: None
         self.after: Callable[[], None] = lambda: None
+        self.on_defect: Callable[[Exception], object] = lambda error: None
         self.refusal = b""
         self.is_open = self.is_lost = self.is_patient = False
         self.mode = b""
@@ -188,7 +190,10 @@ class Link:
         if ask.take(frame):
             self.sent.popleft()
             self.owed_since_us = self.heard_us
-            self.on_answered(self, ask)
+            try:
+                self.on_answered(self, ask)
+            except Exception as error:  # the others' replies are behind it
+                self.on_defect(error)
 
     # ------------------------------------------------------------------ sending
 

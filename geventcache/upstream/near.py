@@ -251,9 +251,17 @@ class Near:
                 del self.fetches[fetch.db, fetch.key]
         frame = frames[-1]
         if fetch.is_valid and node is fetch.node and len(frames) > 1 and not any(map(is_error, frames)):
-            self.keep(node, fetch, int(frames[TTL_REPLY][1:-2]), frame)
+            self.try_to_keep(node, fetch, frames)
         for answer in fetch.askers:
             answer(frame)
+
+    def try_to_keep(self, node: Node, fetch: Fetch, frames: list[bytes]) -> None:
+        """Keep a reply; whatever comes of that, it is for those who wait."""
+        try:
+            self.keep(node, fetch, int(frames[TTL_REPLY][1:-2]), frames[-1])
+        except Exception as error:
+            self.state.on_defect(error, b"near")
+            self.flush()
 
     def keep(self, node: Node, fetch: Fetch, ttl_ms: int, frame: bytes) -> None:
         """Keep a reply, unless its key is about to expire."""
@@ -272,8 +280,8 @@ class Near:
                 store.delete(fetch.key, EVENT)
             fields = store.edit_or_create(fetch.key, Hash, EVENT)
             if type(before) is bytes:
-                fields.set(GET, bulk(before))
-            fields.set(fetch.field, frame)
+                fields.set(GET, bulk(before), store.clock.now_ms)
+            fields.set(fetch.field, frame, store.clock.now_ms)
             store.settle()
         if deadline_ms:
             store.set_deadline(fetch.key, deadline_ms, EVENT)

@@ -79,6 +79,7 @@ class Upstream:
         link.on_lost = self.lost
         link.on_open = opened
         link.after = self.after
+        link.on_defect = lambda error: self.state.on_defect(error, b"upstream")
 
     def lost(self, link: Link) -> None:
         """A link is over: what was kept because of it goes first."""
