@@ -326,11 +326,6 @@ def unknown_subcommand(subcommand: bytes, container: bytes) -> bytes:
     return printable(b"ERR unknown subcommand '%b'. Try %b HELP." % (up_to_zero(subcommand[:128]), container.upper()))
 
 
-def unknown_use(container: bytes, subcommand: bytes) -> bytes:
-    """The error of a subcommand that finds fault with its number of arguments itself."""
-    return b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (subcommand, container)
-
-
 def not_in_transaction(name: bytes) -> bytes:
     """The error of a command that MULTI refuses to queue; `name` as ``client|reply``."""
     return b"ERR Command '%b' not allowed inside a transaction" % name

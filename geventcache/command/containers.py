@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from geventcache.base import errors
+from geventcache.base.errors import CommandError
 from geventcache.command.arguments import parse_arguments
 from geventcache.command.declaration import DECLARATIONS, Declaration, add, categories_of, command
 from geventcache.resp.values import Simple
@@ -55,6 +57,11 @@ def add_help(name: str, group: str, since: str, acl: str | None = None, summary:
 
     show.__doc__ = summary
     command(f"{name}|{HELP}", group, arity=2, flags="loading stale", acl=acl, since=since, complexity="O(1)")(show)
+
+
+def bad_use(ctx: Any, container: bytes) -> CommandError:
+    """The error of a subcommand that finds fault with its arguments itself; it has the name as it was sent."""
+    return CommandError(errors.bad_subcommand(ctx.server.engine.spelling, container))
 
 
 def help_lines(declaration: Declaration) -> list[Simple]:

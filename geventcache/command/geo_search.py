@@ -274,7 +274,7 @@ class Search:
             i += taken
 
     def check(self, name: bytes, store_name: bytes) -> None:
-        """Refuse what does not go together; `name` and `store_name` are for the error texts.
+        """Refuse what does not go together; `name`, as it was sent, and `store_name` are for the error texts.
 
         Raises:
             CommandError: something is missing, or too much.

@@ -3,7 +3,7 @@
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.containers import container, help_lines
+from geventcache.command.containers import bad_use, container, help_lines
 from geventcache.command.declaration import DECLARATIONS, command
 from geventcache.command.integers import integer
 from geventcache.resp.values import OK, Verbatim
@@ -271,7 +271,7 @@ def cluster_slot_stats(ctx: Client, kind: bytes, first: bytes, *rest: bytes):
         sign = -1 if is_descending else 1
         order = sorted(own, key=lambda slot: (sign * counts[slot], slot))[:limit]
     else:
-        raise CommandError(errors.unknown_use(b"CLUSTER", b"SLOT-STATS"))
+        raise bad_use(ctx, b"CLUSTER")
     return [[slot, {KEY_COUNT: counts[slot]}] for slot in order]
 
 

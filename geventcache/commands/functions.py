@@ -3,7 +3,7 @@
 from geventcache.base.errors import CommandError, printable
 from geventcache.base.glob import compile_glob
 from geventcache.base.numbers import parse_integer
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import counted_at
 from geventcache.commands.scripting import FLUSH_MODES, NEGATIVE_KEYS, TOO_MANY_KEYS, WORST_READ, WORST_WRITE
@@ -37,11 +37,6 @@ def call(ctx: Client, function: bytes, numkeys: bytes, rest: tuple, is_read_only
         raise CommandError(NEGATIVE_KEYS)
     request = [ctx.server.engine.spelling, function, numkeys, *rest]
     return scripting.call_function(ctx, found, request, count, is_read_only)
-
-
-def wrong_subcommand(name: bytes) -> bytes:
-    """The error of a subcommand that counts its arguments itself."""
-    return b"ERR unknown subcommand or wrong number of arguments for '%b'. Try FUNCTION HELP." % name
 
 
 def described(library, with_code: bool) -> dict:
@@ -193,7 +188,7 @@ def function_delete(ctx: Client, name: bytes):
 def function_flush(ctx: Client, *mode: bytes):
     """Deletes all libraries and functions."""
     if len(mode) > 1:
-        raise CommandError(wrong_subcommand(b"FLUSH"))
+        raise bad_use(ctx, b"FUNCTION")
     if mode and mode[0].lower() not in FLUSH_MODES:
         raise CommandError(FLUSH_OPTION)
     ctx.server.scripting.libraries.clear()
@@ -227,7 +222,7 @@ def function_dump(ctx: Client):
 def function_restore(ctx: Client, data: bytes, *policy: bytes):
     """Restores all libraries from a payload."""
     if len(policy) > 1:
-        raise CommandError(wrong_subcommand(b"RESTORE"))
+        raise bad_use(ctx, b"FUNCTION")
     word = policy[0].lower() if policy else b"append"
     if word not in (b"append", b"replace", b"flush"):
         raise CommandError(RESTORE_POLICY)

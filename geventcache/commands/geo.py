@@ -328,7 +328,7 @@ def geosearch(
     args = (first, second, third, fourth, fifth, *others)
     search = Search(ctx.db.read_container(key, SortedSet))
     search.take_all(args, (search.take_detail, search.take_centre, search.take_shape))
-    search.check(b"GEOSEARCH", b"GEOSEARCH")
+    search.check(ctx.server.engine.spelling, b"GEOSEARCH")
     return search.answer(ctx.db, SEARCH_STORE)
 
 
@@ -372,5 +372,5 @@ def geosearchstore(
     search = Search(ctx.db.read_container(key, SortedSet))
     search.store = destination
     search.take_all(args, (search.take_detail, search.take_centre, search.take_shape, search.take_distance))
-    search.check(b"GEOSEARCHSTORE", b"GEOSEARCHSTORE")
+    search.check(ctx.server.engine.spelling, b"GEOSEARCHSTORE")
     return search.answer(ctx.db, SEARCH_STORE)

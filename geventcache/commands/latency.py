@@ -5,7 +5,7 @@ import time
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
@@ -40,7 +40,7 @@ container(
 def slowlog_get(ctx: Client, *count: bytes):
     """Returns the slow log's entries."""
     if len(count) > 1:
-        raise CommandError(errors.bad_subcommand(b"GET", b"SLOWLOG"))
+        raise bad_use(ctx, b"SLOWLOG")
     return ctx.server.slow_log.latest(read_count(count[0]) if count else SHOWN)
 
 

@@ -1,8 +1,6 @@
 """Publish and subscribe: messages to channels, and who is listening."""
 
-from geventcache.base import errors
-from geventcache.base.errors import CommandError
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import Channels, command
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, Many, Push
@@ -38,14 +36,14 @@ def confirm(ctx: Client, confirmations: Many):
     return NO_REPLY
 
 
-def names_matching(names: Names, subcommand: bytes, pattern: bytes | None, surplus: tuple[bytes, ...]):
+def names_matching(ctx: Client, names: Names, pattern: bytes | None, surplus: tuple[bytes, ...]):
     """The names in use that match a glob.
 
     Raises:
         CommandError: there are more arguments.
     """
     if surplus:
-        raise CommandError(errors.unknown_use(b"PUBSUB", subcommand))
+        raise bad_use(ctx, b"PUBSUB")
     return names.matching(pattern)
 
 
@@ -211,7 +209,7 @@ container(
 )
 def pubsub_channels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
     """Returns the active channels."""
-    return names_matching(ctx.server.pubsub.channels, b"CHANNELS", pattern, surplus)
+    return names_matching(ctx, ctx.server.pubsub.channels, pattern, surplus)
 
 
 @command(
@@ -253,7 +251,7 @@ def pubsub_numsub(ctx: Client, *channels: bytes):
 )
 def pubsub_shardchannels(ctx: Client, pattern: bytes | None = None, *surplus: bytes):
     """Returns the active shard channels."""
-    return names_matching(ctx.server.pubsub.shard_channels, b"SHARDCHANNELS", pattern, surplus)
+    return names_matching(ctx, ctx.server.pubsub.shard_channels, pattern, surplus)
 
 
 @command(

@@ -10,7 +10,7 @@ from geventcache.base.errors import CommandError
 from geventcache.base.events import event
 from geventcache.base.numbers import parse_integer
 from geventcache.command import effects
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
 from geventcache.command.effects import Delivery, Told
 from geventcache.command.integers import integer
@@ -81,7 +81,7 @@ def group_of(ctx: Client, key: bytes, name: bytes, event: bytes):
     return stream, group
 
 
-def group_options(options: tuple[bytes, ...], name: bytes, may_create: bool):
+def group_options(ctx: Client, options: tuple[bytes, ...], may_create: bool):
     """Whether MKSTREAM is given, and the ENTRIESREAD (-1 if not given) of XGROUP CREATE and SETID.
 
     Raises:
@@ -100,7 +100,7 @@ def group_options(options: tuple[bytes, ...], name: bytes, may_create: bool):
                 raise CommandError(errors.ENTRIES_READ_NEGATIVE)
             i += 2
         else:
-            raise CommandError(errors.bad_subcommand(name, b"XGROUP"))
+            raise bad_use(ctx, b"XGROUP")
     return creates, entries_read
 
 
@@ -131,7 +131,7 @@ def place_in(stream: "Stream | None", text: bytes, is_strict: bool = True) -> En
 def xgroup_create(ctx: Client, key: bytes, group: bytes, place: bytes, *options: bytes):
     """Creates a consumer group."""
     db: Keyspace = ctx.db
-    creates, entries_read = group_options(options, b"CREATE", True)
+    creates, entries_read = group_options(ctx, options, True)
     found = db.find_container(key, Stream)
     if found is None and not creates:
         raise CommandError(errors.NO_STREAM_FOR_GROUP)
@@ -155,7 +155,7 @@ def xgroup_create(ctx: Client, key: bytes, group: bytes, place: bytes, *options:
 )
 def xgroup_setid(ctx: Client, key: bytes, group: bytes, place: bytes, *options: bytes):
     """Sets the last-delivered ID of a consumer group."""
-    _, entries_read = group_options(options, b"SETID", False)
+    _, entries_read = group_options(ctx, options, False)
     stream, found = group_of(ctx, key, group, SETID)
     stream.set_group_id(found, place_in(stream, place, is_strict=False), entries_read)
     return OK

@@ -2,7 +2,7 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
@@ -38,7 +38,7 @@ def existing_stream(ctx: Client, key: bytes) -> Stream:
     return stream
 
 
-def full_count(options: tuple[bytes, ...]):
+def full_count(ctx: Client, options: tuple[bytes, ...]):
     """How many of everything FULL shows, -1 for all; None without FULL.
 
     Raises:
@@ -48,7 +48,7 @@ def full_count(options: tuple[bytes, ...]):
         return None
     words = [word.upper() for word in options[:2]]
     if words not in ([b"FULL"], [b"FULL", b"COUNT"]) or len(options) not in (1, 3):
-        raise CommandError(errors.bad_subcommand(b"STREAM", b"XINFO"))
+        raise bad_use(ctx, b"XINFO")
     count = integer(options[2]) if len(options) == 3 else DEFAULT_COUNT
     return DEFAULT_COUNT if count < 0 else count or -1
 
@@ -75,7 +75,7 @@ def full_count(options: tuple[bytes, ...]):
 def xinfo_stream(ctx: Client, key: bytes, *options: bytes):
     """Returns information about a stream."""
     stream: Stream = existing_stream(ctx, key)
-    count = full_count(options)
+    count = full_count(ctx, options)
     facts = {
         b"length": stream.length,
         b"radix-tree-keys": stream.radix_tree_keys(),
