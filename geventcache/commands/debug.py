@@ -15,7 +15,7 @@ from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.commands.keys_object import encoding
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.resp.values import OK, BigNumber, Many, Push, Simple, Verbatim
+from geventcache.resp.values import OK, Attributed, BigNumber, Many, Push, Simple, Verbatim
 from geventcache.services import digest
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
@@ -25,18 +25,26 @@ UNLIMITED = 1 << 31
 LOCAL = (b"127.", b"[::1]", b"[::ffff:127.")
 # Subcommand to the numbers of arguments that it is accepted with.
 WITHOUT_EFFECT = {
+    b"aof-flush-sleep": (1,),
     b"change-repl-id": (0,),
     b"client-enforce-reply-list": (1,),
+    b"close-cluster-link-on-packet-drop": (1,),
+    b"delay-rdb-client-free-second": (1,),
     b"dict-resizing": (1,),
+    b"disable-cluster-random-ping": (1,),
+    b"disable-cluster-reconnection": (1,),
+    b"drop-cluster-packet-filter": (1,),
+    b"force-free-primary-async": (1,),
     b"hashtable-can-abort-shrink": (1,),
     b"loadaof": (0,),
+    b"pause-after-fork": (1,),
     b"pause-cron": (1,),
     b"quicklist-packed-threshold": (1,),
     b"replybuffer": (2,),
-    b"set-disable-deny-scripts": (1,),
     b"set-skip-checksum-validation": (1,),
+    b"slotmigration": (2,),
 }
-PROTOCOL_NAMES = b"string|integer|double|bignum|null|array|set|map|push|verbatim|true|false"
+PROTOCOL_NAMES = b"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
 HELP = (
     b"DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     b"DIGEST",
@@ -52,13 +60,15 @@ HELP = (
     b"POPULATE <count> [<prefix>] [<size>]",
     b"    Create string keys named <prefix>:<number>.",
     b"PROTOCOL <type>",
-    b"    Reply with a value of a type: string, integer, double, bignum, null, array, set, map, push, verbatim, true,",
-    b"    false.",
+    b"    Reply with a value of a type: string, integer, double, bignum, null, array, set, map, attrib, push,",
+    b"    verbatim, true, false.",
     b"RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
     b"    Save all data, delete them, and load what was saved: without saving or deleting first; MERGE lets",
     b"    keys that are there give way to those that are loaded.",
     b"SET-ACTIVE-EXPIRE <0|1>",
     b"    Stop and resume the removal of expired keys that nobody asks for.",
+    b"SET-DISABLE-DENY-SCRIPTS <0|1>",
+    b"    Let scripts call DEBUG.",
     b"SLEEP <seconds>",
     b"    Stop the server for some time, decimals allowed.",
     b"HELP",
@@ -74,6 +84,7 @@ HELP = (
     since="1.0.0",
     complexity="Depends on subcommand.",
     doc_flags="syscmd",
+    traits="for_tests",
     effect=effects.debug,
 )
 def debug(ctx: Client, subcommand: bytes, *args: bytes):
@@ -118,6 +129,12 @@ def set_active_expire(ctx, text):
     server.is_active_expire = bool(parse_integer(text))
     if server.is_active_expire and server.expiry is not None:
         server.chores.append(server.expiry.arm)
+    return OK
+
+
+def disable_deny_scripts(ctx, text):
+    """SET-DISABLE-DENY-SCRIPTS: let scripts call DEBUG."""
+    ctx.server.scripting.deny_tests(not parse_integer(text))
     return OK
 
 
@@ -211,6 +228,7 @@ def reply_value(ctx, name):
         b"array": [0, 1, 2],
         b"set": {0, 1, 2},
         b"map": {0: False, 1: True, 2: False},
+        b"attrib": Attributed(b"Some real reply following the attribute", {b"key-popularity": [b"key:123", 90]}),
         b"verbatim": Verbatim(b"This is a verbatim\nstring"),
         b"true": True,
         b"false": False,
@@ -237,5 +255,6 @@ SUBCOMMANDS = {
     b"protocol": (reply_value, 1, 1),
     b"reload": (reload, 0, UNLIMITED),
     b"set-active-expire": (set_active_expire, 1, 1),
+    b"set-disable-deny-scripts": (disable_deny_scripts, 1, 1),
     b"sleep": (sleep, 1, 1),
 }

@@ -14,7 +14,7 @@ from geventcache.command.integers import integer, small_integer
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import OK, Simple
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import Keyspace
+from geventcache.store.keyspace import Keyspace, type_name_of
 from geventcache.types.container import Container
 
 RENAME_FROM = event(b"rename_from", "g")
@@ -23,7 +23,6 @@ COPY_TO = event(b"copy_to", "g")
 MOVE_FROM = event(b"move_from", "g")
 MOVE_TO = event(b"move_to", "g")
 
-STRING = Simple(b"string")
 NONE = Simple(b"none")
 TYPE_NAMES = frozenset((b"string", b"list", b"set", b"zset", b"hash", b"stream"))
 SCAN_COUNT = 10
@@ -136,12 +135,7 @@ def count_existing(db: Keyspace, first: bytes, others: tuple):
 def type_(ctx: Client, key: bytes) -> Any:
     """Determines the type of value stored at a key."""
     v = ctx.db.read_untouched(key)
-    return NONE if v is None else Simple(type_name(v))
-
-
-def type_name(v) -> Any:
-    """The wire's name of a value's type."""
-    return v.type_name if isinstance(v, Container) else STRING
+    return NONE if v is None else Simple(type_name_of(v))
 
 
 # ---------------------------------------------------------------------- from one key to another
@@ -385,9 +379,6 @@ def scan(ctx: Client, cursor: bytes, *words: bytes) -> Any:
         raise CommandError(errors.INVALID_CURSOR)
     options = ScanOptions(words)
     db: Keyspace = ctx.db
-    next_cursor, found = db.scan(position, options.count)
-    if options.pattern is not None:
-        found = list(filter(compile_glob(options.pattern), found))
-    if options.type_name is not None:
-        found = [key for key in found if type_name(db.find(key)) == options.type_name]
+    matches = None if options.pattern is None else compile_glob(options.pattern)
+    next_cursor, found = db.scan(position, options.count, matches, options.type_name)
     return [b"%d" % next_cursor, found]

@@ -71,6 +71,16 @@ class Distinct(list[Any]):
     __slots__ = ()
 
 
+class Attributed:
+    """A value and what there is to know about it beside: attributes by their names."""
+
+    __slots__ = ("attributes", "value")
+
+    def __init__(self, value: Any, attributes: dict[Any, Any]) -> None:
+        self.value = value
+        self.attributes = attributes
+
+
 class Push(list[Any]):
     """An out-of-band message: kind first."""
 

@@ -25,6 +25,7 @@ from geventcache.base.numbers import format_float
 from geventcache.resp.values import (
     NO_REPLY,
     NULL_ARRAY,
+    Attributed,
     BigNumber,
     Distinct,
     Double,
@@ -456,6 +457,16 @@ def write_paired_map(out, v):
         out.items(pair)
 
 
+def write_attributed(out, v):
+    """A value behind its attributes, which RESP2 leaves out."""
+    if out.resp3:
+        out.number(124, len(v.attributes))
+        for name, value in v.attributes.items():
+            out.value(name)
+            out.value(value)
+    out.value(v.value)
+
+
 def write_push(out, v):
     """A push message."""
     out.number(62 if out.resp3 else 42, len(v))
@@ -498,6 +509,7 @@ WRITERS = {
     Double: write_double,
     Pairs: write_pairs,
     PairedMap: write_paired_map,
+    Attributed: write_attributed,
     Push: write_push,
     Many: write_many,
     type(NULL_ARRAY): write_null_array,

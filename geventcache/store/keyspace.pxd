@@ -106,7 +106,9 @@ cdef class Keyspace:
     cdef Py_ssize_t expire_elements(self, bytes key, Container value, Py_ssize_t most, Histogram lags) except -1
     cdef revisit(self, long long due_ms)
     cpdef Py_ssize_t visit(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Histogram lags) except -1
-    cpdef scan(self, cursor, count)
+    cpdef scan(self, cursor, count, matches=*, type_name=*)
+    cdef type_at(self, bytes key)
     cpdef position(self, bytes key)
 
+cpdef type_name_of(v)
 cpdef as_string(v)

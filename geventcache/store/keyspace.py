@@ -61,6 +61,7 @@ EXPIRE = event(b"expire", "g")
 EXPIRED = event(b"expired", "x")
 PERSIST = event(b"persist", "g")
 NEW = event(b"new", "n")
+STRING = b"string"
 
 
 class Edit:
@@ -814,20 +815,36 @@ class Keyspace:
         """All live keys, as a list."""
         return self.table.keys(self.clock.now_ms)
 
-    def scan(self, cursor, count):
-        """A page of a scan over all keys: the next cursor, 0 at the end, and about `count` live keys.
+    def scan(self, cursor, count, matches=None, type_name=None):
+        """A page of a scan over all keys: the next cursor, 0 at the end, and those that are wanted of about `count`.
 
-        A cursor is a position of the table: a key that stays for the whole scan is given out exactly once.
+        A cursor is a position of the table: a key that stays for the whole scan is given out exactly once. What is due
+        is removed if it was wanted.
 
         Args:
             cursor: 0 to begin, or what the last page returned.
             count: at least 1.
+            matches: is the key wanted by its name? None for all.
+            type_name: the type that is wanted; None for all.
         """
         if cursor >= END:
             return 0, []
         keys: list
         position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
+        if matches is not None:
+            keys = [key for key in keys if matches(key)]
+        if type_name is not None:
+            keys = [key for key in keys if self.type_at(key) == type_name]
         return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
+
+    def type_at(self, key):
+        """The name of the type of the value at `key`, be it due or not; None without a key."""
+        kind: cython.int = self.table.seek(key)
+        if kind == ABSENT:
+            return None
+        if kind >= PACKED:
+            return CONTAINERS[kind].type_name
+        return type_name_of(self.table.object())
 
     def position(self, key):
         """Where a scan comes to `key`, whether there is such a key or not: scans go by rising positions."""
@@ -888,6 +905,11 @@ class Keyspace:
         self.changes.dirty += 1
         if self.observed:
             self.changes.swapped(self, other)
+
+
+def type_name_of(v):
+    """The wire's name of a value's type."""
+    return v.type_name if isinstance(v, Container) else STRING
 
 
 def as_string(v):

@@ -103,6 +103,25 @@ def test_debug_script(debuggable: Servers, protocol: int, name: str) -> None:
         pair.play(SCRIPTS[name])
 
 
+def test_debug_attributes(debuggable: Servers) -> None:
+    """Attributes stand before the value, in RESP3 alone; a script that is let call DEBUG gets the value."""
+    with contextlib.closing(Pair(debuggable, 3)) as pair:
+        pair.send("DEBUG", "PROTOCOL", "attrib")
+        pair.receive()
+        pair.receive()
+    with contextlib.closing(Pair(debuggable, 2)) as pair:
+        pair.play("""
+        DEBUG PROTOCOL attrib
+        DEBUG PROTOCOL nosuch
+        EVAL "return redis.call('debug', 'protocol', 'attrib')" 0
+        DEBUG SET-DISABLE-DENY-SCRIPTS 1
+        EVAL "return redis.call('debug', 'protocol', 'attrib')" 0
+        EVAL "redis.setresp(3) return redis.call('debug', 'protocol', 'attrib')" 0
+        DEBUG SET-DISABLE-DENY-SCRIPTS 0
+        EVAL "return redis.call('debug', 'protocol', 'attrib')" 0
+        """)
+
+
 def test_debug_push(debuggable: Servers) -> None:
     """A push comes after its command's reply, in RESP3; RESP2 has none."""
     with contextlib.closing(Pair(debuggable, 3)) as pair:

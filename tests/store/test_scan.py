@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from geventcache.store.keyspace import Keyspace
+from geventcache.types.lists import List
 
 from .keyspaces import START_MS, make_databases, make_keyspace
 
@@ -134,3 +135,18 @@ def test_scan_goes_on_over_other_keys(change: str) -> None:
     while cursor:
         cursor, keys = keyspace.scan(cursor, 10)
         assert all(key.startswith(b"new:") for key in keys)
+
+
+def test_what_is_not_wanted_stays_though_it_is_due() -> None:
+    """A scan by name or type removes what is due of that name and type, as it would give it out."""
+    clock, keyspace, _ = make_keyspace()
+    for name in (b"a1", b"b1"):
+        keyspace.put_until(name, b"v", clock.now_ms + 1, b"set")
+    keyspace.edit_or_create(b"a2", List, b"rpush").push_right(b"v")
+    keyspace.settle()
+    keyspace.set_deadline(b"a2", clock.now_ms + 1)
+    clock.advance(1)
+    assert keyspace.scan(0, 10, lambda key: key.startswith(b"a"), b"list") == (0, [])
+    assert len(keyspace) == 2
+    assert keyspace.scan(0, 10, None, b"string") == (0, [])
+    assert len(keyspace) == 0

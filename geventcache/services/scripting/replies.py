@@ -13,6 +13,7 @@ from typing import Any
 from geventcache.base.errors import CommandError, printable
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import (
+    Attributed,
     BigNumber,
     Distinct,
     Double,
@@ -150,6 +151,7 @@ TO_LUA2: dict[type, Writer] = {
     dict: lambda out, value: flat2(out, value.items()),
     Pairs: flat2,
     **dict.fromkeys((list, tuple, set, frozenset, Distinct, PairedMap, Push, Many), list2),
+    Attributed: lambda out, value: TO_LUA2[type(value.value)](out, value.value),
 }
 TO_LUA3: dict[type, Writer] = {
     bytes: put,
@@ -168,6 +170,7 @@ TO_LUA3: dict[type, Writer] = {
     PairedMap: map3,
     **dict.fromkeys((set, frozenset, Distinct), set3),
     **dict.fromkeys((list, tuple, Pairs, Push, Many), list3),
+    Attributed: lambda out, value: TO_LUA3[type(value.value)](out, value.value),
 }
 
 

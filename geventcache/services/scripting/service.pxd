@@ -25,6 +25,7 @@ cdef class Scripting:
     cdef readonly object made
     cdef readonly Client client
     cdef dict known
+    cdef bint allows_tests
     cdef list pending
     cdef Py_ssize_t position
     cdef readonly Slots slots

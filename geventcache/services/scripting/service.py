@@ -125,6 +125,7 @@ class Scripting:
         self.made: Runtime | None = None
         self.client: Any = None
         self.known: dict[bytes, Any] = {}
+        self.allows_tests = False
         self.pending: list[Any] = []
         self.position = 0
         self.slots: Any = None if state.cluster is None else state.cluster.slots
@@ -449,6 +450,15 @@ class Scripting:
         runtime.lift()
         return (True, 0, *tokens)
 
+    def is_let(self, command: Any) -> bool:
+        """May scripts of tests call a command that is not for scripts?"""
+        return self.allows_tests and "for_tests" in command.declaration.traits
+
+    def deny_tests(self, are_denied: bool) -> None:
+        """Are commands that are meant for tests denied to scripts? They are, until tests say otherwise."""
+        self.allows_tests = not are_denied
+        self.known.clear()
+
     def find(self, args: list[bytes]) -> Any:
         """The command of a request of the script.
 
@@ -460,7 +470,7 @@ class Scripting:
             raise CommandError(UNKNOWN_COMMAND)
         if command.handler is None:
             raise CommandError(errors.unknown_subcommand(args[1], command.name) if len(args) > 1 else WRONG_COUNT)
-        if "noscript" in command.declaration.flags:
+        if "noscript" in command.declaration.flags and not self.is_let(command):
             command.rejected += 1
             raise CommandError(NOT_ALLOWED if len(args) >= command.low else WRONG_COUNT)
         if args[0] in self.state.table.by_spelling and command.subcommands is None and command.start == 0:
