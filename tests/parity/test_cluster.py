@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from geventcache.services.slots import slot_of
+
 from ..support.client import Address, Client
 from ..support.servers import Servers, free_port, reference_binary, running_reference, running_shards
 from ..support.wire import Reply, split_line
@@ -321,6 +323,23 @@ SCRIPTS = {
         CLUSTER SLOT-STATS FOO BAR
         CLUSTER SLOT-STATS FOO
     """,
+    "scan": r"""
+        CLUSTERSCAN
+        [1] CLUSTERSCAN 0
+        CLUSTERSCAN 0
+        [1] CLUSTERSCAN 0 SLOT 99999
+        [1] CLUSTERSCAN 0 SLOT x
+        [1] CLUSTERSCAN 0 SLOT
+        [1] CLUSTERSCAN 0 FOO bar
+        [1] CLUSTERSCAN 0 NOVALUES
+        [1] CLUSTERSCAN 0 COUNT 0
+        [1] CLUSTERSCAN 0 TYPE nosuch
+        [1] CLUSTERSCAN 0-{06S}-0
+        CLUSTERSCAN 0-{06S}-x
+        CLUSTERSCAN 0-{06S}
+        CLUSTERSCAN {06S}-0
+        CLUSTERSCAN 0-{06S}-0 SLOT 5
+    """,
     "the map": r"""
         CLUSTER
         CLUSTER FOO
@@ -431,3 +450,53 @@ def test_greeting_of_a_shard(clusters: Clusters) -> None:
     twin = clusters.twin(0, 2)
     assert [client.do("HELLO", "3").plain()[b"mode"] for client in twin.clients] == [b"cluster", b"cluster"]
     twin.close()
+
+
+def walk(nodes: Nodes, *options: str) -> list[bytes]:
+    """The keys that a whole CLUSTERSCAN gives out, each page at the node of its cursor's slot."""
+    clients = [Client(address) for address in nodes.addresses]
+    try:
+        slot = slot_of(SLOT_KEY) if "SLOT" in options else None
+        found: list[bytes] = []
+        cursor = b"0"
+        while True:
+            node = clients[slot_of(cursor) // 8192]
+            assert slot is None or cursor == b"0" or slot_of(cursor) == slot
+            reply = node.do("CLUSTERSCAN", cursor, *options).value
+            cursor = reply[0].value
+            found += [key.value for key in reply[1].value]
+            if cursor == b"0":
+                return sorted(found)
+    finally:
+        for client in clients:
+            client.close()
+
+
+SLOT_KEY = b"{foo}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("COUNT", "7"),
+        ("COUNT", "1000"),
+        ("MATCH", "*1*"),
+        ("TYPE", "list"),
+        ("SLOT", str(slot_of(SLOT_KEY))),
+        ("SLOT", str(slot_of(SLOT_KEY)), "COUNT", "5", "TYPE", "string"),
+    ],
+)
+def test_clusterscan_gives_out_every_key_once(clusters: Clusters, options: tuple[str, ...]) -> None:
+    """Whoever follows the cursors from node to node gets every key, and both clusters give the same."""
+    for nodes in clusters:
+        for address, tag in zip(nodes.addresses, (b"bar", b"foo"), strict=True):
+            client = Client(address)
+            client.do("FLUSHALL")
+            for n in range(30):
+                client.do("SET", b"{%b}%d" % (tag, n), "v")
+            client.do("RPUSH", b"{%b}list" % tag, "v")
+            client.close()
+    found = walk(clusters.subject, *options)
+    assert found == walk(clusters.reference, *options)
+    assert len(found) == len(set(found)) > 0
