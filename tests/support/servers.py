@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -29,8 +29,7 @@ from .subject import command, environment
 START_S = 20.0
 STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
-# Commands that the reference has not.
-OWN = frozenset(b"GEVENTCACHE GEVENTCACHE|CLOCK GEVENTCACHE|FAULT GEVENTCACHE|HELP".split())
+OWN = b"GEVENTCACHE"  # the command that the reference has not
 
 
 class Servers(NamedTuple):
@@ -101,9 +100,14 @@ def _command_names(address: Address) -> frozenset[bytes]:
     client = Client(address)
     try:
         reply = client.do("COMMAND", "LIST")
-        return frozenset() if reply.is_error else frozenset(name.value.upper() for name in reply.value) - OWN
+        return frozenset() if reply.is_error else shared(name.value.upper() for name in reply.value)
     finally:
         client.close()
+
+
+def shared(names: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of some names of commands, in upper case, that are not of this server alone."""
+    return frozenset(name for name in names if name.partition(b"|")[0] != OWN)
 
 
 def free_port() -> int:
