@@ -46,6 +46,7 @@ class Cache:
     Raises:
         TypeError: there is no setting of such a name.
         ValueError: a setting does not take its value.
+        OSError: what was saved in its folder, if a setting names one, cannot be read.
     """
 
     def __init__(
@@ -78,12 +79,17 @@ class Cache:
             self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
         self.clock = SteeredClock(self._state, self._run_alone, clock)
         self.faults = SteeredFaults(self._state, self._run_alone)
+        self._server.saving.stay_in_foreground()
         self._server.start()
+        self._server.load()
 
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Let all keys go and leave nothing running; may be called twice, and does nothing in a forked process."""
+        """Save if settings say so, let all keys go and leave nothing running.
+
+        May be called twice, and does nothing in a forked process.
+        """
         if self._is_open and self._thread != _NO_THREAD:
             self._check_thread()
             self._is_open = False

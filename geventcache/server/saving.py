@@ -13,7 +13,7 @@ import gevent
 from gevent import get_hub
 
 from geventcache.base.clock import monotonic_us
-from geventcache.persistence.files import NewFile, remove_leftovers
+from geventcache.persistence.files import NewFile, Run, at_once, remove_leftovers
 from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.services.snapshots import Image
 
@@ -30,12 +30,17 @@ def outcome(function: Any, args: Any) -> tuple[Any, OSError | None]:
 
 
 class Saving:
-    """The background of one server's `Snapshots`."""
+    """The background of one server's `Snapshots`.
+
+    Attributes:
+        run: how what may take long is called: in the thread pool, unless there may be no hub.
+    """
 
     def __init__(self, server: Any) -> None:
         self.server = server
         self.state = server.state
         self.snapshots = self.state.snapshots
+        self.run: Run = self.in_thread_pool
         self.snapshots.on_begin = self.begin
         self.snapshots.on_cancel = self.cancel
         self.snapshots.on_scheduled = self.call_back
@@ -48,6 +53,12 @@ class Saving:
         if self.snapshots.is_due():
             self.begin()
 
+    def stay_in_foreground(self) -> None:
+        """Do all at once, when a command asks for it: there may be no hub that would do it later."""
+        self.run = at_once
+        self.snapshots.on_begin = None
+        self.snapshots.on_scheduled = lambda: self.state.chores.append(self.begin_scheduled)
+
     def call_back(self) -> None:
         """Begin the save that is scheduled once the running command is over."""
         get_hub().loop.run_callback(self.begin_scheduled)
@@ -55,7 +66,7 @@ class Saving:
     def begin_scheduled(self) -> None:
         """Begin the save that is scheduled, if there still is one, unless an image is taken for another purpose."""
         if self.snapshots.is_scheduled and self.snapshots.image is None:
-            self.begin()
+            self.snapshots.begin()
 
     def begin(self) -> None:
         """Save in the background."""
@@ -125,7 +136,7 @@ class Saving:
             image.end()
             file.discard()
 
-    def run(self, function: Any, *args: Any) -> Any:
+    def in_thread_pool(self, function: Any, *args: Any) -> Any:
         """Call a function in the thread pool, and wait for it as only greenlets do.
 
         It is waited for even if the greenlet is to end, since what the function uses may not be taken away from it.

@@ -221,6 +221,7 @@ class Snapshots:
         Raises:
             OSError: there is none, and it cannot be done.
         """
+        self.is_scheduled = False
         if self.on_begin is not None:
             self.on_begin()
         else:

@@ -25,6 +25,7 @@ cdef class Node:
     cdef readonly tuple names
     cdef readonly Py_ssize_t deleted, body
     cdef Py_ssize_t cursor
+    cdef bint is_shared
     cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) noexcept
     cpdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
     cdef note_start(self, Py_ssize_t start)

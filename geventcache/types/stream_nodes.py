@@ -74,6 +74,7 @@ class Node:
         deleted: how many entries were deleted from it.
         body: bytes that its entries take in the reference's listpacks.
         cursor: where in `data` the reading goes on.
+        is_shared: several streams have it, or a reader: it is not to be changed.
     """
 
     def __init__(self, ms: cython.ulonglong, seq: cython.ulonglong, names: Fields) -> None:
@@ -85,6 +86,7 @@ class Node:
         self.deleted = 0
         self.body = HEADER_BYTES + integer_size(len(names)) + SMALL
         self.cursor = 0
+        self.is_shared = False
         for name in names:
             self.body += entry_size(name)
 
@@ -229,7 +231,7 @@ class Node:
         return self.data.__sizeof__() + self.starts.__sizeof__()
 
     def copy(self) -> "Node":
-        """An equal node that shares nothing that changes."""
+        """An equal node that shares nothing that changes, with one owner."""
         twin = Node(self.base_ms, self.base_seq, self.names)
         twin.tail_ms = self.tail_ms
         twin.tail_seq = self.tail_seq

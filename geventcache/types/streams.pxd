@@ -25,6 +25,8 @@ cdef class Stream(Container):
     cpdef unsigned long long next_seq(self, unsigned long long ms) noexcept
     cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
     cdef Node node_for(self, unsigned long long ms, unsigned long long seq, tuple fields, Py_ssize_t size)
+    cdef Node own(self, Py_ssize_t place)
+    cdef list shared_nodes(self)
     cdef (Py_ssize_t, Py_ssize_t) find(self, object entry_id) except *
     cpdef tuple get(self, object entry_id)
     cpdef bint delete(self, object entry_id) except -1

@@ -131,10 +131,17 @@ class Stream(Container):
         if self.nodes:
             node: Node = self.nodes[len(self.nodes) - 1]
             if node.has_room(size, max_bytes, self.limits.stream_node_max_entries):
-                return node
+                return self.own(len(self.nodes) - 1)
         node = Node(ms, seq, tuple(fields[::2]))
         self.nodes.append(node)
         self.bases.append(make_id(ms, seq))
+        return node
+
+    def own(self, place: cython.Py_ssize_t) -> Node:
+        """The node at a place, to be changed: no copy of the stream has it."""
+        node: Node = self.nodes[place]
+        if node.is_shared:
+            node = self.nodes[place] = node.copy()
         return node
 
     def find(self, entry_id: EntryId) -> tuple[int, int]:
@@ -163,7 +170,7 @@ class Stream(Container):
         place, at = self.find(entry_id)
         if place < 0:
             return False
-        node: Node = self.nodes[place]
+        node: Node = self.own(place)
         node.drop(at, at + 1)
         if not len(node):
             self.drop_nodes(place, place + 1)
@@ -249,6 +256,7 @@ class Stream(Container):
                 break
             if removed + size > excess:
                 if not is_approximate:
+                    node = self.own(place)
                     node.drop(0, excess - removed)
                     removed = excess
                 break
@@ -272,6 +280,7 @@ class Stream(Container):
             at: cython.Py_ssize_t = node.position(min_id >> SEQ_BITS, min_id & MAX_HALF, False)
             removed += at
             if at < len(node):
+                node = self.own(place)
                 node.drop(0, at)
                 break
             place += 1
@@ -519,9 +528,9 @@ class Stream(Container):
         return b"stream"
 
     def copy(self) -> "Stream":
-        """An equal stream, groups included, that shares nothing that changes."""
+        """An equal stream, groups included; they have nodes in common until one of them changes it."""
         twin = Stream(self.limits)
-        twin.nodes = [node.copy() for node in self.nodes]
+        twin.nodes = self.shared_nodes()
         twin.bases = self.bases.copy()
         twin.length = self.length
         twin.last_ms = self.last_ms
@@ -530,6 +539,13 @@ class Stream(Container):
         twin.entries_added = self.entries_added
         twin.groups = {name: group.copy() for name, group in self.groups.items()}
         return twin
+
+    def shared_nodes(self) -> list:  # type: ignore[type-arg]
+        """The nodes, which will not be changed any more."""
+        node: Node
+        for node in self.nodes:
+            node.is_shared = True
+        return self.nodes.copy()
 
     def memory_usage(self) -> int:
         """About how many bytes the stream takes; looks at a few nodes."""

@@ -6,6 +6,7 @@ import gc
 import math
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import gevent
 import pytest
@@ -236,3 +237,27 @@ def test_another_thread_is_refused(cache: Cache) -> None:
     thread.start()
     thread.join()
     assert "thread" in str(errors[0])
+
+
+def test_what_a_cache_saved_is_there_in_the_next_one(tmp_path: Path) -> None:
+    """At its end if there are points to save at, or by a command, which does it at once."""
+    folder = str(tmp_path)
+    with Cache(dir=folder) as cache:
+        assert cache.get("k") is None
+        cache.set("k", "saved")
+        assert cache.execute("BGSAVE") == b"Background saving started"
+        cache.set("k", "lost")
+    with Cache(dir=folder, save="3600 1") as cache:
+        assert cache.get("k") == b"saved"
+        cache.execute("MULTI")
+        cache.set("k", "first")
+        cache.execute("BGSAVE")
+        cache.set("k", "second")
+        cache.execute("EXEC")
+        assert "rdb_saves:1" in cache.execute("INFO", "persistence").decode()
+        cache.set("k", "last")
+    with Cache(dir=folder) as cache:
+        assert cache.get("k") == b"last"
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0010 and no more")
+    with pytest.raises(OSError, match="at byte"):
+        Cache(dir=folder)

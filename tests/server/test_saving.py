@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 from pathlib import Path
 
-from ..support.client import Client
+from ..support.client import Address, Client
 from ..support.process import GRACE_S, eventually, information, running, serving
 from ..support.servers import running_shards
 from ..support.snapshots import Record, snapshot
@@ -210,3 +211,32 @@ def test_each_shard_has_a_folder_of_its_own(tmp_path: Path) -> None:
                 client.close()
     assert sum(sizes) == 100
     assert sorted(file.name for file in tmp_path.iterdir()) == ["shard-0", "shard-1"]
+
+
+def test_a_killed_worker_comes_back_with_its_data(tmp_path: Path) -> None:
+    """What it had saved; the other one has lost nothing."""
+    with running_shards(2, "--dir", str(tmp_path)) as addresses:
+        sizes = []
+        for address in addresses:
+            client = Client(address)
+            for i in range(100):
+                client.do("SET", f"key:{i}", "v")
+            assert client.do("SAVE").value == b"OK"
+            sizes.append(client.do("DBSIZE").value)
+            process = int(information(client, "server")["process_id"])
+            client.close()
+        assert sum(sizes) == 100
+        os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: size_at(addresses[1]) == sizes[1])
+        assert size_at(addresses[0]) == sizes[0]
+
+
+def size_at(address: Address) -> object:
+    """DBSIZE of the server at an address; None while nobody answers there."""
+    try:
+        client = Client(address)
+        value = client.do("DBSIZE").value
+        client.close()
+    except (OSError, EOFError):
+        return None
+    return value
