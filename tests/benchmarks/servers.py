@@ -18,11 +18,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import hiredis
+
 from tests.support.servers import reference_binary
 
 from .client import Client
 
-START_LIMIT_S = 20.0
+START_LIMIT_S = 120.0
 STOP_LIMIT_S = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
 _BUILD_PROBE = "from geventcache.base.build import IS_COMPILED; print(IS_COMPILED)"
@@ -87,23 +89,26 @@ class Server:
         self.label = label
         self.port = port
         self.start_s = start_s
-        self._pid = pid
+        self.pid = pid
 
     def cpu_ns(self) -> int:
         """Return the CPU time of all threads, user and system, of the process and of those that it has forked.
 
         A process' own clock (as clock_getcpuclockid numbers it) resolves nanoseconds, /proc hundredths of a second.
         """
-        forked = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
-        return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in (self._pid, *map(int, forked)))
+        return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in (self.pid, *self.children()))
+
+    def children(self) -> list[int]:
+        """Return the processes that it has forked."""
+        return list(map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()))
 
     def resident_bytes(self) -> int:
         """Return the memory that the process has resident."""
-        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def descriptors(self) -> int:
         """Return the number of open descriptors."""
-        return len(os.listdir(f"/proc/{self._pid}/fd"))
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def settle(self, limit_s: float = 10.0) -> None:
         """Wait until the server has nothing left to do, such as freeing what was deleted."""
@@ -173,7 +178,8 @@ def _process(command: list[str], program: Program, folder: str) -> Iterator[subp
 def _await_pong(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     end = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(OSError), Client(port, START_LIMIT_S) as client:
+        # A server that loads its data answers with an error.
+        with contextlib.suppress(OSError, hiredis.ReplyError), Client(port, START_LIMIT_S) as client:
             client.do("PING")
             return
         time.sleep(0.001)
