@@ -13,10 +13,12 @@ The rules:
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult
 
 from geventcache.base import errors
 from geventcache.base.clock import monotonic_us
@@ -29,6 +31,7 @@ from geventcache.services.clients import Client
 from geventcache.services.slots import NO_SLOT, SLOTS, Slots, slot_of
 from geventcache.services.waiters import Wait
 from geventcache.upstream import plan as plans
+from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask, pack
 from geventcache.upstream.dispatch import PAUSE_SECONDS, UNREACHABLE, Dispatcher
 from geventcache.upstream.merge import POLICIES, Gather, merge_of
@@ -36,9 +39,10 @@ from geventcache.upstream.near import GET, Near, field_of
 from geventcache.upstream.nodes import Node, Nodes
 from geventcache.upstream.plan import SHAPED_WORDS, Plan, plan_of
 from geventcache.upstream.relay import Relay, Reply
-from geventcache.upstream.subscriptions import Subscriptions
+from geventcache.upstream.subscriptions import EVENTS, Subscriptions
 
 SEVERAL = -2
+NULL_BULK = b"$-1\r\n"
 FIRST_KEY = 1
 # A cursor of SCAN is the node's, with the number of the node behind it.
 MOST_NODES = 1024
@@ -61,6 +65,7 @@ class Gateway:
 
     Attributes:
         plans: what happens to each command.
+        is_tagging: keys get tags; see `tags`.
         near: what is kept here.
         passed: requests that were sent on.
     """
@@ -96,32 +101,43 @@ class Gateway:
             "UNWATCH": self.unwatch,
         }
         self.databases = {0}
+        self.is_tagging: bool = state.config["upstream-hash-tag"]
         self.passed = 0
 
     # ------------------------------------------------------------------ what the engine asks
 
     def refusal(self, command: Command) -> bytes | None:
         """Why a command is not available, None if it is."""
-        plan = self.plans[command]
-        return REFUSED % (command.name, plan.reason.encode()) if plan.way == plans.REFUSE else None
+        reason = self.plans[command].reason
+        if self.is_tagging:
+            reason = tags.REFUSED.get(command.declaration.name, reason)
+        return REFUSED % (command.name, reason.encode()) if reason else None
 
     def take(self, client: Client, command: Command, args: list[bytes]) -> bool:
         """Answer a request, or send it on; False if it is for this server to run."""
         plan = self.plans[command]
         if plan.way == plans.LOCAL:
             return False
-        if plan.way == plans.REFUSE:
+        if plan.way == plans.REFUSE or (self.is_tagging and command.declaration.name in tags.REFUSED):
             self.engine.refuse(client, command, self.refusal(command))
             return True
         if self.nodes.is_cluster is None:
             return self.await_map(client, command)
-        may_read_here = plan.is_cacheable and (client.relay is None or client.relay.pinned is None) and self.near.is_on
-        taken = may_read_here and self.read(client, command, args, plan)
-        taken = taken or self.ways[plan.way](client, command, args, plan)
+        if self.is_tagging:
+            taken = self.send_tagged(client, command, args, plan)
+        else:
+            taken = self.send_on(client, command, args, plan)
         if taken and self.state.monitors and not client.is_barred:
             self.state.monitors.before_command(client, command, args)
             self.state.monitors.after_command(client, command, args)
         return taken
+
+    def send_on(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
+        """Answer a request from what is kept here, or do what its plan says."""
+        may_read_here = plan.is_cacheable and (client.relay is None or client.relay.pinned is None) and self.near.is_on
+        if may_read_here and self.read(client, command, args, plan):
+            return True
+        return self.ways[plan.way](client, command, args, plan)
 
     def await_map(self, client: Client, command: Command) -> bool:
         """Nobody knows yet who has what: put the request off, or refuse it if it was put off for long enough."""
@@ -171,6 +187,103 @@ class Gateway:
         """The slot of a request, NO_SLOT without keys, SEVERAL if there are more than one; where there are slots."""
         return self.slots.slot_of_request(command, args) if self.nodes.is_cluster else NO_SLOT
 
+    def db_of(self, client: Client) -> int:
+        """The database at the upstream, counted from that of the URL."""
+        return 0 if self.is_tagging else client.db.index
+
+    # ------------------------------------------------------------------ upstream-hash-tag
+
+    def send_tagged(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
+        """`send_on`, with the tag of the client's database."""
+        name = command.declaration.name
+        relay = self.relay_of(client)
+        prefix = tags.prefix_of(client.db.index)
+        if name in tags.WALKED:
+            return self.walk(client, relay, command)
+        if plan.way == plans.SELECT:
+            return False
+        if plan.way == plans.SUBSCRIBE and any(word.startswith(EVENTS) for word in args[1:]):
+            return self.fail(client, command, tags.EVENTS_REFUSED)
+        relay.translate = tags.translation(command.declaration, prefix)
+        request = tags.tagged(command.declaration, args, prefix)
+        try:
+            if name in tags.PATTERNS:
+                reply = relay.begin(command)
+                self.send(client, pack(tuple(request)), self.slot_of_tag(prefix), plan, [], reply.take_last)
+                return True
+            return self.send_on(client, command, request, plan)
+        finally:
+            relay.translate = None
+
+    def slot_of_tag(self, prefix: bytes) -> int:
+        """Where all keys with a tag are."""
+        slot: int = slot_of(prefix) if self.nodes.is_cluster else NO_SLOT
+        return slot
+
+    def tag_queue(self, client: Client, relay: Relay, queue: list[Any]) -> list[Any]:
+        """The requests of a transaction with the tag; their replies will lose it."""
+        if not self.is_tagging:
+            return queue
+        prefix = tags.prefix_of(client.db.index)
+        translations = [tags.translation(command.declaration, prefix) for command, _ in queue]
+        relay.translate = lambda frame: tags.replies_untagged(frame, translations)
+        return [(command, tags.tagged(command.declaration, args, prefix)) for command, args in queue]
+
+    def walk(self, client: Client, relay: Relay, command: Command) -> bool:
+        """Do what concerns a whole database to its keys."""
+        if relay.waiting:
+            relay.bar()
+            return True
+        name = command.declaration.name
+        count = self.state.databases.count
+        databases = list(range(count)) if name == "FLUSHALL" else [client.db.index]
+        gevent.spawn(self.run_walk, name, databases, relay.begin(command))
+        return True
+
+    def run_walk(self, name: str, databases: list[int], reply: Reply) -> None:
+        """The greenlet of `walk`."""
+        is_flush = name.startswith("FLUSH")
+        if is_flush:
+            self.near.suspend()
+        try:
+            reply.take(self.walked(name, databases))
+        finally:
+            if is_flush:
+                self.near.resume()
+            self.dispatcher.after()
+
+    def walked(self, name: str, databases: list[int]) -> bytes:
+        """Walk all keys with the tags of these databases; return the reply."""
+        found: list[bytes] = []
+        for db in databases:
+            prefix = tags.prefix_of(db)
+            slot = self.slot_of_tag(prefix)
+            cursor = b"0"
+            while True:
+                scan = self.ask_and_wait((b"SCAN", cursor, b"MATCH", prefix + b"*", b"COUNT", b"1000"), slot)
+                if is_error(scan):
+                    return scan
+                cursor, keys = (bulk_value(items(scan)[0]) or b"0"), items(items(scan)[1])
+                found += keys if not name.startswith("FLUSH") else []
+                words = [word for word in map(bulk_value, keys) if word is not None]
+                if words and name.startswith("FLUSH"):
+                    self.ask_and_wait((b"UNLINK", *words), slot)
+                if cursor == b"0":
+                    break
+        if name == "DBSIZE":
+            return b":%d\r\n" % len(set(found))
+        if name == "RANDOMKEY":
+            return tags.untagged(random.choice(found), tags.prefix_of(databases[0])) if found else NULL_BULK
+        return b"+OK\r\n"
+
+    def ask_and_wait(self, request: tuple[bytes, ...], slot: int) -> bytes:
+        """Ask in a greenlet, and wait for the reply."""
+        result: AsyncResult[list[bytes]] = AsyncResult()
+        self.passed += 1
+        self.dispatcher.send(Ask([pack(request)], result.set, slot, may_repeat=True))
+        frames: list[bytes] = result.get()
+        return frames[-1]
+
     # ------------------------------------------------------------------ one node
 
     def pass_on(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
@@ -202,7 +315,7 @@ class Gateway:
             self.near.begin_write(keys)
             done = self.ending_write(keys, done)
         ask = Ask(
-            [request], done, slot, None, client.db.index, client.resp3, plan.repeats, may_read_replica=plan.repeats
+            [request], done, slot, None, self.db_of(client), client.resp3, plan.repeats, may_read_replica=plan.repeats
         )
         pinned = client.relay.pinned if client.relay is not None else None
         if pinned is not None and not pinned.is_lost and self.is_at(slot, pinned.node):
@@ -214,7 +327,7 @@ class Gateway:
 
     def selecting(self, client: Client, link: Any) -> list[bytes]:
         """What takes a connection of one client alone to the client's database, if it is not there."""
-        wanted = client.db.index + self.nodes.target.database
+        wanted = self.db_of(client) + self.nodes.target.database
         if link.db == wanted:
             return []
         link.db = wanted
@@ -307,10 +420,10 @@ class Gateway:
         """Send one node's copy; a KILL by a connection of its own, since the others wait for what it is to end."""
         if plan.policy != "one_succeeded":
             self.dispatcher.send(
-                Ask([request], done, node=node, db=client.db.index, resp3=client.resp3, may_repeat=plan.repeats)
+                Ask([request], done, node=node, db=self.db_of(client), resp3=client.resp3, may_repeat=plan.repeats)
             )
             return
-        link = self.nodes.own_link(node, client.db.index, client.resp3)
+        link = self.nodes.own_link(node, self.db_of(client), client.resp3)
         if link is None:
             done([b"-" + NO_LINK + b"\r\n"])
             return
@@ -349,7 +462,7 @@ class Gateway:
         request = pack((args[0], b"%d" % cursor, *args[2:]))
         self.passed += 1
         self.dispatcher.send(
-            Ask([request], take, node=numbers[number], db=client.db.index, resp3=client.resp3, may_repeat=True)
+            Ask([request], take, node=numbers[number], db=self.db_of(client), resp3=client.resp3, may_repeat=True)
         )
         return True
 
@@ -368,7 +481,7 @@ class Gateway:
         if field == b"mget":
             return self.read_many(client, command, args)
         slot = slot_of(key) if self.nodes.is_cluster else 0
-        frame = self.near.kept(slot, client.db.index, key, field)
+        frame = self.near.kept(slot, self.db_of(client), key, field)
         if frame is not None:
             self.near.hits += 1
             return self.answer(client, command, frame if client.resp3 else to_resp2(frame))
@@ -396,7 +509,7 @@ class Gateway:
         self, client: Client, slot: int, key: bytes, field: bytes, request: bytes, take: Callable[[bytes], None]
     ) -> None:
         """Let a read be answered: by one that is under way, or by a new one."""
-        db = client.db.index
+        db = self.db_of(client)
         fetch = self.near.fetch_under_way(db, key, field)
         if fetch is not None:
             self.near.joined += 1
@@ -421,7 +534,7 @@ class Gateway:
     def read_many(self, client: Client, command: Command, args: list[bytes]) -> bool:
         """MGET: what is here is taken from here, the rest is read key by key, in one go."""
         keys = args[FIRST_KEY:]
-        is_cluster, near, db = self.nodes.is_cluster, self.near, client.db.index
+        is_cluster, near, db = self.nodes.is_cluster, self.near, self.db_of(client)
         slots = [slot_of(key) if is_cluster else 0 for key in keys]
         frames = [near.kept(slot, db, key, GET) for slot, key in zip(slots, keys, strict=True)]
         missing = [i for i, frame in enumerate(frames) if frame is None]
@@ -470,7 +583,7 @@ class Gateway:
         if node is None:
             self.nodes.refresh()
             return self.fail(client, command, UNREACHABLE + self.nodes.error)
-        link = self.nodes.own_link(node, client.db.index, client.resp3)
+        link = self.nodes.own_link(node, self.db_of(client), client.resp3)
         if link is None:
             return self.fail(client, command, NO_LINK)
         Waiting(self, client, command, args, plan, slot, link).begin()
@@ -492,6 +605,7 @@ class Gateway:
         if client.queue_error or (pinned is None and self.are_own(queue)):
             self.forget_watched(relay)
             return False
+        queue = self.tag_queue(client, relay, queue)
         text, slot, keys = self.judge(queue)
         if text is None and relay.is_reading(keys):
             relay.bar()
@@ -504,6 +618,7 @@ class Gateway:
             relay.unpin()
             return self.answer(client, command, NULL if client.resp3 else b"*-1\r\n")
         reply = relay.begin(command)
+        relay.translate = None
         parts = [MULTI, *(pack(tuple(request)) for _, request in queue), EXEC]
         if keys:
             self.near.begin_write(keys)
@@ -537,7 +652,7 @@ class Gateway:
     ) -> None:
         """Send MULTI, the requests and EXEC, by the connection that watches, or by the one that all share."""
         self.passed += 1
-        ask = Ask(parts, done, slot, None, client.db.index, client.resp3)
+        ask = Ask(parts, done, slot, None, self.db_of(client), client.resp3)
         if relay.pinned is not None:
             ask.parts = [*self.selecting(client, relay.pinned), *parts]
             relay.pinned.send(ask)
@@ -573,7 +688,7 @@ class Gateway:
             return True
         node = self.nodes.owners[max(slot, 0)]
         if relay.pinned is None:
-            relay.pinned = None if node is None else self.nodes.own_link(node, client.db.index, client.resp3)
+            relay.pinned = None if node is None else self.nodes.own_link(node, self.db_of(client), client.resp3)
             if relay.pinned is None:
                 return self.fail(client, command, UNREACHABLE + self.nodes.error if node is None else NO_LINK)
         elif relay.pinned.is_lost:
@@ -695,6 +810,7 @@ class Waiting:
         self.slot = slot
         self.link = link
         self.keys = keys_read(command.declaration, args) if plan.writes else []
+        self.translate = client.relay.translate
         self.wait = Wait((), 0)
         self.wait.on_end = self.leave
         self.is_over = False
@@ -730,7 +846,7 @@ class Waiting:
             node = nodes.node((host.decode() or link.node.place[0], int(port)))
             nodes.assign(int(words[1]), node)
             nodes.give_back(link)
-            other = nodes.own_link(node, self.client.db.index, self.client.resp3)
+            other = nodes.own_link(node, self.gateway.db_of(self.client), self.client.resp3)
             if other is not None:
                 self.send(other)
                 return
@@ -740,6 +856,8 @@ class Waiting:
             return
         self.end()
         nodes.give_back(link)
+        if self.translate is not None:
+            frame = self.translate(frame)
         value = CommandError(error_text(frame)) if is_error(frame) else Encoded(frame)
         self.gateway.engine.unblock(self.client, value)
 
@@ -747,7 +865,11 @@ class Waiting:
         """Nobody has got the request: ask who is the right one now."""
         nodes = self.gateway.nodes
         node = nodes.owners[max(self.slot, 0)]
-        link = None if node is None or self.is_over else nodes.own_link(node, self.client.db.index, self.client.resp3)
+        link = (
+            None
+            if node is None or self.is_over
+            else nodes.own_link(node, self.gateway.db_of(self.client), self.client.resp3)
+        )
         if link is not None:
             self.send(link)
         elif not self.is_over:

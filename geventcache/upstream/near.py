@@ -79,6 +79,7 @@ class Near:
         self.made = 0
         self.hits = self.misses = self.joined = self.stored = self.invalidated = self.dropped = 0
         config = state.config
+        self.is_tagging: bool = config["upstream-hash-tag"]
         self.patterns: list[Callable[[bytes], object]] = []
         self.bypassed: list[Callable[[bytes], object]] = []
         for name in ("near-keys", "near-bypass"):
@@ -92,7 +93,9 @@ class Near:
         self.flush()
 
     def wants(self, key: bytes) -> bool:
-        """May a key be kept at all?"""
+        """May a key be kept at all? Patterns are about what clients call it."""
+        if self.is_tagging:
+            key = key.partition(b"}:")[2]
         if self.bypassed and any(matches(key) for matches in self.bypassed):
             return False
         return not self.patterns or any(matches(key) for matches in self.patterns)

@@ -28,6 +28,7 @@ _SAVES = "the data are the upstream's, which saves them by its own settings"
 _CONNECTION = "it is about what this connection has written, and clients share the connections to the upstream"
 _TRACKING = "the upstream tells this server of changes, and this server tells nobody"
 _ONE_SERVER = "it looks into the data of one server, and here are none"
+_REPLICAS = "a replica needs all of the data, and here are none"
 REFUSED = {
     "WAIT": _CONNECTION,
     "WAITAOF": _CONNECTION,
@@ -41,6 +42,10 @@ REFUSED = {
     "SCRIPT|DEBUG": "a debugger needs a connection of its own to the server that runs the script",
     "REPLICAOF": "the data are the upstream's",
     "SLAVEOF": "the data are the upstream's",
+    "FAILOVER": "the data are the upstream's",
+    "SYNC": _REPLICAS,
+    "PSYNC": _REPLICAS,
+    "REPLCONF": _REPLICAS,
     "RESTORE-ASKING": "it is what servers of a cluster say to each other",
     "ASKING": "where keys are is this server's business",
 }

@@ -24,21 +24,25 @@ class Reply:
 
     Attributes:
         frame: the reply, None as long as it is not there; empty if the client wants none.
+        translate: what is done to it before.
     """
 
-    __slots__ = ("began_us", "command", "frame", "is_silent", "relay")
+    __slots__ = ("began_us", "command", "frame", "is_silent", "relay", "translate")
 
     def __init__(self, relay: Relay, command: Any, is_silent: bool) -> None:
         self.relay = relay
         self.command = command
         self.is_silent = is_silent
         self.frame: bytes | None = None
+        self.translate = relay.translate
         self.began_us = monotonic_us()
 
     def take(self, frame: bytes) -> None:
         """The reply is there."""
         if self.frame is not None or self.relay.is_closed:
             return
+        if self.translate is not None:
+            frame = self.translate(frame)
         self.frame = b"" if self.is_silent else frame
         self.command.note(monotonic_us() - self.began_us)
         if is_error(frame):
@@ -61,6 +65,7 @@ class Relay:
         pinned: the Link that the client has for itself since WATCH.
         has_broken: that link was lost meanwhile.
         alone: the Link of a blocking command.
+        translate: what is done to the reply of the request that is sent on now, None if nothing.
         refused: what is answered to the request that was put off.
     """
 
@@ -77,6 +82,7 @@ class Relay:
         self.has_broken = False
         self.alone: Any = None
         self.refused: bytes | None = None
+        self.translate: Callable[[bytes], bytes] | None = None
 
     # ------------------------------------------------------------------ replies
 

@@ -49,6 +49,7 @@ class Subscriptions:
         self.links: dict[Node, Link] = {}
         self.at: dict[Node, dict[Name, bool]] = {}
         self.asked: list[Waiting] = []
+        self.is_tagging: bool = state.config["upstream-hash-tag"]
         self.home: Node | None = None
         self.messages = 0
 
@@ -96,7 +97,7 @@ class Subscriptions:
         if kind == SHARD:
             owner = self.nodes.owners[slot_of(name)]
             return [] if owner is None else [owner]
-        if may_be_event(kind, name):
+        if may_be_event(kind, name) and not self.is_tagging:
             return self.nodes.primaries()
         first = self.first()
         return [] if first is None else [first]
@@ -197,6 +198,8 @@ class Subscriptions:
     def deliver(self, node: Node, kind: bytes, words: list[bytes]) -> None:
         """Give a message to the clients that have subscribed to the name by which it came."""
         is_event = words[-2].startswith(EVENTS)
+        if is_event and self.is_tagging:
+            return
         if not is_event and kind != b"smessage" and node is not self.first():
             return
         self.messages += 1

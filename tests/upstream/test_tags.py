@@ -1,0 +1,141 @@
+"""upstream-hash-tag: all keys of a database together, and nothing of that to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from geventcache.commands import load_commands
+from geventcache.upstream.plan import all_declarations
+from geventcache.upstream.tags import tagged
+from tests.support.client import Client
+from tests.support.cluster import ReferenceCluster
+from tests.support.process import Process, serving
+
+load_commands()
+BY_NAME = {declaration.name: declaration for declaration in all_declarations()}
+
+
+@pytest.fixture(scope="module")
+def tagging(cluster: ReferenceCluster) -> Iterator[Process]:
+    """A near side that gives tags."""
+    with serving("--upstream", cluster.url, "--upstream-hash-tag", "yes") as process:
+        yield process
+
+
+@pytest.fixture(params=[2, 3])
+def client(request: pytest.FixtureRequest, tagging: Process, near: Client) -> Iterator[Client]:
+    """A client in each protocol, of an empty cluster."""
+    client = tagging.connect(request.param)
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "sent"),
+    [
+        ("GET k", "GET Tk"),
+        ("MSET a 1 b 2", "MSET Ta 1 Tb 2"),
+        ("XREAD COUNT 1 STREAMS a b 0 0", "XREAD COUNT 1 STREAMS Ta Tb 0 0"),
+        ("EVAL script 2 a b c", "EVAL script 2 Ta Tb c"),
+        ("SORT l BY w_* GET # GET d_*->f STORE s", "SORT Tl BY Tw_* GET # GET Td_*->f STORE Ts"),
+        ("SORT l BY nosort", "SORT Tl BY nosort"),
+        ("BLPOP a b 0", "BLPOP Ta Tb 0"),
+        ("ZUNIONSTORE d 2 a b WEIGHTS 1 2", "ZUNIONSTORE Td 2 Ta Tb WEIGHTS 1 2"),
+        ("OBJECT|ENCODING k", "OBJECT ENCODING Tk"),
+        ("KEYS a*", "KEYS Ta*"),
+        ("SCAN 0", "SCAN 0 MATCH T*"),
+        ("SCAN 0 COUNT 5 MATCH a*", "SCAN 0 COUNT 5 MATCH Ta*"),
+        ("PUBLISH c m", "PUBLISH c m"),
+        ("SPUBLISH c m", "SPUBLISH c m"),
+        ("ZUNIONSTORE d x a", "ZUNIONSTORE d x a"),
+    ],
+)
+def test_where_the_tag_goes(request_: str, sent: str) -> None:
+    """At keys and at patterns of keys."""
+    words = request_.replace("|", " ").split()
+    declaration = BY_NAME[request_.split()[0]]
+    assert tagged(declaration, [word.encode() for word in words], b"T") == [word.encode() for word in sent.split()]
+
+
+def test_keys_are_together(client: Client) -> None:
+    """What a cluster refuses elsewhere."""
+    client.do("MSET", "a", 1, "b", 2)
+    client.do("SADD", "s1", "x", "y")
+    client.do("SADD", "s2", "y")
+    assert client.do("SINTERSTORE", "s3", "s1", "s2").value == 1
+    client.do("RENAME", "a", "c")
+    client.do("MULTI")
+    client.do("INCR", "b")
+    client.do("INCR", "c")
+    client.do("LPUSH", "l", "x")
+    client.do("LMPOP", 1, "l", "LEFT")
+    values = client.do("EXEC").value
+    assert [item.value for item in values[:3]] == [3, 2, 1]
+    assert values[3].value[0].value == b"l"
+    assert client.do("EVAL", "return redis.call('GET', KEYS[1]) + redis.call('GET', KEYS[2])", 2, "b", "c").value == 5
+
+
+def test_names_in_replies(client: Client) -> None:
+    """Clients see the names that they have given."""
+    client.do("MSET", "a", 1, "b", 2)
+    client.do("RPUSH", "l", "x", "y", "z")
+    client.do("XADD", "s", "1-1", "f", "v")
+    client.do("ZADD", "z", 1, "m")
+    assert sorted(item.value for item in client.do("KEYS", "*").value) == [b"a", b"b", b"l", b"s", b"z"]
+    assert [item.value for item in client.do("KEYS", "[ab]").value] in ([b"a", b"b"], [b"b", b"a"])
+    assert client.do("BLPOP", "none", "l", 1).value[0].value == b"l"
+    assert client.do("LMPOP", 1, "l", "LEFT").value[0].value == b"l"
+    assert client.do("BZPOPMIN", "z", 1).value[0].value == b"z"
+    assert client.do("LMPOP", 1, "none", "LEFT").value is None
+    assert client.do("RANDOMKEY").value in (b"a", b"b", b"l", b"s")
+    assert client.do("OBJECT", "ENCODING", "a").value == b"int"
+    streams = client.do("XREAD", "BLOCK", 10, "STREAMS", "s", "0").value
+    assert "{db" not in repr(streams)
+    assert "v" in repr(streams)
+    found: list[bytes] = []
+    cursor = b"0"
+    while True:
+        cursor, keys = (item.value for item in client.do("SCAN", cursor, "COUNT", 2).value)
+        found += [item.value for item in keys]
+        if cursor == b"0":
+            break
+    assert sorted(found) == [b"a", b"b", b"l", b"s"]
+
+
+def test_databases_are_apart_from_each_other_and_from_others(client: Client, near: Client) -> None:
+    """Any database that this server has; keys without the tag are nobody's here."""
+    near.do("SET", "foreign", 1)
+    client.do("SET", "k", "zero")
+    client.do("SELECT", 15)
+    client.do("SET", "k", "fifteen")
+    assert client.do("GET", "k").value == b"fifteen"
+    assert client.do("DBSIZE").value == 1
+    assert client.do("FLUSHDB").value == b"OK"
+    assert client.do("DBSIZE").value == 0
+    assert client.do("RANDOMKEY").value is None
+    client.do("SELECT", 0)
+    assert client.do("GET", "k").value == b"zero"
+    assert client.do("GET", "foreign").value is None
+    assert client.do("FLUSHALL").value == b"OK"
+    assert client.do("GET", "k").value is None
+    assert near.do("GET", "foreign").value == b"1"
+
+
+def test_what_is_refused(client: Client) -> None:
+    """What would show the tag, or needs two of them."""
+    for request in (("MOVE", "k", 1), ("SWAPDB", 0, 1), ("MIGRATE", "h", 1, "k", 0, 1)):
+        assert b"is not available with an upstream" in client.do(*request).value
+    assert b"not available with upstream-hash-tag" in client.do("SUBSCRIBE", "__keyevent@0__:set").value
+
+
+def test_what_is_kept(client: Client) -> None:
+    """Reads are kept under the tag, and dropped when the key changes."""
+    client.do("SET", "k", 1)
+    assert [client.do("GET", "k").value for _ in range(3)] == [b"1"] * 3
+    client.do("SELECT", 1)
+    assert client.do("GET", "k").value is None
+    client.do("SELECT", 0)
+    client.do("INCR", "k")
+    assert client.do("GET", "k").value == b"2"
