@@ -31,7 +31,9 @@ cdef class RangeQuery:
     cdef read_options(self, tuple words, bint takes_scores)
     cdef read_limit(self, bytes offset, bytes limit)
     cdef read_range(self, bytes low, bytes high)
+    cdef (Py_ssize_t, Py_ssize_t) bounds(self, SortedSet target)
     cpdef list select(self, SortedSet target)
+    cpdef shown(self, SortedSet target)
 
 cpdef double score_bound(bytes text) except? -1
 cpdef bytes lex_bound(bytes text)

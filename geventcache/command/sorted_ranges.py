@@ -12,6 +12,7 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_float
 from geventcache.command.integers import integer
+from geventcache.resp.values import Pairs
 from geventcache.types.ranges import clamp
 from geventcache.types.sorted_sets import SortedSet
 
@@ -164,8 +165,8 @@ class RangeQuery:
             low, high = high, low
         self.range = RANGES[self.kind](low, high)
 
-    def select(self, target: SortedSet) -> list:
-        """The members of `target` asked for, in the order asked for; pairs of member and score with `with_scores`."""
+    def bounds(self, target: SortedSet) -> tuple[int, int]:
+        """The rank, counted in the order asked for, of the first member of `target` asked for, and how many follow."""
         start: cython.Py_ssize_t
         stop: cython.Py_ssize_t
         start, stop = self.range.window(target, self.is_reverse)
@@ -178,9 +179,26 @@ class RangeQuery:
         count = max(count - offset, 0)
         if 0 <= self.limit < count:
             count = self.limit
+        return first + offset, count
+
+    def select(self, target: SortedSet) -> list:
+        """The members of `target` asked for, in the order asked for; pairs of member and score with `with_scores`."""
+        first: cython.Py_ssize_t
+        count: cython.Py_ssize_t
+        first, count = self.bounds(target)
         if self.with_scores:
-            return target.pairs(first + offset, count, self.is_reverse)
-        return target.members(first + offset, count, self.is_reverse)
+            return target.pairs(first, count, self.is_reverse)
+        return target.members(first, count, self.is_reverse)
+
+    def shown(self, target: SortedSet):
+        """The same as a reply, to be used before there is a change."""
+        first: cython.Py_ssize_t
+        count: cython.Py_ssize_t
+        if self.is_reverse:
+            return Pairs(self.select(target)) if self.with_scores else self.select(target)
+        first, count = self.bounds(target)
+        first = min(first, len(target))
+        return target.shown_between(first, first + min(count, len(target) - first), self.with_scores)
 
 
 def parse_query(

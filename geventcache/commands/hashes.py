@@ -294,7 +294,9 @@ def hgetall(ctx: Client, key: bytes):
     """Returns all fields and values in a hash."""
     db: Keyspace = ctx.db
     target: Hash = db.read_container(key, Hash)
-    return {} if target is None else target.live(db.clock.now_ms)
+    if target is None:
+        return {}
+    return target.shown() if target.next_deadline() > db.clock.now_ms else target.live(db.clock.now_ms)
 
 
 @command(
@@ -314,7 +316,7 @@ def hkeys(ctx: Client, key: bytes):
     target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
-    return target.names() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms))
+    return target.shown_names() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms))
 
 
 @command(
@@ -334,7 +336,9 @@ def hvals(ctx: Client, key: bytes):
     target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
-    return target.values() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms).values())
+    if target.next_deadline() > db.clock.now_ms:
+        return target.shown_values()
+    return list(target.live(db.clock.now_ms).values())
 
 
 @command(

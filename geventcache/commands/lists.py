@@ -202,7 +202,7 @@ def lrange(ctx: Client, key: bytes, start: bytes, stop: bytes):
     first: cython.longlong = integer(start)
     last: cython.longlong = integer(stop)
     target: List = ctx.db.read_container(key, List)
-    return () if target is None else target.slice(first, last)
+    return () if target is None else target.shown(first, last)
 
 
 @command(

@@ -153,7 +153,7 @@ def smismember(ctx: Client, key: bytes, member: bytes, *members: bytes):
 def smembers(ctx: Client, key: bytes):
     """Returns all members of a set."""
     target: Set = ctx.db.read_container(key, Set)
-    return Distinct() if target is None else Distinct(target.names())
+    return Distinct() if target is None else target.shown()
 
 
 @command(

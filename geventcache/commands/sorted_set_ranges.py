@@ -28,8 +28,9 @@ ZREMRANGEBYLEX = event(b"zremrangebylex", "z")
 def answer(ctx: Client, key: bytes, query: RangeQuery):
     """What a query finds at `key`."""
     target: SortedSet = ctx.db.read_container(key, SortedSet)
-    found: list = [] if target is None else query.select(target)
-    return Pairs(found) if query.with_scores else found
+    if target is not None:
+        return query.shown(target)
+    return Pairs() if query.with_scores else ()
 
 
 @command(

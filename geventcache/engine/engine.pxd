@@ -4,7 +4,7 @@ from geventcache.base.clock cimport Clock, monotonic_us
 from geventcache.command.effects cimport Told
 from geventcache.command.table cimport Command, CommandTable
 from geventcache.engine.effects cimport Effects
-from geventcache.resp.writer cimport ReplyWriter
+from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.services.clients cimport Client
 from geventcache.services.slots cimport Slots
 from geventcache.store.changes cimport Changes
@@ -66,6 +66,7 @@ cdef class Engine:
     cpdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)
+    cdef plain(self, Command command, value)
     cpdef run_queue(self, Client client, list queue)
     cdef value_of(self, Client client, Command command, list args, tuple questions)
     cdef park(self, Client client, Command command, list args, wait)

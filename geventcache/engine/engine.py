@@ -24,7 +24,7 @@ from geventcache.command.table import Command
 from geventcache.engine.effects import Effects
 from geventcache.engine.gate import Gate
 from geventcache.resp.values import OK, QUEUED, Simple
-from geventcache.resp.writer import CRLF, ReplyWriter
+from geventcache.resp.writer import CRLF, ReplyWriter, Written
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
 from geventcache.services.waiters import Wait
 from geventcache.store.keyspace import Keyspace
@@ -488,7 +488,7 @@ class Engine:
         if len(args) > command.high:
             value: Any = CommandError(errors.wrong_arity(command.name))
         else:
-            value = self.perform(client, command, args)
+            value = self.plain(command, self.perform(client, command, args))
         usec: cython.longlong = monotonic_us() - started_us
         command.note(usec)
         if type(value) is CommandError:
@@ -501,6 +501,15 @@ class Engine:
         if client.tracking is not None or self.is_special:
             self.state.after_command(client, command, args)
         return value.denied_reply if type(value) is Wait else value
+
+    def plain(self, command, value):
+        """The value of a command, which may be used after others have run."""
+        if not isinstance(value, Written):
+            return value
+        try:
+            return cython.cast(Written, value).plain()
+        except Exception as error:
+            return self.defect(command, error)
 
     def run_queue(self, client, queue):
         """Run the requests that MULTI queued and write an array of their values; a failed one's is its error.

@@ -26,6 +26,8 @@ cdef class ReplyWriter:
     cpdef number(self, char mark, long long n)
     cdef line(self, char mark, text)
     cpdef bulk(self, bytes value)
+    cdef text(self, const char *address, Py_ssize_t n)
+    cdef decimal(self, long long n)
     cdef large(self, bytes value)
     cpdef status(self, bytes text)
     cpdef error(self, bytes text)
@@ -44,3 +46,7 @@ cdef class ReplyWriter:
     cpdef rollback(self, Py_ssize_t mark)
     cdef reopen(self, Py_ssize_t mark)
     cpdef clear(self)
+
+cdef class Written:
+    cpdef write(self, ReplyWriter out)
+    cpdef plain(self)

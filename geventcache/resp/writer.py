@@ -175,6 +175,50 @@ class ReplyWriter:
         else:
             self.pieces += (value, CRLF)
 
+    if cython.compiled:
+
+        def text(self, address, n):
+            """Append `n` bytes at an address as a bulk string."""
+            q: cython.p_char
+            if self.size + n + 32 > self.room:
+                self.grow(n + 32)
+            q = self.ptr + self.size
+            if n < 100:  # most are short, and need no division in a loop
+                q[0] = 36
+                if n < 10:
+                    q[1] = 48 + cython.cast(cython.char, n)
+                    q += 2
+                else:
+                    q[1] = 48 + cython.cast(cython.char, n // 10)
+                    q[2] = 48 + cython.cast(cython.char, n % 10)
+                    q += 3
+                q[0] = 13
+                q[1] = 10
+                q += 2
+            else:
+                self.number(36, n)
+                q = self.ptr + self.size
+            memcpy(q, address, n)  # noqa: F821
+            q[n] = 13
+            q[n + 1] = 10
+            self.size = q + n + 2 - self.ptr
+
+        def decimal(self, n):
+            """Append the decimal of an integer as a bulk string."""
+            digits: cython.char[24]
+            i: cython.int = 24
+            u: cython.ulonglong = n if n >= 0 else 0 - cython.cast(cython.ulonglong, n)
+            while True:
+                i -= 1
+                digits[i] = 48 + cython.cast(cython.char, u % 10)  # noqa: F821
+                u //= 10
+                if u == 0:
+                    break
+            if n < 0:
+                i -= 1
+                digits[i] = 45  # noqa: F821
+            self.text(cython.cast(cython.p_char, digits) + i, 24 - i)  # noqa: F821
+
     def large(self, value):
         """Append `value` without copying it."""
         if not cython.compiled:
@@ -224,6 +268,8 @@ class ReplyWriter:
             self.line(43, v)
         elif t is float:
             self.floating(v)
+        elif isinstance(v, Written):
+            cython.cast(Written, v).write(self)
         else:
             WRITERS[t](self, v)
 
@@ -379,6 +425,21 @@ class ReplyWriter:
             self.shrink()
         else:
             self.pieces.clear()
+
+
+class Written:
+    """A value that writes itself: only the engine gets one, and writes it before there is a change.
+
+    What is not for a client at once (EXEC, scripts) is made `plain` first.
+    """
+
+    def write(self, out):
+        """Append the reply."""
+        raise NotImplementedError
+
+    def plain(self):
+        """The same as a value of the table in `geventcache.resp.values`."""
+        raise NotImplementedError
 
 
 def write_map(out, v):

@@ -11,7 +11,9 @@ this is its twin on a dict, which serves uncompiled. One test-suite runs on both
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from geventcache.resp.values import Distinct
 from geventcache.types.container import Container
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
@@ -113,6 +115,18 @@ class Elements(Container):
     def to_dict(self) -> dict[bytes, bytes]:
         """Names and values; it may be the elements' own, so it is to be read at once."""
         return self.fields  # type: ignore[return-value] # where there are values
+
+    def shown(self) -> Any:
+        """All names, with their values if they have some, as a reply, to be used before there is a change."""
+        return Distinct(self.names()) if self.stride == 1 else self.to_dict()
+
+    def shown_names(self) -> Any:
+        """The names of what has values, as a reply, to be used before there is a change."""
+        return self.names()
+
+    def shown_values(self) -> Any:
+        """The values, as a reply, to be used before there is a change."""
+        return self.values()
 
     def bound(self) -> int:
         """At most how many names and holes the dict has.

@@ -16,6 +16,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from geventcache.base.table cimport ABSENT, BYTES, INLINE_LIMIT, Table
 from geventcache.types.container cimport Container
+from geventcache.types.entries cimport ARRAY, MAP, MEMBERS, entries, integers
 from geventcache.types.footprint cimport bytes_size
 from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.packed cimport *
@@ -24,6 +25,7 @@ from geventcache.types.random_pick cimport below
 from random import sample
 
 from geventcache.base.table import END
+from geventcache.resp.values import Distinct
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object)
@@ -229,7 +231,7 @@ cdef class Elements(Container):
         """All names: in order of value in an INTSET, of insertion while they are few."""
         if self.run is NULL:
             return sorted(self.table.keys(-1), key=int) if self.form == INTSET else self.table.keys(-1)
-        return self.integers() if self.form == INTSET else texts(self.run, 0, self.stride)
+        return self.integers() if self.form == INTSET else texts(self.run, 0, count_of(self.run), self.stride)
 
     cdef list integers(self):
         cdef Py_ssize_t i
@@ -239,11 +241,27 @@ cdef class Elements(Container):
         """The values, in the order of their names."""
         cdef list found = []
         if self.run is not NULL:
-            return texts(self.run, 1, 2)
+            return texts(self.run, 1, count_of(self.run), 2)
         for name in self.table.keys(-1):
             self.table.seek(name)
             found.append(self.table.value())
         return found
+
+    cpdef shown(self):
+        """All names, with their values if they have some, as a reply, to be used before there is a change."""
+        if self.run is NULL:
+            return Distinct(self.names()) if self.stride == 1 else self.to_dict()
+        if self.form == INTSET:
+            return integers(self.run)
+        return entries(self.run, 0, count_of(self.run), MEMBERS if self.stride == 1 else MAP, self.stride)
+
+    cpdef shown_names(self):
+        """The names of what has values, as a reply, to be used before there is a change."""
+        return self.names() if self.run is NULL else entries(self.run, 0, count_of(self.run), ARRAY, 2)
+
+    cpdef shown_values(self):
+        """The values, as a reply, to be used before there is a change."""
+        return self.values() if self.run is NULL else entries(self.run, 1, count_of(self.run), ARRAY, 2)
 
     cpdef dict to_dict(self):
         """Names and values; it may be the elements' own, so it is to be read at once."""

@@ -1,5 +1,8 @@
 from cpython.object cimport PyObject
+from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.types.packed cimport Encoded
+
+cpdef object shown(list nodes, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
 
 cdef class ListNode:
     cdef char *block
@@ -26,3 +29,8 @@ cdef class ListNode:
     cdef void place(self, Py_ssize_t at, const Encoded *entry) noexcept
     cdef int make_room(self, Py_ssize_t size, Py_ssize_t count, bint left) except -1
     cdef int arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) except -1
+    cdef int write(self, ReplyWriter out, Py_ssize_t start, Py_ssize_t stop) except -1
+
+cdef class NodeEntries(Written):
+    cdef list nodes
+    cdef Py_ssize_t place, count

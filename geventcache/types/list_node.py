@@ -5,6 +5,8 @@ This is its twin, which keeps them as they are, and serves uncompiled.
 
 from __future__ import annotations
 
+from typing import Any
+
 from geventcache.types.footprint import elements_size
 from geventcache.types.listpack import HEADER_BYTES, entry_size
 
@@ -103,3 +105,17 @@ class ListNode:
     def memory_usage(self) -> int:
         """Bytes of the node and its elements, estimated."""
         return NODE_BYTES + 8 * len(self.elements) + elements_size(self.elements)
+
+
+def shown(nodes: list[Any], at: int, place: int, count: int) -> Any:
+    """So many elements from one on, at a place in the node at a place in a list of nodes, as a reply.
+
+    It is to be used before there is a change.
+    """
+    found: list[bytes] = []
+    while len(found) < count:
+        node = nodes[at]
+        found += (node,) if type(node) is bytes else node.texts(place, place + count - len(found))
+        place = 0
+        at += 1
+    return found

@@ -22,6 +22,8 @@ from cpython.long cimport PyLong_AsSsize_t
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.string cimport memcmp, memcpy, memmove
+from geventcache.resp.writer cimport ReplyWriter, Written
+from geventcache.types.entries cimport write_entry
 from geventcache.types.footprint cimport block_size
 from geventcache.types.packed cimport *
 
@@ -239,6 +241,16 @@ cdef class ListNode:
             offset += size_of(codes[-at], self.block + offset)
         return found
 
+    cdef int write(self, ReplyWriter out, Py_ssize_t start, Py_ssize_t stop) except -1:
+        """Append the elements from `start` up to, not including, `stop`, of which there is one, to a reply."""
+        cdef const char *payload = self.block + self.offset_of(start)
+        cdef const unsigned char *codes = self.codes()
+        cdef Py_ssize_t at
+        for at in range(start, stop):
+            write_entry(out, codes[-at], payload)
+            payload += size_of(codes[-at], payload)
+        return 0
+
     cdef list places(self, bytes value):
         """Where elements are equal to `value`, in order."""
         cdef Encoded wanted
@@ -360,3 +372,56 @@ cdef inline bint is_payload(const char *payload, const Encoded *entry) noexcept:
     if entry.code == LONG:
         return memcmp(payload + 4, entry.data, entry.size - 4) == 0
     return memcmp(payload, entry.data if entry.data != NULL else entry.own, entry.size) == 0
+
+
+cpdef object shown(list nodes, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count):
+    """So many elements from one on, at a place in the node at a place in a list of nodes, as a reply.
+
+    It is to be used before there is a change.
+    """
+    cdef NodeEntries made = NodeEntries.__new__(NodeEntries)
+    cdef Py_ssize_t left = count + place, stop = at
+    while left > 0:
+        left -= 1 if type(nodes[stop]) is bytes else (<ListNode>nodes[stop]).count
+        stop += 1
+    made.nodes = nodes[at:stop]
+    made.place = place
+    made.count = count
+    return made
+
+
+cdef class NodeEntries(Written):
+    """Elements of nodes as a reply: their bytes go from the nodes into the buffer, and no object is made."""
+
+    cpdef write(self, ReplyWriter out):
+        """Append the reply."""
+        cdef Py_ssize_t place = self.place, left = self.count, count
+        cdef ListNode node
+        out.array_header(left)
+        for element in self.nodes:
+            if type(element) is bytes:
+                out.bulk(element)
+                count = 1
+            else:
+                node = element
+                count = min(left, node.count - place)
+                node.write(out, place, place + count)
+            left -= count
+            place = 0
+
+    cpdef plain(self):
+        """The reply as a value of Python's."""
+        cdef Py_ssize_t place = self.place, left = self.count, count
+        cdef ListNode node
+        cdef list found = []
+        for element in self.nodes:
+            if type(element) is bytes:
+                found.append(element)
+                count = 1
+            else:
+                node = element
+                count = min(left, node.count - place)
+                found += node.texts(place, place + count)
+            left -= count
+            place = 0
+        return found

@@ -1,7 +1,8 @@
 cimport cython
+from geventcache.resp.writer cimport Written
 from geventcache.types.container cimport Container, untracked
 from geventcache.types.limits cimport EncodingLimits
-from geventcache.types.list_node cimport ListNode
+from geventcache.types.list_node cimport ListNode, shown
 from geventcache.types.listpack cimport integer_width
 from geventcache.types.packed_list cimport PackedList
 from geventcache.types.ranges cimport clamp
@@ -31,6 +32,7 @@ cdef class List(PackedList):
     cpdef bytes pop_right(self)
     cpdef list pop_many(self, bint left, Py_ssize_t count)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef shown(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes get(self, Py_ssize_t index)
     cpdef bint set(self, Py_ssize_t index, bytes value) except -1
     cdef open(self)

@@ -26,10 +26,11 @@ from typing import Any
 import cython
 
 from geventcache.base.table import PACKED
+from geventcache.resp.writer import Written
 from geventcache.types.container import untracked
 from geventcache.types.footprint import bytes_size
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.list_node import ListNode
+from geventcache.types.list_node import ListNode, shown
 from geventcache.types.listpack import integer_width
 from geventcache.types.packed_list import PackedList
 from geventcache.types.ranges import clamp
@@ -504,26 +505,19 @@ class List(PackedList):
 
     def slice(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> list[bytes]:
         """The elements from `start` to `stop`, both inclusive; indices out of range are cut to it."""
+        found = self.shown(start, stop)
+        elements: list[bytes] = cython.cast(Written, found).plain() if cython.compiled else found
+        return elements
+
+    def shown(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> Any:
+        """The same elements as a reply, to be used before there is a change."""
         start, stop = clamp(start, stop, len(self))
         if self.is_packed:
-            return self.slice_packed(start, stop)
+            return self.shown_packed(start, stop)
         if start == stop:
-            return []
+            return shown(self.nodes, 0, 0, 0)
         at, place = self.locate(start)
-        left: cython.Py_ssize_t = stop - start
-        count: cython.Py_ssize_t
-        found: list[bytes] = []
-        while left:
-            node = self.nodes[at]
-            count = min(left, count_in(node) - place)
-            if type(node) is bytes:
-                found.append(node)
-            else:
-                found += cython.cast(ListNode, node).texts(place, place + count)
-            left -= count
-            place = 0
-            at += 1
-        return found
+        return shown(self.nodes, at, place, stop - start)
 
     def to_list(self) -> list[bytes]:
         """All elements, in a list of its own."""

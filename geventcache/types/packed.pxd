@@ -103,7 +103,7 @@ cdef bint read_integer(const char *text, Py_ssize_t n, long long *into) noexcept
 cdef Py_ssize_t offset_of(PyObject *run, Py_ssize_t at) noexcept
 cdef Py_ssize_t find(PyObject *run, const Encoded *wanted, Py_ssize_t stride, Py_ssize_t *offset) noexcept
 cdef const unsigned char *codes_of(PyObject *run) noexcept
-cdef list texts(PyObject *run, Py_ssize_t first, Py_ssize_t stride)
+cdef list texts(PyObject *run, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t stride)
 cdef dict paired(PyObject *run)
 
 # Integers in order, a "set of integers".

@@ -318,17 +318,20 @@ cdef char *extended(PyObject **run, Py_ssize_t size, Py_ssize_t count) except NU
     return start + HEADER
 
 
-cdef list texts(PyObject *run, Py_ssize_t first, Py_ssize_t stride):
-    """Every `stride`-th entry from the first on, as text."""
-    cdef Py_ssize_t count = count_of(run), i, offset = HEADER
-    cdef const char *start = bytes_of(run)
+cdef list texts(PyObject *run, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t stride):
+    """Every `stride`-th entry, from `start` up to, not including, `stop`, as text."""
+    cdef Py_ssize_t i
+    cdef const char *payload
     cdef const unsigned char *codes = codes_of(run)
     cdef list found = []
-    for i in range(count):
-        if i % stride == first:
-            found.append(decode(codes[i], start + offset))
-        offset += size_of(codes[i], start + offset)
-        CHECK_RUN(offset + count <= length_of(run))
+    if start >= stop:
+        return found
+    payload = bytes_of(run) + offset_of(run, start)
+    for i in range(start, stop):
+        if stride == 1 or (i - start) % stride == 0:
+            found.append(decode(codes[i], payload))
+        payload += size_of(codes[i], payload)
+        CHECK_RUN(payload <= <const char *>codes)
     return found
 
 

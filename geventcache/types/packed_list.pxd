@@ -18,4 +18,5 @@ cdef class PackedList(Container):
     cdef Py_ssize_t most_listpack_bytes(self, Py_ssize_t size, Py_ssize_t count) noexcept
     cdef push_packed(self, bytes value, bint left)
     cdef bytes pop_packed(self, bint left)
+    cdef shown_packed(self, Py_ssize_t start, Py_ssize_t stop)
     cdef list slice_packed(self, Py_ssize_t start, Py_ssize_t stop)

@@ -4,6 +4,8 @@ This is its twin, which packs nothing, and serves uncompiled. A list is packed o
 only reads is done in the run; for all else, and when it becomes too long, `open_run` gives the elements back.
 """
 
+from typing import Any
+
 from geventcache.types.container import Container
 from geventcache.types.list_node import ListNode
 
@@ -65,4 +67,8 @@ class PackedList(Container):
 
     def slice_packed(self, start: int, stop: int) -> list[bytes]:
         """The elements from `start` up to, not including, `stop` (indices that exist), of a list that is packed."""
+        raise NotImplementedError
+
+    def shown_packed(self, start: int, stop: int) -> Any:
+        """The same elements as a reply, to be used before there is a change."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ The invariant: `run` is NULL exactly if not `is_packed`; it is this object's own
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from geventcache.types.container cimport Container
+from geventcache.types.entries cimport ARRAY, entries
 from geventcache.types.footprint cimport bytes_size
 from geventcache.types.list_node cimport ListNode
 from geventcache.types.packed cimport *
@@ -115,13 +116,8 @@ cdef class PackedList(Container):
 
     cdef list slice_packed(self, Py_ssize_t start, Py_ssize_t stop):
         """The elements from `start` up to, not including, `stop` (indices that exist), of a list that is packed."""
-        cdef list found = []
-        cdef Py_ssize_t i, offset
-        cdef const unsigned char *codes = codes_of(self.run)
-        if start >= stop:
-            return found
-        offset = offset_of(self.run, start)
-        for i in range(start, stop):
-            found.append(decode(codes[i], bytes_of(self.run) + offset))
-            offset += size_of(codes[i], bytes_of(self.run) + offset)
-        return found
+        return texts(self.run, start, stop, 1)
+
+    cdef shown_packed(self, Py_ssize_t start, Py_ssize_t stop):
+        """The same elements as a reply, to be used before there is a change."""
+        return entries(self.run, start, stop, ARRAY, 1)

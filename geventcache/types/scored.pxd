@@ -28,6 +28,7 @@ cdef class Scored(Container):
     cpdef Py_ssize_t member_rank(self, bytes member, bint after) except -1
     cpdef list between(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list pairs_between(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef shown_between(self, Py_ssize_t start, Py_ssize_t stop, bint with_scores)
     cpdef Py_ssize_t delete_between(self, Py_ssize_t start, Py_ssize_t stop) except -1
     cpdef tuple pop_end(self, bint last)
     cpdef bytes random_member(self)

@@ -12,7 +12,9 @@ either:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from geventcache.resp.values import Pairs
 from geventcache.types.container import Container
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
@@ -113,6 +115,10 @@ class Scored(Container):
     def pairs_between(self, start: int, stop: int) -> list[tuple[bytes, float]]:
         """The same members with their scores."""
         return self.order.pairs(start, stop)
+
+    def shown_between(self, start: int, stop: int, with_scores: bool) -> Any:
+        """The same members as a reply, to be used before there is a change."""
+        return Pairs(self.order.pairs(start, stop)) if with_scores else self.order.members(start, stop)
 
     def delete_between(self, start: int, stop: int) -> int:
         """Remove the members of rank `start` up to, not including, `stop` (ranks that exist); return how many."""

@@ -16,6 +16,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memcmp
 from geventcache.base.table cimport ABSENT, DOUBLE, Table, key_of
 from geventcache.types.container cimport Container
+from geventcache.types.entries cimport ARRAY, SCORED, entries
 from geventcache.types.footprint cimport bytes_size
 from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.order cimport Bound, Order, Pair, bound_of
@@ -25,6 +26,7 @@ from geventcache.types.random_pick cimport below
 from random import sample
 
 from geventcache.base.table import END
+from geventcache.resp.values import Pairs
 
 cdef enum:
     # Bounds of a run, by the encoding's name.
@@ -310,6 +312,12 @@ cdef class Scored(Container):
                 offset += size
                 offset += size_of(codes[2 * i + 1], payloads + offset)
         return found
+
+    cpdef shown_between(self, Py_ssize_t start, Py_ssize_t stop, bint with_scores):
+        """The same members as a reply, to be used before there is a change."""
+        if self.run is not NULL:
+            return entries(self.run, 2 * start, 2 * stop, SCORED if with_scores else ARRAY, 2)
+        return Pairs(self.order.pairs(start, stop)) if with_scores else self.order.members(start, stop)
 
     cpdef Py_ssize_t delete_between(self, Py_ssize_t start, Py_ssize_t stop) except -1:
         """Remove the members of rank `start` up to, not including, `stop` (ranks that exist); return how many."""
