@@ -112,6 +112,7 @@ NOT_SAVED = (
     b"error."
 )
 SAVE_FAILED = b"ERR"
+REWRITE_RUNS = b"ERR Background append only file rewriting already in progress"
 SAVE_RUNS = b"ERR Background save already in progress"
 IMAGE_TAKEN = (
     b"ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
@@ -122,6 +123,7 @@ MIGRATE_TWO_KEYS = b"ERR When using MIGRATE KEYS option, the key argument must b
 MIGRATE_ALONE = b"ERR MIGRATE waits for another server, which neither transactions nor scripts can do"
 SHUTDOWN_FAILED = b"ERR Errors trying to SHUTDOWN. Check logs."
 RELOAD_OPTIONS = b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+JOURNAL_NOT_LOADED = b"ERR Error trying to load the AOF files, check server logs."
 RELOAD_FAILED = b"ERR Error trying to load the RDB dump, check server logs."
 OUT_OF_MEMORY = b"OOM command not allowed when used memory > 'maxmemory'."
 NO_MEMORY = b"ERR the server has no memory left for this"
@@ -304,6 +306,11 @@ CHOICE_SWITCH = (
 def io_error(doing: bytes) -> bytes:
     """The error of a connection to another server."""
     return b"IOERR error or timeout %b" % doing
+
+
+def journal_failed(reason: bytes) -> bytes:
+    """Keys cannot be changed while the journal cannot be written."""
+    return b"MISCONF Errors writing to the AOF file: " + reason
 
 
 def wrong_arity(name: bytes) -> bytes:

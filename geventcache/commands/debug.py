@@ -14,6 +14,7 @@ from geventcache.base.numbers import parse_float, parse_integer
 from geventcache.command import effects
 from geventcache.command.declaration import command
 from geventcache.commands.keys_object import encoding
+from geventcache.persistence.journal_manifest import JournalError
 from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.resp.values import OK, Attributed, BigNumber, Many, Push, Simple, Verbatim
 from geventcache.services import digest
@@ -36,7 +37,6 @@ WITHOUT_EFFECT = {
     b"drop-cluster-packet-filter": (1,),
     b"force-free-primary-async": (1,),
     b"hashtable-can-abort-shrink": (1,),
-    b"loadaof": (0,),
     b"pause-after-fork": (1,),
     b"pause-cron": (1,),
     b"quicklist-packed-threshold": (1,),
@@ -53,6 +53,8 @@ HELP = (
     b"    Show fingerprints of values.",
     b"ERROR <string>",
     b"    Reply with an error.",
+    b"LOADAOF",
+    b"    Write what the journal waits for, delete all data, and load the journal.",
     b"LOG <message>",
     b"    Write a line to the log.",
     b"OBJECT <key>",
@@ -163,6 +165,21 @@ def reload(ctx, *options):
     return OK
 
 
+def load_journal(ctx):
+    """LOADAOF: everybody waits meanwhile.
+
+    Raises:
+        CommandError: the journal cannot be loaded.
+    """
+    journal = ctx.server.journal
+    try:
+        journal.on_reload()
+    except (OSError, JournalError) as error:
+        ctx.server.log.error("journal_not_loaded", path=journal.folder, error=str(error))
+        raise CommandError(errors.JOURNAL_NOT_LOADED) from None
+    return OK
+
+
 def show_object(ctx, key):
     """OBJECT."""
     db: Keyspace = ctx.db
@@ -249,6 +266,7 @@ SUBCOMMANDS = {
     b"digest-value": (show_digests, 0, UNLIMITED),
     b"error": (reply_error, 1, 1),
     b"help": (show_help, 0, 0),
+    b"loadaof": (load_journal, 0, 0),
     b"log": (log_line, 1, 1),
     b"object": (show_object, 1, 2),
     b"populate": (populate, 1, 3),

@@ -63,10 +63,19 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     if replicas is None or replicas < 0:
         raise CommandError(errors.NOT_POSITIVE)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
-    if local:
+    journal = ctx.server.journal
+    if local and not journal.is_on:
         raise CommandError(errors.NO_APPEND_ONLY_FILE)
-    ctx.server.replication.on_settle()
-    return ctx.server.replication.wait_for(ctx, Waiting(replicas, ctx.stream_position, timeout_ms, on_disk=True))
+    replication = ctx.server.replication
+    replication.on_settle()
+    waiting = Waiting(replicas, ctx.stream_position, timeout_ms, on_disk=True, needs_local=local > 0)
+
+    def note_synced():
+        waiting.local = 1
+        replication.serve_waiting()
+
+    waiting.local = int(journal.is_on and not journal.on_wait(note_synced))
+    return replication.wait_for(ctx, waiting)
 
 
 @command(

@@ -1,4 +1,4 @@
-"""Snapshots: SAVE, BGSAVE, LASTSAVE."""
+"""Snapshots and the journal: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF."""
 
 from typing import Any
 
@@ -87,3 +87,23 @@ def cancel(snapshots: Any) -> Simple:
 def lastsave(ctx: Client):
     """Returns the Unix timestamp of the last successful save to disk."""
     return ctx.server.snapshots.saved_s
+
+
+@command(
+    "BGREWRITEAOF",
+    "server",
+    arity=1,
+    flags="admin noscript no_async_loading",
+    since="1.0.0",
+    complexity="O(1)",
+)
+def bgrewriteaof(ctx: Client):
+    """Asynchronously rewrites the append-only file to disk."""
+    snapshots, journal = ctx.server.snapshots, ctx.server.journal
+    if journal.is_rewriting:
+        raise CommandError(errors.REWRITE_RUNS)
+    if snapshots.image is not None or ctx.is_in_exec or journal.on_rewrite is None:
+        journal.is_scheduled = True
+        return Simple(b"Background append only file rewriting scheduled")
+    journal.on_rewrite()
+    return Simple(b"Background append only file rewriting started")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
+from geventcache.base import errors
 from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
@@ -80,6 +81,7 @@ class Cache:
         self.clock = SteeredClock(self._state, self._run_alone, clock)
         self.faults = SteeredFaults(self._state, self._run_alone)
         self._server.saving.stay_in_foreground()
+        self._server.journaling.use_directly()
         self._server.start()
         self._server.load()
 
@@ -150,6 +152,8 @@ class Cache:
             self._reader.gets()
         if engine.pushed or engine.chores:
             self._server.end_turn()  # which may call `on_expired`, which may use the cache
+        if not self._server.journaling.write_directly():
+            raise ResponseError(errors.journal_failed(self._state.journal.error).decode(errors="replace"))
         if isinstance(reply, ResponseError):
             raise reply
         return None if reply is False else reply
@@ -292,7 +296,7 @@ class Cache:
 
     sock = None
 
-    def drain(self) -> None:
+    def deliver(self) -> None:
         """Messages to the one client, which has no place to keep them."""
         self._client.outbox.clear()
         self._client.outbox_size = 0

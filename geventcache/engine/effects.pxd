@@ -30,7 +30,7 @@ cdef class Effects:
     cdef readonly list sinks
     cdef readonly list unit
     cdef readonly Py_ssize_t depth
-    cdef public bint is_held
+    cdef public bint is_held, is_behind
     cdef begin(self)
     cdef end(self)
     cdef abandon(self)

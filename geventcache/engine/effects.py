@@ -158,6 +158,7 @@ class Effects:
         unit: what is complete as soon as the running call is: (number of the database, request, is it a message).
         depth: how many calls are running within each other.
         is_held: there were effects in this turn, and a sink holds back what its clients are sent.
+        is_behind: so much waits that nobody may add to it.
     """
 
     def __init__(self, clock) -> None:
@@ -165,7 +166,7 @@ class Effects:
         self.sinks: list[Any] = []
         self.unit: list[tuple[int, list[bytes], bool]] = []
         self.depth = 0
-        self.is_held = False
+        self.is_held = self.is_behind = False
 
     def begin(self):
         """A call begins."""

@@ -81,4 +81,4 @@ cdef class Engine:
     cpdef tuple set_aside(self)
     cpdef put_back(self, tuple kept)
 
-cdef list take_messages(Client client, Py_ssize_t count)
+cpdef list take_messages(Client client, Py_ssize_t count)

@@ -695,6 +695,19 @@ class Engine:
         self.clock.go_on()
         return failed
 
+    def mute(self):
+        """What happens from now on has no effects: it is loaded from where they are already. To be ended by `unmute`.
+
+        Of the command that does this, effects are noted even so.
+        """
+        effects, self.effects, self.changes.on_lost = self.effects, None, None
+        return effects
+
+    def unmute(self, effects):
+        """What happens has effects again, for those that `mute` returned."""
+        self.effects = effects
+        self.changes.on_lost = effects.lost if effects is not None else None
+
     # ------------------------------------------------------------------ a command that lets others in
 
     def set_aside(self):

@@ -213,6 +213,11 @@ def health(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | 
     return errors.NOT_SAVED if "health" in command.declaration.traits else None
 
 
+def journal(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
+    """Nothing is changed while the journal cannot be written."""
+    return errors.journal_failed(state.journal.error) if writes(state, client, command) else None
+
+
 def memory(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """What needs memory is refused if no room can be made for it. Evicts."""
     is_needed = command.is_denied_oom
@@ -317,6 +322,7 @@ QUESTIONS = (
     Question(saving, CLIENT | SCRIPT | CALL, lambda state: state.snapshots.stops_writes()),
     Question(health, CLIENT, lambda state: state.snapshots.stops_writes()),
     Question(replicas, CLIENT | SCRIPT | CALL, lambda state: state.replication.is_short),
+    Question(journal, CLIENT | SCRIPT | CALL, lambda state: bool(state.journal.error)),
     Question(script_reading, SCRIPT),
     Question(following, CLIENT | SCRIPT | CALL, lambda state: state.replication.refuses_writes),
     Question(script_memory, SCRIPT),

@@ -5,6 +5,7 @@ cdef extern from "Python.h":
     bytes PyBytes_FromStringAndSize(char *, Py_ssize_t)
 
 cdef unsigned long long LONGEST, LZF_RATIO
+cdef Py_ssize_t LONGEST_LINE
 
 @cython.final
 cdef class Cursor:
@@ -16,6 +17,8 @@ cdef class Cursor:
     cdef refill(self, Py_ssize_t count)
     cpdef unsigned int byte(self) except? 65535
     cpdef bytes take(self, unsigned long long count)
+    cpdef bytes line(self)
+    cpdef bint has_more(self) except -1
     cpdef unsigned long long number(self, int size) except? 65535
     cpdef long long signed_number(self, int size) except? 65535
     cpdef double score(self) except? -1

@@ -18,6 +18,7 @@ from geventcache.base.numbers import format_integer
 from geventcache.persistence.checksum import crc64
 
 LONGEST = (1 << 62) - 1
+LONGEST_LINE = 1024
 # Three bytes of LZF make 264 at most.
 LZF_RATIO = 88
 TRUNCATED = "it ends too early"
@@ -26,6 +27,10 @@ DOUBLE = Struct("<d")
 
 class DataError(Exception):
     """What is read is no snapshot, or a damaged one."""
+
+
+class EndError(DataError):
+    """It ends where more was announced."""
 
 
 class Cursor:
@@ -66,13 +71,13 @@ class Cursor:
             DataError: there are not as many.
         """
         if self.more is None or count > LONGEST:
-            raise DataError(TRUNCATED)
+            raise EndError(TRUNCATED)
         blocks = [self.data[self.at :]]
         held: cython.Py_ssize_t = self.end - self.at
         while held < count:
             block = self.more(count - held)
             if not block:
-                raise DataError(TRUNCATED)
+                raise EndError(TRUNCATED)
             blocks.append(block)
             held += len(block)
         self.passed_crc = self.checksum()
@@ -95,7 +100,7 @@ class Cursor:
     def take(self, count: cython.ulonglong) -> bytes:
         """The next `count` bytes."""
         if count > LONGEST:
-            raise DataError(TRUNCATED)
+            raise EndError(TRUNCATED)
         size: cython.Py_ssize_t = count
         if size > self.end - self.at:
             self.refill(size)
@@ -104,6 +109,32 @@ class Cursor:
         if cython.compiled:
             return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self.data) + start, size)  # type: ignore[name-defined,no-any-return]  # noqa: F821
         return self.data[start : self.at]
+
+    def line(self) -> bytes:
+        """The next line, without its end.
+
+        Raises:
+            DataError: it is longer than a line may be.
+        """
+        while True:
+            end: cython.Py_ssize_t = self.data.find(b"\n", self.at, self.at + LONGEST_LINE)
+            if end >= 0:
+                break
+            if self.end - self.at >= LONGEST_LINE:
+                raise DataError("a line without an end")
+            self.refill(self.end - self.at + 1)
+        line = self.take(end + 1 - self.at)
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+    def has_more(self) -> bool:
+        """Is anything left? If nothing is at hand, more is asked for."""
+        if self.at < self.end:
+            return True
+        try:
+            self.refill(1)
+        except EndError:
+            return False
+        return True
 
     def number(self, size: cython.int) -> cython.ulonglong:
         """A number of `size` bytes, the lowest first."""

@@ -111,7 +111,7 @@ class NewFile:
             self.descriptor = -1
 
 
-def write_all(descriptor: int, block: bytes | memoryview) -> None:
+def write_all(descriptor: int, block: bytes | bytearray | memoryview) -> None:
     """Write all of a block, however often that takes."""
     rest = memoryview(block)
     while rest:
@@ -130,15 +130,16 @@ def sync_folder(folder: str) -> None:
 class OldFile:
     """A file that is read in blocks."""
 
-    def __init__(self, path: str, run: Run = at_once) -> None:
+    def __init__(self, path: str, run: Run = at_once, block_bytes: int = READ_BYTES) -> None:
         self.run = run
+        self.block_bytes = block_bytes
         self.descriptor: int = run(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
         self.size = os.fstat(self.descriptor).st_size
         self.position = 0
 
     def read(self, needed: int) -> bytes:
         """The next bytes, nothing at the end."""
-        block: bytes = self.run(os.read, self.descriptor, max(READ_BYTES, min(needed, SYNC_BYTES)))
+        block: bytes = self.run(os.read, self.descriptor, max(self.block_bytes, min(needed, SYNC_BYTES)))
         self.position += len(block)
         return block
 

@@ -2,7 +2,7 @@ from geventcache.persistence.cursor cimport Cursor
 from geventcache.types.limits cimport EncodingLimits
 
 cdef class SnapshotReader:
-    cdef Cursor cursor
+    cdef readonly Cursor cursor
     cdef EncodingLimits limits
     cdef readonly bint takes_any_version
     cdef public bint checks

@@ -33,6 +33,7 @@ from geventcache.server.expiry import Expiry
 from geventcache.server.failover import FailoverRun
 from geventcache.server.feeding import Feeding
 from geventcache.server.following import Following
+from geventcache.server.journaling import Journaling
 from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
@@ -90,6 +91,7 @@ class Server:
         self.cron = Cron(self)
         self.state.cron = self.cron
         self.saving = Saving(self)
+        self.journaling = Journaling(self)
         self.migrating = Migrating(self)
         self.travel = Travel(self)
         self.state.travel = self.travel
@@ -111,6 +113,7 @@ class Server:
         self.arrivals: Arrivals | None = None
         self.stopping = Event()
         self.is_stopping = False
+        self.loads = True
         self.owns_process = False
         self.thread = 0
         self.reserve = 0
@@ -153,8 +156,9 @@ class Server:
         forks.watch(self)
         self.defer_timer = get_hub().loop.timer(TINY_SECONDS)
         self.arrivals = Arrivals()
-        if loads and self.upstream is None:
-            self.saving.announce()
+        self.loads = loads and self.upstream is None
+        if self.loads:
+            self.journaling.announce()
         for sock, address in sockets or bound:
             self.accept_on(sock, address)
         if self.bus is not None:
@@ -195,10 +199,10 @@ class Server:
         Then another server is followed, if a setting says so.
 
         Raises:
-            OSError: they cannot be read; the server has stopped.
+            OSError: they cannot be read, or the journal not be written; the server has stopped.
         """
         try:
-            self.saving.load()
+            self.journaling.load(self.loads)
         except OSError:
             self.stop()
             raise
@@ -256,6 +260,7 @@ class Server:
         self.feeding.stop()
         self.expiry.stop()
         self.cron.stop()
+        self.journaling.writer.give_up()
         for client in self.state.clients:
             client.close()
         with gevent.Timeout(self.config["graceful-timeout"], False):
@@ -272,6 +277,7 @@ class Server:
         self.travel.stop()
         gevent.killall(list(self.delayed))
         self.saving.stop()
+        self.journaling.stop()
         if self.upstream is None:
             self.state.snapshots.save_at_end()
         gevent.sleep(0)
@@ -298,6 +304,7 @@ class Server:
             self.expiry.abandon()
             self.cron.stop()
             self.saving.cancel()
+            self.journaling.abandon()
             self.migrating.abandon()
             self.travel.abandon()
             self.following.abandon()
@@ -399,10 +406,12 @@ class Server:
             pushed, state.pushed[:] = list(state.pushed), []
             for client in pushed:
                 if client.transport is not None:
-                    client.transport.drain()
+                    client.transport.deliver()
             while state.chores:
                 self.do_chore(state.chores.pop(0), undone)
         state.chores += undone
+        if self.engine.effects is not None:
+            self.engine.effects.is_held = False
 
     def do_chore(self, chore: Callable[[], None], undone: list[Callable[[], None]]) -> None:
         """Do a chore; one for which there is no memory is left for the end of a later turn."""

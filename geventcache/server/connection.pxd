@@ -1,5 +1,6 @@
 cimport cython
-from geventcache.engine.engine cimport Engine
+from geventcache.engine.effects cimport Effects
+from geventcache.engine.engine cimport Engine, take_messages
 from geventcache.resp.reader cimport RequestReader
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
@@ -48,6 +49,7 @@ cdef class Connection:
     cdef readonly list backlog
     cdef int fd
     cdef Py_ssize_t sent
+    cdef readonly Py_ssize_t held
     cdef long long measured_in
     cdef readonly bint is_idle, is_reading, is_broken
     cpdef arrive(self)
@@ -68,11 +70,16 @@ cdef class Connection:
     cdef drop_timer(self)
     cpdef time_out(self)
     cdef bint check_reader(self) except -1
+    cdef bint goes_on(self) except -1
     cdef bint say_goodbye(self) except -1
     cdef list pull(self)
     cdef list pull_tls(self)
     cpdef flush(self)
     cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
+    cdef bint must_wait(self) except -1
+    cdef withhold(self, data)
+    cpdef let_go(self, data)
+    cpdef deliver(self)
     cpdef drain(self)
     cdef drain_outbox(self)
     cdef gather(self)

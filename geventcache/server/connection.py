@@ -14,6 +14,8 @@ The rules:
 - All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write
   watcher, and no greenlet waits for it. Only a client that leaves `UNREAD_LIMIT` bytes unread is not read from until it
   has caught up.
+- What a turn with effects sends, to whomever, may have to wait until they are in the journal: the server's journal
+  keeps it (`withhold`) and gives it back (`let_go`). What the same client is sent after that waits behind it.
 - Bytes are moved by recv(2) and send(2) directly: about 5 % of the cost of a small command.
 """
 
@@ -24,7 +26,8 @@ import greenlet
 from gevent import get_hub, getcurrent
 
 from geventcache.base.errors import ProtocolError
-from geventcache.engine.engine import Engine
+from geventcache.engine.effects import Effects
+from geventcache.engine.engine import Engine, take_messages
 from geventcache.resp.reader import RequestReader
 from geventcache.resp.writer import ReplyWriter
 from geventcache.server import forks
@@ -85,6 +88,7 @@ class Connection:
         tls: its TlsStream, None without TLS.
         backlog: requests that were read but must wait.
         is_idle: the greenlet waits for `ready` or `resume`.
+        held: how many pieces of output wait for the journal.
     """
 
     def __init__(self, server, sock, client, tls=None) -> None:
@@ -106,6 +110,7 @@ class Connection:
         self.writable: Any = None
         self.timer: Any = None
         self.sent = 0
+        self.held = 0
         self.measured_in = 0
         self.is_idle = False
         self.is_reading = False
@@ -202,7 +207,7 @@ class Connection:
                 self.listen()
             commands = self.pull()
             if commands is None:
-                return False
+                return self.goes_on()
             if commands:
                 self.measure(commands)
             if client.is_held or self.backlog:
@@ -261,6 +266,9 @@ class Connection:
                 self.listen()
         if engine.pushed or engine.chores:
             self.server.end_turn()
+        effects: Effects | None = engine.effects
+        if effects is not None:
+            effects.is_held = False
 
     def on_hold(self):
         """The client was held by its command: it blocks for a time, waits for the end of a pause, or closes."""
@@ -314,14 +322,21 @@ class Connection:
             error: ProtocolError = reader.error
             self.engine.out.error(b"ERR Protocol error: " + error.text)
             self.flush()
-        return False
+        return self.goes_on()
+
+    def goes_on(self):
+        """Nothing more is read: does the connection have to wait for what is held?"""
+        if not self.held:
+            return False
+        self.client.close()
+        return True
 
     def say_goodbye(self):
         """The client is to be closed: False as soon as it has got what was meant for it."""
         self.stop_reading()
         self.backlog = []
         self.drain()
-        return self.client.is_congested and not self.is_broken
+        return (self.client.is_congested or self.held > 0) and not self.is_broken
 
     def tear_down(self):
         """Leave nothing behind."""
@@ -420,6 +435,12 @@ class Connection:
         out: ReplyWriter = self.engine.out
         client: Client = self.client
         n: cython.Py_ssize_t
+        if self.must_wait():
+            data = out.take()
+            if data:
+                client.bytes_out += len(data)
+                self.withhold(data)
+            return
         if out.parts is None and not client.outbox and self.tls is None:
             if cython.compiled:
                 if not out.size:
@@ -482,6 +503,45 @@ class Connection:
         except OSError:
             self.break_off()
             return 0
+
+    def must_wait(self):
+        """Is what is to be sent now held back until the journal has the effects of this turn?"""
+        if self.held:
+            return True
+        effects: Effects | None = self.engine.effects
+        return effects is not None and effects.is_held and self.server.journaling.writer.holds()
+
+    def withhold(self, data):
+        """Let bytes wait for the journal."""
+        self.held += 1
+        self.client.outbox_size += len(cython.cast(bytes, data))
+        self.server.journaling.writer.hold(self, data)
+        if self.is_overfull():
+            self.stop_reading()
+
+    def let_go(self, data):
+        """The journal gives bytes back that were held; in the hub."""
+        self.held -= 1
+        if self.is_broken:
+            return
+        self.client.outbox.append(data)
+        self.drain()
+        if not self.held and (self.client.is_closing or not self.is_reading):
+            self.wake()
+
+    def deliver(self):
+        """A turn is over that pushed to this client: send it, or hold it back. Raises nothing."""
+        try:
+            if not self.must_wait():
+                self.drain_outbox()
+                return
+            client: Client = self.client
+            client.is_pushed_to = False
+            messages = take_messages(client, client.unsent)
+            if messages and not self.is_broken:
+                self.withhold(b"".join(messages))
+        except Exception as error:
+            self.give_up(error)
 
     def drain(self):
         """Send what is in the outbox as far as the socket takes it; the write watcher does the rest.
@@ -558,8 +618,9 @@ class Connection:
             self.wake()
 
     def is_overfull(self):
-        """Does the client leave too much unread to be read from?"""
-        return self.client.outbox_size > UNREAD_LIMIT
+        """Does the client leave too much unread to be read from, or does the journal come too late with its writes?"""
+        effects: Effects | None = self.engine.effects
+        return self.client.outbox_size > UNREAD_LIMIT or (self.held > 0 and effects is not None and effects.is_behind)
 
     def break_off(self):
         """The connection cannot go on: end it without another word."""

@@ -83,6 +83,7 @@ class Cron:
         self.state.client_memory.enforce()
         self.state.memory_limit.tick()
         self.server.saving.tick()
+        self.server.journaling.tick()
         self.server.migrating.tick()
         self.server.feeding.tick()
         if len(self.state.databases.graveyard) or any(

@@ -115,10 +115,11 @@ class Saving:
             if self.greenlet is gevent.getcurrent():
                 self.finish()
 
-    def write(self, image: Image, file: NewFile) -> None:
+    def write(self, image: Image, file: NewFile, pauses: bool = True) -> None:
         """Write an image into a file, in slices, and let the file take its place.
 
-        The image is ended, and nothing is left of a file that could not be written.
+        The image is ended, and nothing is left of a file that could not be written. Nobody else has a turn meanwhile
+        unless it `pauses`.
 
         Raises:
             OSError: the file cannot be written, or somebody has ended the image.
@@ -128,7 +129,8 @@ class Saving:
             for block in image.blocks():
                 if block:
                     file.write(block)
-                self.pause()
+                if pauses:
+                    self.pause()
             if image.is_void:
                 raise OSError(ECANCELED, os.strerror(ECANCELED))
             file.commit()

@@ -1,7 +1,7 @@
 """What INFO tells: one function a section, in the order in which the sections are shown.
 
 Only what is known and true is told. Fields of features that do not exist are there when clients and dashboards read
-them, with the value that says so (no replicas, no snapshots).
+them, with the value that says so (no replicas).
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def percentage(part: int, whole: int) -> float:
 
 
 def persistence(state: Any) -> Fields:
-    """Snapshots, and the load of one; there is no append only file."""
+    """Snapshots, the journal, and the load of one."""
     snapshots = state.snapshots
     image = snapshots.image
     return {
@@ -238,14 +238,37 @@ def persistence(state: Any) -> Fields:
         "rdb_last_cow_size": 0,
         "rdb_last_load_keys_expired": snapshots.loaded.expired,
         "rdb_last_load_keys_loaded": snapshots.loaded.keys,
-        "aof_enabled": 0,
-        "aof_rewrite_in_progress": 0,
-        "aof_rewrite_scheduled": 0,
-        "aof_last_rewrite_time_sec": -1,
-        "aof_current_rewrite_time_sec": -1,
-        "aof_last_bgrewrite_status": "ok",
-        "aof_last_write_status": "ok",
+        **rewrites(state.journal, snapshots.now_s()),
+        "aof_last_write_status": "err" if state.journal.error else "ok",
+        "aof_last_cow_size": 0,
+        **(sizes(state.journal) if state.journal.is_on else {}),
         **loading(snapshots),
+    }
+
+
+def rewrites(journal: Any, now_s: int) -> Fields:
+    """The journal, and how its rewrites went."""
+    return {
+        "aof_enabled": int(journal.is_on),
+        "aof_rewrite_in_progress": int(journal.is_rewriting),
+        "aof_rewrite_scheduled": int(journal.is_scheduled),
+        "aof_last_rewrite_time_sec": journal.duration_s,
+        "aof_current_rewrite_time_sec": now_s - journal.began_s if journal.is_rewriting else -1,
+        "aof_last_bgrewrite_status": "ok" if journal.is_rewrite_good else "err",
+        "aof_rewrites": journal.rewrites,
+        "aof_rewrites_consecutive_failures": journal.failures,
+    }
+
+
+def sizes(journal: Any) -> Fields:
+    """How much the journal has, and what it waits for."""
+    return {
+        "aof_current_size": journal.size,
+        "aof_base_size": journal.base_size,
+        "aof_pending_rewrite": int(journal.is_scheduled),
+        "aof_buffer_length": journal.waiting,
+        "aof_pending_bio_fsync": int(journal.is_syncing),
+        "aof_delayed_fsync": journal.delayed_syncs,
     }
 
 

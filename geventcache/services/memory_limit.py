@@ -218,7 +218,7 @@ class MemoryLimit:
 
     def step(self) -> bool:
         """Count and evict for a fraction of a millisecond; True when there is nothing to do, or nothing to be done."""
-        if not self.is_pressed or self.is_left_to_another:
+        if not self.is_pressed or self.is_left_to_another or self.state.snapshots.is_loading:
             return True
         accounts = self.accounts()
         stuck = self.make_room(accounts, STEP_US)

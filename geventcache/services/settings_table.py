@@ -83,6 +83,7 @@ _RUNNING = "Running"
 _EXPIRY = "Expiry"
 _SNAPSHOTS = "Snapshots"
 _REPLICATION = "Replication"
+_JOURNAL = "Journal"
 _WITHOUT_EFFECT = "Accepted without effect"
 
 _POLICIES = (
@@ -566,9 +567,6 @@ SETTINGS: tuple[Setting, ...] = (
         "hz", Integer(0, floor=1, ceiling=500), 10, _RUNNING, "Times a second that background work is looked after."
     ),
     Setting(
-        "appendonly", Only(b"no", "there is no append only file: argument must be 'no'"), b"no", _RUNNING, "Always no."
-    ),
-    Setting(
         "activedefrag",
         Only(b"no", "Active defragmentation cannot be enabled: the allocator does not know it"),
         b"no",
@@ -749,6 +747,77 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds of silence up to which a replica follows closely.",
         aliases=("min-slaves-max-lag",),
     ),
+    Setting(
+        "appendonly", YesNo(), False, _JOURNAL, "Note every change in a journal, from which all is loaded at the start."
+    ),
+    Setting(
+        "appenddirname",
+        FileName("appenddirname"),
+        b"appendonlydir",
+        _JOURNAL,
+        "Folder of the journal, in `dir`.",
+        is_mutable=False,
+    ),
+    Setting(
+        "appendfilename",
+        FileName("appendfilename"),
+        b"appendonly.aof",
+        _JOURNAL,
+        "What the names of the journal's files begin with.",
+        is_mutable=False,
+    ),
+    Setting(
+        "appendfsync",
+        Choice(b"everysec", b"always", b"no"),
+        b"everysec",
+        _JOURNAL,
+        "When the journal is brought to the disk: before a change is answered (always), every second, or never.",
+    ),
+    Setting(
+        "no-appendfsync-on-rewrite",
+        YesNo(),
+        False,
+        _JOURNAL,
+        "Bring nothing to the disk while the journal is rewritten or a snapshot is saved.",
+    ),
+    Setting(
+        "auto-aof-rewrite-percentage",
+        Integer(),
+        100,
+        _JOURNAL,
+        "Percent by which the journal may grow before it is rewritten; 0 for never.",
+    ),
+    Setting(
+        "auto-aof-rewrite-min-size", Memory(), 64 << 20, _JOURNAL, "Bytes below which the journal is not rewritten."
+    ),
+    Setting(
+        "aof-load-truncated",
+        YesNo(),
+        True,
+        _JOURNAL,
+        "Cut off what is not whole at the journal's end when it is loaded; else the server does not start.",
+    ),
+    Setting(
+        "aof-timestamp-enabled",
+        YesNo(),
+        False,
+        _JOURNAL,
+        "Note the time in the journal, so that it can be cut off at some second.",
+    ),
+    Setting(
+        "aof-use-rdb-preamble",
+        YesNo(),
+        True,
+        _JOURNAL,
+        "Let the base of a rewritten journal be a snapshot; else it consists of requests.",
+    ),
+    Setting(
+        "aof-rewrite-incremental-fsync",
+        YesNo(),
+        True,
+        _JOURNAL,
+        "Bring the base to the disk every few megabytes while it is written.",
+    ),
     Setting("expire-batch-size", Integer(1), 100, _EXPIRY, "Keys that expire in one batch at most."),
     Setting("expire-batch-timeout", Integer(1), 100, _EXPIRY, "Milliseconds that a batch waits to fill up."),
     Setting(
@@ -776,13 +845,6 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("active-expire-effort", Integer(1, 10), 1, _WITHOUT_EFFECT, "Expired keys are removed on time anyway."),
     Setting("activerehashing", YesNo(), True, _WITHOUT_EFFECT, "Tables grow in small steps anyway."),
-    Setting(
-        "appendfsync",
-        Choice(b"everysec", b"always", b"no"),
-        b"everysec",
-        _WITHOUT_EFFECT,
-        "There is no append only file.",
-    ),
     Setting(
         "sanitize-dump-payload",
         Choice(b"no", b"yes", b"clients"),

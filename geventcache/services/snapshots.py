@@ -131,13 +131,16 @@ class Snapshots:
     # ------------------------------------------------------------------ facts
 
     @property
-    def path(self) -> str:
-        """Where the snapshot stands; each shard has a folder of its own."""
+    def folder(self) -> str:
+        """Where all that is kept stands; each shard has a folder of its own."""
         folder = os.path.abspath(os.fsdecode(self.config["dir"]))
         cluster = self.state.cluster
-        if cluster is not None:
-            folder = os.path.join(folder, f"shard-{cluster.nodes.index(cluster.own)}")
-        return os.path.join(folder, os.fsdecode(self.config["dbfilename"]))
+        return folder if cluster is None else os.path.join(folder, f"shard-{cluster.nodes.index(cluster.own)}")
+
+    @property
+    def path(self) -> str:
+        """Where the snapshot stands."""
+        return os.path.join(self.folder, os.fsdecode(self.config["dbfilename"]))
 
     @property
     def is_on(self) -> bool:
@@ -287,13 +290,17 @@ class Snapshots:
             return file.read(needed) if goes_on() else b""
 
         try:
-            is_relaxed = self.config["rdb-version-check"] == b"relaxed"
-            reader = SnapshotReader(source, self.state.databases.limits, is_relaxed)
-            reader.checks = self.config["rdbchecksum"]
-            reader.on_function = lambda code: self.load_function(code, merges)
-            load_records(reader, self.state.databases, merges, self.loaded)
+            load_records(self.reader(source, merges), self.state.databases, merges, self.loaded)
         finally:
             file.close()
+
+    def reader(self, source: Callable[[int], bytes], merges: bool = False) -> SnapshotReader:
+        """A reader of a snapshot, as the settings want it."""
+        is_relaxed = self.config["rdb-version-check"] == b"relaxed"
+        reader = SnapshotReader(source, self.state.databases.limits, is_relaxed)
+        reader.checks = self.config["rdbchecksum"]
+        reader.on_function = lambda code: self.load_function(code, merges)
+        return reader
 
     def load_function(self, code: bytes, merges: bool) -> None:
         """Put a library of functions in place."""

@@ -21,6 +21,7 @@ from geventcache.services.command_log import NEVER, CommandLog, request_size
 from geventcache.services.config import Config
 from geventcache.services.expire_streams import ExpireStreams
 from geventcache.services.faults import Faults
+from geventcache.services.journal import Journal
 from geventcache.services.latency import LatencyMonitor
 from geventcache.services.losses import Losses
 from geventcache.services.memory import Memory
@@ -52,8 +53,8 @@ class ServerState:
         clock, config, table: its clock, its settings, its commands (a CommandTable).
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
-            client_memory, snapshots, replication, slow_log, large_requests, large_replies, latency, faults, losses,
-            expire_streams: services.
+            client_memory, snapshots, journal, replication, slow_log, large_requests, large_replies, latency, faults,
+            losses, expire_streams: services.
         upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
@@ -95,6 +96,7 @@ class ServerState:
         self.faults = Faults(self)
         self.losses = Losses(self)
         self.snapshots = Snapshots(self)
+        self.journal = Journal(self)
         self.replication = Replication(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []

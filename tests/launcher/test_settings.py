@@ -64,7 +64,7 @@ def test_option(arguments: list[str], name: bytes, shown: bytes) -> None:
         (["surplus"], "unrecognized arguments: surplus"),
         (["--maxmem", "1"], "unrecognized arguments: --maxmem 1"),
         (["--maxmemory", "x"], "argument --maxmemory: argument must be a memory value"),
-        (["--appendonly", "yes"], "argument --appendonly: there is no append only file: argument must be 'no'"),
+        (["--appendonly", "perhaps"], "argument --appendonly: argument must be 'yes' or 'no'"),
         (["-b", "host:port"], "argument --bind: invalid address 'host:port'"),
         (["--bind="], "no address to listen on"),
     ],

