@@ -323,6 +323,14 @@ SETTINGS: tuple[Setting, ...] = (
         is_mutable=False,
     ),
     Setting(
+        "upstream-split-transactions",
+        YesNo(),
+        False,
+        _UPSTREAM,
+        "Carry out a transaction over several slots slot by slot, and not as a whole, if it watches nothing.",
+        is_mutable=False,
+    ),
+    Setting(
         "upstream-hash-tag",
         YesNo(),
         False,

@@ -25,6 +25,7 @@ class Ask:
         may_repeat: it changes nothing, so it may be sent again when nobody knows what became of it.
         may_read_replica: a replica may answer.
         is_tracked: it must go where invalidations come from: to the primary, by its connection in RESP3.
+        is_whole: it is a transaction, which cannot be told that it goes to a slot that is on its way.
         is_asking: the next node takes the slot over, and must be told that we know.
         until_us: until when it is tried again.
         frames: replies so far.
@@ -38,6 +39,7 @@ class Ask:
         "frames",
         "is_asking",
         "is_tracked",
+        "is_whole",
         "link",
         "may_read_replica",
         "may_repeat",
@@ -69,7 +71,7 @@ class Ask:
         self.may_repeat = may_repeat
         self.may_read_replica = may_read_replica
         self.is_tracked = is_tracked
-        self.is_asking = False
+        self.is_asking = self.is_whole = False
         self.until_us = 0
         self.frames: list[bytes] = []
         self.error = b""

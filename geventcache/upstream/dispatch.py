@@ -4,7 +4,8 @@ The rules:
 
 - MOVED: the map is corrected, and the ask goes to the node that it names. ASK: it goes there, and says that it knows.
 - TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to who is
-  the right one then, until its time is over. Those that wait are sent again in their order.
+  the right one then, until its time is over. Those that wait are sent again in their order. So does a transaction that
+  is answered by ASK, until its slot has moved.
 - What was sent and not answered when its connection broke may have been done. It is sent again only if it changes
   nothing; else whoever asked gets the error `UNCERTAIN`.
 """
@@ -128,6 +129,8 @@ class Dispatcher:
                 self.nodes.assign(int(words[1]), node)
             self.nodes.refresh()
             self.go(node, ask)
+        elif ask.is_whole:
+            self.park(ask, b" ".join(words))
         else:
             ask.is_asking = True
             self.go(node, ask)

@@ -34,16 +34,16 @@ from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask, pack
 from geventcache.upstream.dispatch import PAUSE_SECONDS, UNREACHABLE, Dispatcher
-from geventcache.upstream.merge import POLICIES, Gather, merge_of
+from geventcache.upstream.merge import Gather, merge_of
 from geventcache.upstream.near import GET, Near, field_of
 from geventcache.upstream.nodes import Node, Nodes
 from geventcache.upstream.plan import SHAPED_WORDS, Plan, plan_of
 from geventcache.upstream.relay import Relay, Reply
+from geventcache.upstream.splitting import FIRST_KEY, Batch, Part, split
 from geventcache.upstream.subscriptions import EVENTS, Subscriptions
 
 SEVERAL = -2
 NULL_BULK = b"$-1\r\n"
-FIRST_KEY = 1
 # A cursor of SCAN is the node's, with the number of the node behind it.
 MOST_NODES = 1024
 MULTI, EXEC = pack((b"MULTI",)), pack((b"EXEC",))
@@ -53,11 +53,8 @@ ALL_NODES = b"ERR '%b' concerns all nodes of the upstream and cannot be part of 
 OWN_STATE = b"ERR '%b' concerns this server and cannot be part of a transaction with keys of the upstream"
 OTHER_NODE = b"CROSSSLOT Watched keys and those of a transaction must be at one node"
 REFUSED = b"ERR '%b' is not available with an upstream: %b"
-CONDITIONS = frozenset((b"NX", b"XX"))
 WRONG_TYPE = b"WRONGTYPE"
 ABORT = b"EXECABORT Transaction discarded because of: "
-# Where the pairs of a command begin that has its keys in pairs with values.
-PAIRS = {"MSET": 1, "MSETEX": 2}
 
 
 class Gateway:
@@ -66,6 +63,7 @@ class Gateway:
     Attributes:
         plans: what happens to each command.
         is_tagging: keys get tags; see `tags`.
+        may_split: transactions over several slots are carried out slot by slot.
         near: what is kept here.
         passed: requests that were sent on.
     """
@@ -101,6 +99,7 @@ class Gateway:
             "UNWATCH": self.unwatch,
         }
         self.databases = {0}
+        self.may_split: bool = state.config["upstream-split-transactions"]
         self.is_tagging: bool = state.config["upstream-hash-tag"]
         self.passed = 0
 
@@ -352,45 +351,18 @@ class Gateway:
         """Send each slot's part of a request where it belongs, and make one reply of the replies; not atomic."""
         if self.slot_of(command, args) != SEVERAL:
             return self.pass_on(client, command, args, plan)
-        first, step, end = FIRST_KEY, command.key_step, len(args)
-        if command.is_counted:
-            first = command.first_key
-            end = first + int(args[first - 1]) * step
-            if CONDITIONS.intersection(map(bytes.upper, args[end:])):
-                return self.fail(client, command, errors.CROSS_SLOT)
-        if (end - first) % step:
-            return self.fail(client, command, errors.wrong_arity(command.name))
+        try:
+            parts, merge = split(command, args, plan)
+        except CommandError as wrong:
+            return self.fail(client, command, wrong.text)
         relay = self.relay_of(client)
-        if relay.is_reading(args[first:end:step]):
+        if relay.reading and relay.is_reading(keys_read(command.declaration, args)):
             relay.bar()
             return True
-        parts: dict[int, list[int]] = {}
-        for i in range(first, end, step):
-            parts.setdefault(slot_of(args[i]), []).append(i)
-        reply = relay.begin(command)
-        self.send_parts(client, command, args, plan, parts, end, reply)
+        gather = Gather(len(parts), merge, relay.begin(command).take)
+        for number, part in enumerate(parts):
+            self.send(client, pack(tuple(part.request)), part.slot, plan, part.keys, gather.part(number))
         return True
-
-    def send_parts(
-        self,
-        client: Client,
-        command: Command,
-        args: list[bytes],
-        plan: Plan,
-        parts: dict[int, list[int]],
-        end: int,
-        reply: Reply,
-    ) -> None:
-        """Send the parts of a split request: the indexes of the keys by their slots."""
-        step = command.key_step
-        merge = POLICIES.get(plan.policy) if plan.policy else in_order(list(parts.values()))
-        assert merge is not None
-        gather = Gather(len(parts), merge, reply.take)
-        for number, (slot, indexes) in enumerate(parts.items()):
-            words = [word for i in indexes for word in args[i : i + step]]
-            head = [args[0], b"%d" % len(indexes)] if command.is_counted else [args[0]]
-            keys = [args[i] for i in indexes] if plan.writes else []
-            self.send(client, pack((*head, *words, *args[end:])), slot, plan, keys, gather.part(number))
 
     def ask_all(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
         """Send a request to all primaries, and make one reply of the replies."""
@@ -605,47 +577,57 @@ class Gateway:
         if client.queue_error or (pinned is None and self.are_own(queue)):
             self.forget_watched(relay)
             return False
-        queue = self.tag_queue(client, relay, queue)
-        text, slot, keys = self.judge(queue)
-        if text is None and relay.is_reading(keys):
+        try:
+            batch = self.judge(self.tag_queue(client, relay, queue), pinned is None)
+        except CommandError as wrong:
+            self.state.end_transaction(client)
+            relay.unpin()
+            return self.answer(client, command, error(wrong.text))
+        keys, groups = batch.keys(), batch.groups()
+        if relay.is_reading(keys):
             relay.bar()
             return True
         self.state.end_transaction(client)
-        if text is not None:
-            relay.unpin()
-            return self.answer(client, command, error(text))
-        if pinned is not None and (pinned.is_lost or not self.is_at(slot, pinned.node)):
+        if pinned is not None and (pinned.is_lost or not self.is_at(next(iter(groups)), pinned.node)):
             relay.unpin()
             return self.answer(client, command, NULL if client.resp3 else b"*-1\r\n")
         reply = relay.begin(command)
         relay.translate = None
-        parts = [MULTI, *(pack(tuple(request)) for _, request in queue), EXEC]
-        if keys:
-            self.near.begin_write(keys)
-        self.send_transaction(client, relay, parts, slot, self.ending_write(keys, self.executed(relay, reply)))
+        self.near.begin_write(keys)
+        done = self.ending_write(keys, self.executed(relay, reply))
+        gather = Gather(len(groups), batch.merge(groups), lambda frame: done([frame]))
+        for number, (slot, indexes) in enumerate(groups.items()):
+            parts = [MULTI, *(pack(tuple(batch.parts[i].request)) for i in indexes), EXEC]
+            self.send_transaction(client, relay, parts, slot, done if len(groups) == 1 else gather.part(number))
         return True
 
     def are_own(self, queue: list[Any]) -> bool:
         """Do all these requests concern this server alone?"""
         return all(self.plans[command].way == plans.LOCAL for command, _ in queue)
 
-    def judge(self, queue: list[Any]) -> tuple[bytes | None, int, list[bytes]]:
-        """Why a transaction cannot be sent, None if it can; its slot; and the keys that it may change."""
-        slot, keys = NO_SLOT, []
+    def judge(self, queue: list[Any], may_split: bool) -> Batch:
+        """The requests of a transaction: of one slot, unless the setting lets those be split that watch nothing.
+
+        Raises:
+            CommandError: it cannot be carried out.
+        """
+        batch = Batch()
+        may_split = may_split and self.may_split
         for command, args in queue:
             plan = self.plans[command]
-            if not plan.in_transaction:
-                if plan.way in (plans.ALL, plans.SCAN) and not self.nodes.is_cluster:
-                    continue
-                text = ALL_NODES if plan.way in (plans.ALL, plans.SCAN) else OWN_STATE
-                return ABORT + (text % command.name).removeprefix(b"ERR "), NO_SLOT, []
-            found = self.slot_of(command, args)
-            if found == SEVERAL or (found != NO_SLOT and slot not in (NO_SLOT, found)):
-                return errors.CROSS_SLOT, NO_SLOT, []
-            slot = found if found != NO_SLOT else slot
-            if plan.writes:
-                keys += keys_read(command.declaration, args)
-        return None, slot, keys
+            is_of_all = plan.way in (plans.ALL, plans.SCAN)
+            if not plan.in_transaction and (not is_of_all or self.nodes.is_cluster):
+                text = (ALL_NODES if is_of_all else OWN_STATE) % command.name
+                raise CommandError(ABORT + text.removeprefix(b"ERR "))
+            slot = self.slot_of(command, args)
+            if slot == SEVERAL and may_split and plan.way == plans.SPLIT:
+                batch.add_split(*split(command, args, plan))
+            else:
+                batch.add(Part(slot, args, keys_read(command.declaration, args) if plan.writes else []))
+        groups = batch.groups()
+        if SEVERAL in groups or (len(groups) > 1 and not may_split):
+            raise CommandError(errors.CROSS_SLOT)
+        return batch
 
     def send_transaction(
         self, client: Client, relay: Relay, parts: list[bytes], slot: int, done: Callable[[list[bytes]], None]
@@ -653,6 +635,7 @@ class Gateway:
         """Send MULTI, the requests and EXEC, by the connection that watches, or by the one that all share."""
         self.passed += 1
         ask = Ask(parts, done, slot, None, self.db_of(client), client.resp3)
+        ask.is_whole = True
         if relay.pinned is not None:
             ask.parts = [*self.selecting(client, relay.pinned), *parts]
             relay.pinned.send(ask)
@@ -906,21 +889,6 @@ def scanned(frame: bytes, number: int, numbers: list[int]) -> bytes:
     if not at:
         number = next((one for one in sorted(numbers) if one > number), 0)
     return array([bulk(b"%d" % (at * MOST_NODES + number)), keys])
-
-
-def in_order(places: list[list[int]]) -> Callable[[list[bytes]], bytes]:
-    """What puts the elements of several arrays into the order of the request; `places` are those of each array."""
-
-    def merge(frames: list[bytes]) -> bytes:
-        wrong = next((frame for frame in frames if is_error(frame)), None)
-        if wrong is not None:
-            return wrong
-        found: dict[int, bytes] = {}
-        for indexes, frame in zip(places, frames, strict=True):
-            found.update(zip(indexes, items(frame), strict=True))
-        return array([found[i] for i in sorted(found)])
-
-    return merge
 
 
 def values_of(frames: list[bytes], resp3: bool) -> bytes:

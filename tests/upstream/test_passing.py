@@ -108,6 +108,25 @@ def test_transaction_belongs_to_its_keys(client: Client) -> None:
     assert client.do("GET", "a").value is None
 
 
+def test_split_transaction(cluster: ReferenceCluster, near: Client) -> None:
+    """A transaction a slot, if the setting says so; replies in the order of the requests; never with WATCH."""
+    with serving("--upstream", cluster.url, "--upstream-split-transactions", "yes") as process:
+        client = process.connect()
+        client.do("MULTI")
+        for i, key in enumerate(KEYS[:20]):
+            client.do("SET", key, i)
+            client.do("PING")
+            client.do("INCR", key)
+        values = [item.value for item in client.do("EXEC").value]
+        assert values == [value for i in range(20) for value in (b"OK", b"PONG", i + 1)]
+        client.do("WATCH", KEYS[0])
+        client.do("MULTI")
+        for key in KEYS[:2]:
+            client.do("SET", key, "x")
+        assert client.do("EXEC").value.startswith(b"CROSSSLOT")
+        client.close()
+
+
 def test_watch(client: Client, near: Client) -> None:
     """A transaction runs unless somebody has changed what it watches, however long ago it was read here."""
     client.do("SET", "k", 1)
