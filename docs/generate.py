@@ -13,8 +13,8 @@ from pathlib import Path
 from command_reference import command_pages
 from upstream_reference import upstream_page
 
-from geventcache.services.setting_kinds import Folder
-from geventcache.services.settings_table import SETTINGS, Setting
+from geventcache.services.settings.kinds import Folder
+from geventcache.services.settings.table import SETTINGS, Setting
 
 FOLDER = Path(__file__).parent
 _HEAD = """# Settings

@@ -10,7 +10,7 @@ from geventcache.command.declaration import command
 from geventcache.command.secrets import all_from, of_request_at
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
-from geventcache.services.acl_rules import CATEGORIES, DATABASE, commands_in
+from geventcache.services.access.acl_rules import CATEGORIES, DATABASE, commands_in
 from geventcache.services.clients import Client
 
 PASSWORD_BITS = 256

@@ -7,8 +7,8 @@ from geventcache.command.containers import container
 from geventcache.command.declaration import command
 from geventcache.commands.connection import check_name
 from geventcache.resp.values import OK, Verbatim
-from geventcache.services.client_report import ClientFilter, line_of
 from geventcache.services.clients import REPLY_OFF, REPLY_ON, REPLY_SKIP_NEXT, Client
+from geventcache.services.observing.client_report import ClientFilter, line_of
 
 MAX_MS = (1 << 63) - 1
 

@@ -8,8 +8,8 @@ from geventcache.command.declaration import DECLARATIONS, command
 from geventcache.command.integers import integer
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
-from geventcache.services.cluster import shard_id
-from geventcache.services.slots import SLOTS, count_by_slot, keys_in_slot, slot_of
+from geventcache.services.shards.cluster import shard_id
+from geventcache.services.shards.slots import SLOTS, count_by_slot, keys_in_slot, slot_of
 
 KEY_COUNT = b"key-count"
 

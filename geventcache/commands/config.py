@@ -8,7 +8,7 @@ from geventcache.command.containers import container
 from geventcache.command.declaration import command
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
-from geventcache.services.settings_table import PUBLIC_NAMES
+from geventcache.services.settings.table import PUBLIC_NAMES
 
 NAMES_AT = 2
 

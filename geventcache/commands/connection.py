@@ -7,10 +7,10 @@ from geventcache.command.declaration import command
 from geventcache.command.integers import small_integer
 from geventcache.command.secrets import after_options, all_from
 from geventcache.resp.values import OK, PONG, Simple
-from geventcache.services.acl import DEFAULT_USER
-from geventcache.services.auth import log_in
+from geventcache.services.access.acl import DEFAULT_USER
+from geventcache.services.access.auth import log_in
 from geventcache.services.clients import Client
-from geventcache.services.info import REDIS_VERSION, mode
+from geventcache.services.observing.info import REDIS_VERSION, mode
 
 RESET = Simple(b"RESET")
 

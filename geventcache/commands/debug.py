@@ -17,8 +17,8 @@ from geventcache.commands.keys_object import encoding
 from geventcache.persistence.journal_manifest import JournalError
 from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.resp.values import OK, Attributed, BigNumber, Many, Push, Simple, Verbatim
-from geventcache.services import digest
 from geventcache.services.clients import Client
+from geventcache.services.observing import digest
 from geventcache.store.keyspace import Keyspace
 
 SET = event(b"set", "$")

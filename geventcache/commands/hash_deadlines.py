@@ -13,7 +13,7 @@ from geventcache.command.hash_fields import FieldOptions, field_deadline, read_f
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
-from geventcache.services.notify import HEXPIRED_AT_ONCE
+from geventcache.services.listeners.notify import HEXPIRED_AT_ONCE
 from geventcache.store.keyspace import DEL, NEW, Keyspace
 from geventcache.types.hashes import Hash
 

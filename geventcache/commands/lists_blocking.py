@@ -18,7 +18,7 @@ from geventcache.command.pop_arguments import pop_arguments
 from geventcache.command.timeouts import parse_timeout
 from geventcache.resp.values import NULL_ARRAY
 from geventcache.services.clients import Client
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.lists import List
 

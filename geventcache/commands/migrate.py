@@ -10,8 +10,8 @@ from geventcache.command.keyspecs import after, at
 from geventcache.command.secrets import after_options
 from geventcache.resp.values import Simple
 from geventcache.services.clients import Client
+from geventcache.services.listeners.waiters import Wait
 from geventcache.services.migration import Migration, Target
-from geventcache.services.waiters import Wait
 
 NO_KEY = Simple(b"NOKEY")
 FIRST_OPTION = 6

@@ -14,7 +14,7 @@ from geventcache.command.integers import INT32_MAX, INT32_MIN
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
 from geventcache.services.clients import Client
-from geventcache.services.info import report
+from geventcache.services.observing.info import report
 from geventcache.store.keyspace import Keyspace
 
 SHUTDOWN_OPTIONS = (b"nosave", b"save", b"now", b"force", b"safe", b"failover")

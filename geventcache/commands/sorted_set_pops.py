@@ -19,7 +19,7 @@ from geventcache.command.pop_arguments import pop_arguments
 from geventcache.command.timeouts import parse_timeout
 from geventcache.resp.values import NULL_ARRAY, Pairs
 from geventcache.services.clients import Client
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
 from geventcache.types.sorted_sets import SortedSet
 
 ZPOPMIN_EVENT = event(b"zpopmin", "z")

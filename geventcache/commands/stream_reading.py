@@ -19,7 +19,7 @@ from geventcache.command.timeouts import parse_timeout_ms
 from geventcache.commands.stream_parts import LAST_ID, active_consumer, entries_reply, stream_id
 from geventcache.resp.values import NULL_ARRAY, PairedMap
 from geventcache.services.clients import Client
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.stream_groups import Consumer, Group
 from geventcache.types.stream_ids import MAX_ID, EntryId, format_id

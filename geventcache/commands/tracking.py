@@ -6,9 +6,9 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.commands.client import read_switch
 from geventcache.resp.values import NO_REPLY, OK, Distinct
-from geventcache.services.client_report import read_yes_no
 from geventcache.services.clients import Client
-from geventcache.services.tracking import ANY_MODE, OPT_IN, OPT_OUT
+from geventcache.services.listeners.tracking import ANY_MODE, OPT_IN, OPT_OUT
+from geventcache.services.observing.client_report import read_yes_no
 
 FLAGS = (b"BCAST", b"OPTIN", b"OPTOUT", b"NOLOOP")
 

@@ -22,7 +22,7 @@ from gevent.event import Event
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.server import app
-from geventcache.services.addresses import Address
+from geventcache.services.settings.addresses import Address
 from geventcache.web import accompany
 
 Result = TypeVar("Result")

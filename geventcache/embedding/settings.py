@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError, text_of
-from geventcache.services.settings_table import PYTHON_NAMES
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.kinds import InvalidSettingError, text_of
+from geventcache.services.settings.table import PYTHON_NAMES
 
 
 def config_of(settings: Mapping[str, Any]) -> Config:

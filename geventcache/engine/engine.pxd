@@ -6,7 +6,7 @@ from geventcache.command.table cimport Command, CommandTable
 from geventcache.engine.effects cimport Effects
 from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.services.clients cimport Client
-from geventcache.services.slots cimport Slots
+from geventcache.services.shards.slots cimport Slots
 from geventcache.store.changes cimport Changes
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.base.table cimport Table

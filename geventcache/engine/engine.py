@@ -26,7 +26,7 @@ from geventcache.engine.gate import Gate
 from geventcache.resp.values import OK, QUEUED, Simple
 from geventcache.resp.writer import CRLF, ReplyWriter, Written
 from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 
 OK_LINE = b"+OK\r\n"

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from geventcache.base import errors
-from geventcache.services.slots import NO_SLOT
+from geventcache.services.shards.slots import NO_SLOT
 
 CLIENT = 1
 QUEUED = 2

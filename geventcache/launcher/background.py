@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from geventcache.base.numbers import parse_integer
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 _STARTED = b"started"
 _STANDARD_ERROR = 2

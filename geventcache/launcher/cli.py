@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from geventcache.command.secrets import REDACTED
 from geventcache.launcher.background import explain, go_into_background, open_standard_streams, say
 from geventcache.launcher.settings import Settings, SettingsError
-from geventcache.services.settings_table import PUBLIC_NAMES
+from geventcache.services.settings.table import PUBLIC_NAMES
 
 _INTERRUPTED = 130
 

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from geventcache.launcher.hooks import HOOKS
-from geventcache.services.setting_kinds import text_of
-from geventcache.services.settings_table import PYTHON_NAMES
+from geventcache.services.settings.kinds import text_of
+from geventcache.services.settings.table import PYTHON_NAMES
 
 DEFAULT_FILE = Path("geventcache.conf.py")
 

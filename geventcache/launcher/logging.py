@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 EventDict = MutableMapping[str, Any]
 Render = Callable[[Any, str, EventDict], str]

@@ -22,7 +22,7 @@ from geventcache.launcher.logging import FileLogs
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.server.app import Server, tame_garbage_collector
 from geventcache.server.listening import address_of
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 from geventcache.web import accompany
 
 

@@ -21,10 +21,10 @@ from geventcache import __version__
 from geventcache.base.errors import CommandError
 from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
 from geventcache.launcher.hooks import Hooks
-from geventcache.services.addresses import shard_addresses
-from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError
-from geventcache.services.settings_table import PYTHON_NAMES, SETTINGS, Setting
+from geventcache.services.settings.binding import shard_addresses
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.kinds import InvalidSettingError
+from geventcache.services.settings.table import PYTHON_NAMES, SETTINGS, Setting
 
 ARGUMENTS_VARIABLE = "GEVENTCACHE_CMD_ARGS"
 VARIABLE_PREFIX = "GEVENTCACHE_SET_"

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from geventcache.server.listening import ListenError, Listening, address_of, close_all, listen_on
-from geventcache.services.addresses import Address, parse_address, shard_addresses
-from geventcache.services.cluster import Topology, make_nodes
-from geventcache.services.config import Config
+from geventcache.services.settings.addresses import Address, parse_address
+from geventcache.services.settings.binding import shard_addresses
+from geventcache.services.settings.config import Config
+from geventcache.services.shards.cluster import Topology, make_nodes
 
 
 @dataclass(frozen=True)

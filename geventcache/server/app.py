@@ -39,11 +39,12 @@ from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.server.travel import Travel
-from geventcache.services.addresses import Address, listen_addresses
 from geventcache.services.clients import Client
-from geventcache.services.cluster import Topology
-from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError
+from geventcache.services.settings.addresses import Address
+from geventcache.services.settings.binding import listen_addresses
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.kinds import InvalidSettingError
+from geventcache.services.shards.cluster import Topology
 from geventcache.services.state import ServerState
 
 TINY_SECONDS = 1e-6

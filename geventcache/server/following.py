@@ -24,7 +24,7 @@ from geventcache.server.listening import name_of
 from geventcache.server.primary_link import FileSource, LinkError, LinkTransport, PrimaryLink, RefusedError
 from geventcache.server.tls import TlsError, client_context
 from geventcache.services.clients import Client
-from geventcache.services.info import VALKEY_VERSION
+from geventcache.services.observing.info import VALKEY_VERSION
 from geventcache.services.replication.primary import CONNECT, CONNECTED, CONNECTING, HANDSHAKE, SYNC, Primary, Transfer
 from geventcache.store.databases import Databases
 

@@ -19,7 +19,7 @@ from geventcache.persistence.journal_file import JournalFile
 from geventcache.persistence.journal_manifest import INCREMENT, JournalError, Manifest, Part
 from geventcache.server.journal_writer import JournalWriter
 from geventcache.services.journal_loader import JournalLoader
-from geventcache.services.setting_kinds import InvalidSettingError
+from geventcache.services.settings.kinds import InvalidSettingError
 from geventcache.services.snapshots import Image
 
 FACTS = {b"aof-base": b"1"}

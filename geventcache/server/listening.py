@@ -12,8 +12,8 @@ import stat
 from collections.abc import Iterable
 from typing import Any
 
-from geventcache.services.addresses import Address
-from geventcache.services.config import Config
+from geventcache.services.settings.addresses import Address
+from geventcache.services.settings.config import Config
 
 Listening = tuple[socket.socket, Address]
 

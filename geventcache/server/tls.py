@@ -19,8 +19,8 @@ from typing import Any
 
 import gevent
 
-from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.kinds import InvalidSettingError
 
 HANDSHAKE_SECONDS = 10.0
 RECORD_SIZE = 17 * 1024  # the longest record, its header and padding included

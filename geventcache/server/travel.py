@@ -20,7 +20,7 @@ from gevent.lock import RLock
 from geventcache.base.clock import monotonic_us
 from geventcache.base.times import NEVER_MS
 from geventcache.services.clients import Client
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
 
 PAUSE_SECONDS = 1e-4
 

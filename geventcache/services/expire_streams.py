@@ -11,8 +11,8 @@ from typing import Any
 from geventcache.base.errors import CommandError
 from geventcache.services.clients import Client
 from geventcache.services.losses import Loss, Taker
-from geventcache.services.setting_kinds import StreamPlace
-from geventcache.services.slots import slot_of
+from geventcache.services.settings.kinds import StreamPlace
+from geventcache.services.shards.slots import slot_of
 
 XADD = b"XADD"
 

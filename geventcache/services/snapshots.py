@@ -16,7 +16,7 @@ from geventcache.persistence.files import NewFile, OldFile, Run, at_once
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, OnDeadlines, SnapshotWriter
-from geventcache.services.info import REDIS_VERSION
+from geventcache.services.observing.info import REDIS_VERSION
 
 RETRY_S = 5
 NEVER_SAVED = -1

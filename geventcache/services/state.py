@@ -10,32 +10,32 @@ from typing import Any
 from geventcache.base.clock import Clock
 from geventcache.base.errors import NO_MEMORY, printable
 from geventcache.command.secrets import declaration_of
-from geventcache.services import auth
-from geventcache.services.acl import Acl
-from geventcache.services.addresses import Address
-from geventcache.services.client_memory import ClientMemory
-from geventcache.services.client_report import type_of
+from geventcache.services.access import auth
+from geventcache.services.access.acl import Acl
 from geventcache.services.clients import Client, Clients
-from geventcache.services.cluster import Cluster, Topology
-from geventcache.services.command_log import NEVER, CommandLog, request_size
-from geventcache.services.config import Config
 from geventcache.services.expire_streams import ExpireStreams
 from geventcache.services.faults import Faults
 from geventcache.services.journal import Journal
-from geventcache.services.latency import LatencyMonitor
+from geventcache.services.limits.client_memory import ClientMemory
+from geventcache.services.limits.memory_limit import MemoryLimit
+from geventcache.services.listeners.notify import Notifications
+from geventcache.services.listeners.tracking import Tracking
+from geventcache.services.listeners.waiters import Waiters
+from geventcache.services.listeners.watch import Watch
 from geventcache.services.losses import Losses
-from geventcache.services.memory import Memory
-from geventcache.services.memory_limit import MemoryLimit
-from geventcache.services.monitor import Monitors
-from geventcache.services.notify import Notifications
+from geventcache.services.observing.client_report import type_of
+from geventcache.services.observing.command_log import NEVER, CommandLog, request_size
+from geventcache.services.observing.latency import LatencyMonitor
+from geventcache.services.observing.memory import Memory
+from geventcache.services.observing.monitor import Monitors
+from geventcache.services.observing.stats import Stats
 from geventcache.services.pubsub import PubSub
 from geventcache.services.replication.service import Replication
 from geventcache.services.scripting.service import Scripting
+from geventcache.services.settings.addresses import Address
+from geventcache.services.settings.config import Config
+from geventcache.services.shards.cluster import Cluster, Topology
 from geventcache.services.snapshots import Snapshots
-from geventcache.services.stats import Stats
-from geventcache.services.tracking import Tracking
-from geventcache.services.waiters import Waiters
-from geventcache.services.watch import Watch
 from geventcache.store.databases import Databases
 from geventcache.store.keyspace import Keyspace
 

@@ -28,8 +28,8 @@ from geventcache.command.table import Command
 from geventcache.resp.frames import NULL, array, bulk, bulk_value, error, error_text, is_error, items, to_resp2
 from geventcache.resp.values import Encoded
 from geventcache.services.clients import Client
-from geventcache.services.slots import NO_SLOT, SLOTS, Slots, slot_of
-from geventcache.services.waiters import Wait
+from geventcache.services.listeners.waiters import Wait
+from geventcache.services.shards.slots import NO_SLOT, SLOTS, Slots, slot_of
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask, pack

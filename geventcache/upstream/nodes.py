@@ -21,8 +21,8 @@ from gevent.event import AsyncResult, Event
 
 from geventcache.base.clock import monotonic_us
 from geventcache.resp.frames import decode, is_error
-from geventcache.services.slots import SLOTS
-from geventcache.services.upstream_url import Upstream
+from geventcache.services.settings.upstream_url import Upstream
+from geventcache.services.shards.slots import SLOTS
 from geventcache.upstream.asks import Ask, pack
 from geventcache.upstream.link import Link, Way
 

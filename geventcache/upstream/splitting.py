@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.resp.frames import array, is_error, items
-from geventcache.services.slots import NO_SLOT, slot_of
+from geventcache.services.shards.slots import NO_SLOT, slot_of
 from geventcache.upstream.merge import POLICIES, Merge
 from geventcache.upstream.plan import Plan
 

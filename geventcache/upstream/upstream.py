@@ -9,8 +9,8 @@ from typing import Any
 from gevent import get_hub, ssl
 
 from geventcache.base.clock import monotonic_us
-from geventcache.services.setting_kinds import InvalidSettingError
-from geventcache.services.upstream_url import parse_upstream
+from geventcache.services.settings.kinds import InvalidSettingError
+from geventcache.services.settings.upstream_url import parse_upstream
 from geventcache.upstream.dispatch import Dispatcher
 from geventcache.upstream.gateway import Gateway
 from geventcache.upstream.link import Link, Way

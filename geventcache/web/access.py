@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from geventcache.services import auth
+from geventcache.services.access import auth
 
 REALM = 'Basic realm="geventcache", charset="UTF-8"'
 INFO = b"info"

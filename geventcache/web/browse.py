@@ -20,8 +20,8 @@ import gevent
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float, parse_integer
-from geventcache.services.client_memory import memory_of
-from geventcache.services.client_report import age_of, flags_of, idle_of
+from geventcache.services.limits.client_memory import memory_of
+from geventcache.services.observing.client_report import age_of, flags_of, idle_of
 
 LOOK_US = 4000
 YIELD_SECONDS = 1e-6

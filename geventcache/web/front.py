@@ -23,7 +23,7 @@ from gevent.pool import Pool
 
 from geventcache.server.listening import Listening, remove_path
 from geventcache.server.tls import Tls
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 from geventcache.web.exposition import GAUGE, OPENMETRICS, PROMETHEUS, by_label, is_openmetrics, merge, render
 from geventcache.web.limits import CONNECTIONS, REQUEST_BYTES, LimitedServer
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
-from geventcache.services import info
+from geventcache.services.observing import info
 from geventcache.web.exposition import COUNTER, GAUGE, HISTOGRAM, Family, Sample, buckets, by_label, labels, single
 
 MICROSECOND, MILLISECOND = 1e-6, 1e-3

@@ -19,8 +19,8 @@ from geventcache.base.errors import CommandError
 from geventcache.server import forks
 from geventcache.server.listening import Listening, listen_on, remove_path
 from geventcache.server.tls import Tls
-from geventcache.services import info
-from geventcache.services.addresses import Address, parse_address
+from geventcache.services.observing import info
+from geventcache.services.settings.addresses import Address, parse_address
 from geventcache.web import access
 from geventcache.web.browse import Browser
 from geventcache.web.exposition import OPENMETRICS, PROMETHEUS, is_openmetrics, render

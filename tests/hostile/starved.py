@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from geventcache.base.build import IS_COMPILED
 from geventcache.resp.reader import RequestReader
-from geventcache.services.digest import of_databases
+from geventcache.services.observing.digest import of_databases
 
 from ..support.inprocess import InProcessServer, Session
 from ..support.wire import request

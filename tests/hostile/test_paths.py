@@ -11,8 +11,8 @@ import pytest
 
 from geventcache.launcher.background import PidFile, become
 from geventcache.server.listening import ListenError, listen_on, remove_path
-from geventcache.services.addresses import Address
-from geventcache.services.config import Config
+from geventcache.services.settings.addresses import Address
+from geventcache.services.settings.config import Config
 
 from ..support.inprocess import NoLog
 

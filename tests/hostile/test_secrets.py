@@ -12,7 +12,7 @@ from geventcache.command.declaration import DECLARATIONS, Declaration
 from geventcache.command.secrets import REDACTED, redact
 from geventcache.commands import load_commands
 from geventcache.launcher.logging import Logs
-from geventcache.services.settings_table import PUBLIC_NAMES, SETTINGS
+from geventcache.services.settings.table import PUBLIC_NAMES, SETTINGS
 
 from ..support.client import Client
 from ..support.inprocess import InProcessServer

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from geventcache.launcher.logging import FileSink, Logs, LogWriter, RateLimiter, SinkWriter, start
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 
 class Sink:

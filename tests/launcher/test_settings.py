@@ -9,8 +9,8 @@ import pytest
 
 from geventcache import __version__
 from geventcache.launcher.settings import Settings, SettingsError, build_parser
-from geventcache.services.config import Config
-from geventcache.services.settings_table import SETTINGS
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.table import SETTINGS
 
 
 @pytest.fixture(autouse=True)

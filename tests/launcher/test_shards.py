@@ -13,7 +13,7 @@ import structlog
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.launcher.shards import Shards
 from geventcache.server.listening import ListenError
-from geventcache.services.addresses import shard_addresses
+from geventcache.services.settings.binding import shard_addresses
 
 
 def _addresses(*options: str) -> list[str]:

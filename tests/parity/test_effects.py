@@ -17,7 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from geventcache.engine.effects import Sink, in_transaction
-from geventcache.services import digest
+from geventcache.services.observing import digest
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 from geventcache.types.streams import Stream

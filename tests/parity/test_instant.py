@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from geventcache.base.table import Table
 from geventcache.persistence import frozen, snapshot_writer, value_writer
-from geventcache.services import digest
+from geventcache.services.observing import digest
 from geventcache.store.keyspace import Keyspace
 
 from ..support.client import Client

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from geventcache.persistence.snapshot_writer import Header
-from geventcache.services.info import VALKEY_VERSION
+from geventcache.services.observing.info import VALKEY_VERSION
 
 from ..support.client import Client
 from ..support.process import GRACE_S, eventually, information, running

@@ -20,7 +20,7 @@ WITH_HOLES = ("a large sorted set", "a stream")
 SCRIPT = """
 import sys
 from geventcache import Cache
-from geventcache.services.stats import Stats
+from geventcache.services.observing.stats import Stats
 
 shape, count = sys.argv[1], int(sys.argv[2])
 request = eval("lambda i: " + shape)

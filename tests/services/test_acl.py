@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from geventcache.services.acl_log import GROUPED_MS
-from geventcache.services.config import Config
+from geventcache.services.access.acl_log import GROUPED_MS
+from geventcache.services.settings.config import Config
 
 from ..support.inprocess import InProcessServer, Session
 

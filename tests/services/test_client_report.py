@@ -10,9 +10,9 @@ from geventcache.base.clock import ManualClock
 from geventcache.base.errors import CommandError
 from geventcache.command.table import CommandTable
 from geventcache.engine.engine import Engine
-from geventcache.services.client_report import ClientFilter, line_of
 from geventcache.services.clients import Client
-from geventcache.services.config import Config
+from geventcache.services.observing.client_report import ClientFilter, line_of
+from geventcache.services.settings.config import Config
 from geventcache.services.state import ServerState
 
 

@@ -7,9 +7,9 @@ import pytest
 from geventcache.command.introspection import key_positions
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
-from geventcache.services.cluster import Cluster, Topology, make_nodes
-from geventcache.services.config import Config
-from geventcache.services.slots import NO_SLOT, SLOTS, Slots, keys_in_slot, slot_of
+from geventcache.services.settings.config import Config
+from geventcache.services.shards.cluster import Cluster, Topology, make_nodes
+from geventcache.services.shards.slots import NO_SLOT, SLOTS, Slots, keys_in_slot, slot_of
 
 from ..parity.test_commands import INVOCATIONS
 from ..support.inprocess import InProcessServer

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from geventcache.base.clock import ManualClock
-from geventcache.services.command_log import CommandLog, request_size, shorten
-from geventcache.services.config import Config
+from geventcache.services.observing.command_log import CommandLog, request_size, shorten
+from geventcache.services.settings.config import Config
 
 GET = SimpleNamespace(declaration=SimpleNamespace(secrets=None, flags=frozenset()))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from geventcache.base.errors import CommandError
-from geventcache.services.addresses import Address, listen_addresses, parse_address
-from geventcache.services.config import Config
-from geventcache.services.setting_kinds import InvalidSettingError
-from geventcache.services.settings_table import SETTINGS
+from geventcache.services.settings.addresses import Address, parse_address
+from geventcache.services.settings.binding import listen_addresses
+from geventcache.services.settings.config import Config
+from geventcache.services.settings.kinds import InvalidSettingError
+from geventcache.services.settings.table import SETTINGS
 
 
 def _error(config: Config, *pairs: tuple[bytes, bytes]) -> bytes:

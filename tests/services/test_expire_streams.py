@@ -11,9 +11,9 @@ from geventcache import Cache, ResponseError, Server
 from geventcache.base.clock import ManualClock
 from geventcache.command.table import CommandTable
 from geventcache.engine.effects import Sink
-from geventcache.services.cluster import Topology, make_nodes
-from geventcache.services.config import Config
-from geventcache.services.slots import slot_of
+from geventcache.services.settings.config import Config
+from geventcache.services.shards.cluster import Topology, make_nodes
+from geventcache.services.shards.slots import slot_of
 from geventcache.services.state import ServerState
 
 from ..server.conftest import wait_blocked

@@ -12,9 +12,9 @@ from geventcache.base.histogram import Histogram
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
-from geventcache.services.config import Config
-from geventcache.services.info import SECTIONS, mean_ttl_ms, report
-from geventcache.services.memory import human
+from geventcache.services.observing.info import SECTIONS, mean_ttl_ms, report
+from geventcache.services.observing.memory import human
+from geventcache.services.settings.config import Config
 from geventcache.services.state import ServerState
 
 from ..support.inprocess import InProcessServer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geventcache.services.config import Config
-from geventcache.services.latency import KEPT, LatencyMonitor
+from geventcache.services.observing.latency import KEPT, LatencyMonitor
+from geventcache.services.settings.config import Config
 
 from ..support.inprocess import InProcessServer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from geventcache.base.histogram import Histogram
-from geventcache.services.notify import EVENTS
+from geventcache.services.listeners.notify import EVENTS
 
 from ..support.inprocess import InProcessServer, Session
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geventcache.services.upstream_url import Upstream, parse_upstream
+from geventcache.services.settings.upstream_url import Upstream, parse_upstream
 
 
 @pytest.mark.parametrize(

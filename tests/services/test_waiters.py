@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from geventcache.base.clock import Clock
-from geventcache.services.waiters import Wait, Waiters
+from geventcache.services.listeners.waiters import Wait, Waiters
 from geventcache.store.databases import Databases
 
 

@@ -11,7 +11,7 @@ import pytest
 from gevent import get_hub, socket
 
 from geventcache.server.app import Server
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 from ..support.process import eventually
 from ..support.wire import Source, read_reply, request

@@ -7,7 +7,7 @@ from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.engine.engine import Engine
 from geventcache.services.clients import Client
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 from geventcache.services.state import ServerState
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.services.listeners.waiters import Wait
 from geventcache.services.replication.failover import Failover
 from geventcache.services.replication.history import History
 from geventcache.services.replication.primary import Primary
 from geventcache.services.replication.replicas import INTRODUCED, ONLINE, WAITING, Replica
-from geventcache.services.waiters import Wait
 
 
 class Replication:

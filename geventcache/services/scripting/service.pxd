@@ -1,7 +1,7 @@
 cimport cython
 from geventcache.base.clock cimport monotonic_us
 from geventcache.services.clients cimport Client
-from geventcache.services.slots cimport Slots
+from geventcache.services.shards.slots cimport Slots
 
 @cython.final
 cdef class Run:

@@ -16,13 +16,13 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import OK
-from geventcache.services.info import REDIS_VERSION
+from geventcache.services.observing.info import REDIS_VERSION
 from geventcache.services.scripting.headers import Rules, read_script
 from geventcache.services.scripting.libraries import Function, Libraries, load_library
 from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, tokens_of
 from geventcache.services.scripting.runtime import SMALL, Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
-from geventcache.services.slots import NO_SLOT, slot_of_keys
+from geventcache.services.shards.slots import NO_SLOT, slot_of_keys
 
 VALKEY_VERSION = "9.1.2"
 LOAD_LIMIT_MS = 500

@@ -11,8 +11,8 @@ import os
 from typing import Any, ClassVar, NamedTuple
 
 from geventcache.base.numbers import format_float, parse_float, parse_integer, parse_memory, parse_yes_no
-from geventcache.services.addresses import parse_address
-from geventcache.services.upstream_url import parse_upstream
+from geventcache.services.settings.addresses import parse_address
+from geventcache.services.settings.upstream_url import parse_upstream
 
 MAX_PORT = 65535
 INT32_MAX = 2**31 - 1

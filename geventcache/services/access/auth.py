@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geventcache.services.acl import DEFAULT_USER, admit
+from geventcache.services.access.acl import DEFAULT_USER, admit
 
 AUTH = b"auth"
 

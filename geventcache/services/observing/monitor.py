@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from geventcache.command.secrets import redact
-from geventcache.services.client_report import is_unix
+from geventcache.services.observing.client_report import is_unix
 
 LETTERS = {"\\": b"\\", '"': b'"', "\n": b"n", "\r": b"r", "\t": b"t", "\a": b"a", "\b": b"b"}
 ESCAPES = {byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)} | {

@@ -9,8 +9,8 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.services.client_memory import memory_of, pending_bytes, queued_bytes
-from geventcache.services.setting_kinds import INT32_MAX
+from geventcache.services.limits.client_memory import memory_of, pending_bytes, queued_bytes
+from geventcache.services.settings.kinds import INT32_MAX
 
 # Letters of the field "flags": the ones that filters may ask for, those of features that do not exist here included.
 KNOWN_FLAGS = frozenset(b"AbBcdeEiIMNOPrRStTuUx")

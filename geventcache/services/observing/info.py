@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
-from geventcache.services.client_memory import pending_bytes
-from geventcache.services.client_report import type_of
-from geventcache.services.memory import human
+from geventcache.services.limits.client_memory import pending_bytes
+from geventcache.services.observing.client_report import type_of
+from geventcache.services.observing.memory import human
 from geventcache.services.replication import facts
 
 # What clients are told, so that they use what is here and nothing that is not.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import resource
 
-from geventcache.services.memory_limit import MemoryLimit
-from geventcache.services.stats import Stats
+from geventcache.services.limits.memory_limit import MemoryLimit
+from geventcache.services.observing.stats import Stats
 
 KIBIBYTE = 1024
 UNITS = "KMGTP"

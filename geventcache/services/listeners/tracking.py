@@ -13,7 +13,7 @@ from typing import Any
 
 from geventcache.command.introspection import keys_read
 from geventcache.resp.values import Push
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 from geventcache.store.changes import TRACKING_RANK, Listener
 from geventcache.store.keyspace import NEW, Keyspace
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-from geventcache.services.client_report import line_of
-from geventcache.services.config import Config
+from geventcache.services.observing.client_report import line_of
+from geventcache.services.settings.config import Config
 
 GROUPED_MS = 60_000
 

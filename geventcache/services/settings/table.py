@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from geventcache.services.setting_kinds import (
+from geventcache.services.settings.kinds import (
     INT32_MAX,
     INT64_MAX,
     MAX_PORT,

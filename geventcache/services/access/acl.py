@@ -17,8 +17,8 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.services.acl_log import AclLog
-from geventcache.services.acl_rules import ALL, READ, REASONS, Refused, RuleError, Selector
+from geventcache.services.access.acl_log import AclLog
+from geventcache.services.access.acl_rules import ALL, READ, REASONS, Refused, RuleError, Selector
 
 DEFAULT_USER = b"default"
 HASH_LENGTH = 64

@@ -21,7 +21,7 @@ from typing import Any
 
 from geventcache.base.clock import monotonic_us
 from geventcache.base.table import END
-from geventcache.services.client_memory import memory_of
+from geventcache.services.limits.client_memory import memory_of
 from geventcache.store.account import UNLIMITED, Account
 from geventcache.store.eviction import LFU, LRU, Evictor, rule_of
 from geventcache.store.keyspace import Keyspace

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from geventcache.services.clients import Client
-from geventcache.services.config import Config
-from geventcache.services.slots import SLOTS, Slots
+from geventcache.services.settings.config import Config
+from geventcache.services.shards.slots import SLOTS, Slots
 
 WILDCARDS = ("0.0.0.0", "::")
 LOCALHOST = "127.0.0.1"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 KEPT = 160
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from geventcache.command.secrets import redact
-from geventcache.services.config import Config
+from geventcache.services.settings.config import Config
 
 NEVER = 1 << 62
 MAX_ARGUMENTS = 32

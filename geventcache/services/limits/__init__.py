@@ -1,0 +1,1 @@
+"""The limits of memory: of the data and of clients."""

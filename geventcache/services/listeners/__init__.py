@@ -1,0 +1,1 @@
+"""Who hears of changes: WATCH, client-side caching, blocked clients and notifications."""

@@ -1,0 +1,1 @@
+"""The settings: what there are, how they are read, and their values at run time."""
