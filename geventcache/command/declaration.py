@@ -65,6 +65,7 @@ GROUP_CATEGORIES = {
     "connection": "connection",
     "server": "",
     "cluster": "",
+    "module": "",
 }
 
 

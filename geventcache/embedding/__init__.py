@@ -4,7 +4,7 @@ Both are the server of `geventcache.server.app`, with the settings of the comman
 """
 
 from geventcache.embedding.cache import Cache
-from geventcache.embedding.replies import ResponseError
 from geventcache.embedding.server import Server
+from geventcache.resp.replies import ResponseError
 
 __all__ = ["Cache", "ResponseError", "Server"]

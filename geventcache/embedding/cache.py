@@ -13,18 +13,17 @@ The rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 from geventcache.base import errors
-from geventcache.embedding.replies import Data, ResponseError, encode, new_reader
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
+from geventcache.resp.replies import Data, ResponseError, encode, new_reader
 from geventcache.server import forks
 from geventcache.server.app import Server
-from geventcache.store.changes import HOST_RANK, Listener
-from geventcache.store.keyspace import Keyspace
+from geventcache.services.extensions import Database, Function, command
 
 Result = TypeVar("Result")
 
@@ -39,8 +38,10 @@ class Cache:
     cache belongs to the thread that made it.
 
     Args:
-        on_expired: called with a list of the keys that expired, once for many. It may use the cache; what it raises is
-            logged.
+        on_expired: called with a list of the keys that expired, once for many (of `ExpiredKey`). It may use the cache;
+            what it raises is logged.
+        on_key_event: called with the event's name, the key and the database, after a key has changed.
+        commands: functions that `geventcache.extension.command` has declared as commands.
         clock: ``"manual"`` for a time that stands still until it is moved, by `advance` and `clock`.
         settings: those of the server, with ``_`` for ``-``: ``Cache(maxmemory="100mb")``.
 
@@ -53,7 +54,9 @@ class Cache:
     def __init__(
         self,
         *,
-        on_expired: Callable[[list[bytes]], object] | None = None,
+        on_expired: Callable[[list[Any]], object] | None = None,
+        on_key_event: Callable[[str, bytes, Database], object] | None = None,
+        commands: Sequence[Callable[..., object]] = (),
         clock: ClockKind = "system",
         **settings: Any,
     ) -> None:
@@ -76,8 +79,11 @@ class Cache:
         self._refused = {one.name for one in self._state.table.all() if "no_cache" in one.declaration.traits}
         self._thread = forks.thread_id()
         self._is_open = True
-        if on_expired is not None:
-            self._state.changes.listen(_ExpiredKeys(self._state, on_expired), HOST_RANK)
+        self._extensions = self._state.extensions
+        for function in commands:
+            self._extensions.add(function)
+        self._extensions.on_key_event(on_key_event)
+        self._extensions.on_expired(on_expired)
         self.clock = SteeredClock(self._state, self._run_alone, clock)
         self.faults = SteeredFaults(self._state, self._run_alone)
         self._server.saving.stay_in_foreground()
@@ -171,6 +177,16 @@ class Cache:
         """Move the time as soon as the command that asks for it is over."""
         self._state.chores.append(travel)
         return reply
+
+    def command(self, name: str, **facts: Any) -> Callable[[Function], Function]:
+        """Let the decorated function be a command; see `geventcache.extension.command`."""
+
+        def add(function: Function) -> Function:
+            declared = command(name, **facts)(function)
+            self._extensions.add(declared)
+            return declared
+
+        return add
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Let time pass, and all that would happen in it; see `SteeredClock.advance`."""
@@ -314,30 +330,6 @@ class Cache:
 
     def break_off(self) -> None:
         """The client is to be ended, which only `close` does."""
-
-
-class _ExpiredKeys(Listener):
-    """Collects the keys that expire, and tells of them when the turn is over."""
-
-    def __init__(self, state: Any, on_expired: Callable[[list[bytes]], object]) -> None:
-        self.state = state
-        self.on_expired = on_expired
-        self.keys: list[bytes] = []
-
-    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
-        """Note a key that expired."""
-        if event == b"expired":
-            if not self.keys:
-                self.state.chores.append(self.tell)
-            self.keys.append(key)
-
-    def tell(self) -> None:
-        """Hand the keys over."""
-        keys, self.keys = self.keys, []
-        try:
-            self.on_expired(keys)
-        except Exception as error:  # the program's own function must not end the worker
-            self.state.log.error("on_expired_failed", error=repr(error), exc_info=error)
 
 
 def _milliseconds(seconds: float) -> int:

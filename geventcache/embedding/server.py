@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -22,6 +22,7 @@ from gevent.event import Event
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.server import app
+from geventcache.services.extensions import Database, Function, command
 from geventcache.services.settings.addresses import Address
 from geventcache.web import accompany
 
@@ -42,6 +43,9 @@ class Server:
             patched); then it runs on the hub of the thread that starts it.
         clock: ``"manual"`` for a time that stands still until it is moved, by `advance` and `clock`; then local clients
             may also use GEVENTCACHE and DEBUG.
+        on_expired: called with a list of the keys that expired, once for many (of `ExpiredKey`).
+        on_key_event: called with the event's name, the key and the database, after a key has changed.
+        commands: functions that `geventcache.extension.command` has declared as commands.
         settings: those of the command line, with ``_`` for ``-``: ``Server(port=7000, maxmemory="100mb")``.
 
     Raises:
@@ -49,13 +53,25 @@ class Server:
         ValueError: a setting does not take its value; or a thread is asked for where gevent has replaced them.
     """
 
-    def __init__(self, *, thread: bool | None = None, clock: ClockKind = "system", **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        thread: bool | None = None,
+        clock: ClockKind = "system",
+        on_expired: Callable[[list[Any]], object] | None = None,
+        on_key_event: Callable[[str, bytes, Database], object] | None = None,
+        commands: Sequence[Callable[..., object]] = (),
+        **settings: Any,
+    ) -> None:
         is_patched = monkey.is_module_patched("socket") or monkey.is_module_patched("threading")
         if thread and is_patched:
             raise ValueError("gevent has patched this program: a server runs on its hub, not in a thread")
         self._in_thread = not is_patched if thread is None else thread
         self._settings = {"port": 0, **(STEERABLE if clock == "manual" else {}), **settings}
         self._clock_kind = clock
+        self._on_expired = on_expired
+        self._on_key_event = on_key_event
+        self._commands = list(commands)
         self._clock: SteeredClock | None = None
         self._faults: SteeredFaults | None = None
         config_of(self._settings)
@@ -131,6 +147,11 @@ class Server:
         self._app = app.Server(config_of(settings), embedded_log())
         self._clock = SteeredClock(self._app.state, self._call, self._clock_kind)
         self._faults = SteeredFaults(self._app.state, self._call)
+        extensions = self._app.state.extensions
+        for function in self._commands:
+            extensions.add(function)
+        extensions.on_key_event(self._on_key_event)
+        extensions.on_expired(self._on_expired)
         accompany(self._app)
         self._app.start(loads=loads)
         self._app.load()
@@ -163,6 +184,20 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    # ------------------------------------------------------------------ functions of one's own
+
+    def command(self, name: str, **facts: Any) -> Callable[[Function], Function]:
+        """Let the decorated function be a command, also after the start; see `geventcache.extension.command`."""
+
+        def add(function: Function) -> Function:
+            declared = command(name, **facts)(function)
+            if self._host is not None:
+                self._call(lambda: self._app.state.extensions.add(declared))
+            self._commands.append(declared)
+            return declared
+
+        return add
 
     # ------------------------------------------------------------------ for tests
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geventcache.launcher.hooks import HOOKS
+from geventcache.command.declaration import DECLARATIONS
+from geventcache.commands import load_commands
+from geventcache.launcher.hooks import HOOKS, Hooks
+from geventcache.services.extensions import declaration_in
 from geventcache.services.settings.kinds import text_of
 from geventcache.services.settings.table import PYTHON_NAMES
 
@@ -23,15 +26,22 @@ class ConfigFileError(Exception):
     """The file cannot be used; the message says where and why, on one line."""
 
 
-def read_config_file(path: Path) -> tuple[dict[str, bytes], dict[str, Callable[..., object]]]:
-    """Return the text of each setting in the file, by name, and its hooks.
+def read_config_file(path: Path) -> tuple[dict[str, bytes], Hooks]:
+    """Return the text of each setting in the file, by name, and its hooks and commands.
 
     Raises:
         ConfigFileError: it cannot be read or run, or something in it is neither a setting nor a hook.
     """
     texts: dict[str, bytes] = {}
     hooks: dict[str, Callable[..., object]] = {}
+    commands: dict[str, Callable[..., object]] = {}
     for name, value in _run(path).items():
+        declaration = declaration_in(value)
+        if declaration is not None:
+            load_commands()
+            if declaration.name in DECLARATIONS or commands.setdefault(declaration.name, value) is not value:
+                raise ConfigFileError(f"{path}: {name}: there is a command {declaration.name} already")
+            continue
         if name in PYTHON_NAMES:
             try:
                 texts[PYTHON_NAMES[name]] = text_of(value)
@@ -43,7 +53,7 @@ def read_config_file(path: Path) -> tuple[dict[str, bytes], dict[str, Callable[.
             hooks[name] = value
         elif not (name.startswith("_") or callable(value) or isinstance(value, ModuleType)):
             raise ConfigFileError(f"{path}: there is no setting '{name}'")
-    return texts, hooks
+    return texts, Hooks(hooks, tuple(commands.values()))
 
 
 def _run(path: Path) -> Mapping[str, Any]:

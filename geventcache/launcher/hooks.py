@@ -5,7 +5,7 @@ A hook cannot take the server down: what it raises is logged, and the server goe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # What each is called with, and when; docs/running.md tells the same.
@@ -18,14 +18,21 @@ HOOKS = (
     "worker_exit",  # (master, worker): in a worker that was forked, when it has stopped
     "on_exit",  # (master): the last thing
     "on_expired_batch",  # (worker, count): a batch of so many keys has expired
+    "on_expired",  # (keys): these keys have expired
+    "on_key_event",  # (event, key, db): a key has changed
 )
 
 
 class Hooks:
-    """The hooks of one configuration."""
+    """The hooks of one configuration, and its commands: functions under a declaration."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., object]] | None = None) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, Callable[..., object]] | None = None,
+        commands: Sequence[Callable[..., object]] = (),
+    ) -> None:
         self.functions = dict(functions or {})
+        self.commands = tuple(commands)
 
     def __contains__(self, name: str) -> bool:
         return name in self.functions

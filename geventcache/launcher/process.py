@@ -98,6 +98,8 @@ class ServerProcess(Process):
     def __init__(self, settings: Settings, logs: FileLogs, report: Callable[[str], None]) -> None:
         super().__init__(settings, logs, report)
         self.server = self.make_server()
+        for function in self.hooks.commands:
+            self.server.state.extensions.add(function)
         self.server.owns_process = True
         self.make_site()
         self.server.state.config_file = str(settings.file or "")
@@ -154,7 +156,10 @@ class ServerProcess(Process):
         self.log.info("ready", pid=self.pid, build="compiled" if IS_COMPILED else "uncompiled")
 
     def after_reload(self) -> None:
-        """Let the expiry engine tell of batches, if the hook wants to hear of them."""
+        """Let those hooks hear of keys that want to."""
+        extensions = self.server.state.extensions
+        extensions.on_key_event(self.hooks.functions.get("on_key_event"))
+        extensions.on_expired(self.hooks.functions.get("on_expired"))
         self.server.expiry.on_batch = self._on_batch if "on_expired_batch" in self.hooks else None
 
     def _on_batch(self, count: int) -> None:

@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -139,10 +139,10 @@ class Settings:
 
     def _read(self) -> tuple[Config, Hooks]:
         texts: dict[str, bytes] = {}
-        functions: dict[str, Callable[..., object]] = {}
+        hooks = Hooks()
         if self.file is not None:
             try:
-                texts, functions = read_config_file(self.file)
+                texts, hooks = read_config_file(self.file)
             except ConfigFileError as error:
                 raise SettingsError(str(error)) from None
         config = Config()
@@ -156,7 +156,7 @@ class Settings:
             shard_addresses(config)
         except ValueError as error:
             raise SettingsError(str(error)) from None
-        return config, Hooks(functions)
+        return config, hooks
 
     def _variable_options(self) -> argparse.Namespace:
         """The options in the variable of the environment."""

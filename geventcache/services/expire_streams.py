@@ -96,10 +96,9 @@ def fields_of(loss: Loss, most_bytes: int) -> list[bytes]:
     if loss.field is not None:
         fields += (b"field", loss.field)
     fields += (b"type", loss.kind)
-    if loss.value is not None and most_bytes:
-        value = loss.value[:most_bytes] if loss.kind == b"string" or loss.field is not None else loss.value
-        if len(value) <= most_bytes:
-            fields += (b"value", value)
+    value = loss.fit(most_bytes)
+    if value is not None:
+        fields += (b"value", value)
     fields += (b"length", b"%d" % loss.length)
     if loss.deadline_ms is not None:
         fields += (b"deadline", b"%d" % loss.deadline_ms, b"lag", b"%d" % loss.lag_ms)

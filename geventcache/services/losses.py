@@ -44,6 +44,14 @@ class Loss(NamedTuple):
     deadline_ms: int | None
     lag_ms: int
 
+    def fit(self, most: int) -> bytes | None:
+        """The value for who wants up to so many bytes, 0 for none: of a string or a field cut, else whole or not."""
+        if self.value is None or not most:
+            return None
+        if self.kind == b"string" or self.field is not None:
+            return self.value[:most]
+        return self.value if len(self.value) <= most else None
+
 
 class Taker:
     """Who takes losses.

@@ -14,6 +14,7 @@ from geventcache.services.access import auth
 from geventcache.services.access.acl import Acl
 from geventcache.services.clients import Client, Clients
 from geventcache.services.expire_streams import ExpireStreams
+from geventcache.services.extensions import Extensions
 from geventcache.services.faults import Faults
 from geventcache.services.journal import Journal
 from geventcache.services.limits.client_memory import ClientMemory
@@ -54,7 +55,7 @@ class ServerState:
         databases: its data; `changes` tells of what happens to it.
         clients, acl, waiters, watch, tracking, monitors, pubsub, notifications, stats, memory, memory_limit,
             client_memory, snapshots, journal, replication, slow_log, large_requests, large_replies, latency, faults,
-            losses, expire_streams: services.
+            losses, expire_streams, extensions: services.
         upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
@@ -118,6 +119,7 @@ class ServerState:
         self.travel: Any = None
         self.follow_limits()
         self.expire_streams = ExpireStreams(self)
+        self.extensions = Extensions(self)
         self.client_memory = ClientMemory(self)
         self.memory_limit = MemoryLimit(self)
         self.memory = Memory(self.memory_limit)

@@ -134,7 +134,7 @@ def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> N
         cache.by_hand.advance(1)
         assert cache.get("k") is None
         assert cache.get("last") == b"k"
-    assert "on_expired_failed" in caplog.text
+    assert "hook_failed" in caplog.text
     assert "broken" in caplog.text
 
 

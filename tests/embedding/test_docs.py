@@ -15,7 +15,7 @@ pytest.importorskip("redis")
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = {
     f"{name}{number}": example
-    for name in ("embedding", "testing", "expiry")
+    for name in ("embedding", "testing", "expiry", "extending")
     for number, example in enumerate(
         re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text("utf-8"), re.MULTILINE | re.DOTALL), 1
     )

@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 import geventcache
 from geventcache import Cache, ResponseError, Server
+from geventcache.extension import Context, Database, ExpiredKey, command, with_values
 from geventcache.gunicorn import hooks
 
 
@@ -67,6 +68,46 @@ def use_cache(cache: Cache) -> None:
 
 def hear_expired(keys: list[bytes]) -> None:
     """What `on_expired` is called with."""
+
+
+@command("CART.TOTAL", keys=1, readonly=True)
+def total(ctx: Context, key: bytes) -> float:
+    """A command of one's own."""
+    assert_type(ctx.db, Database)
+    assert_type(ctx.user, str)
+    assert_type(ctx.time(), float)
+    assert_type(ctx.call("HGETALL", key), Any)
+    return 1.5
+
+
+@with_values(100)
+def hear_values(keys: list[ExpiredKey]) -> None:
+    """What `on_expired` can be called with."""
+    assert_type(keys[0].value, bytes | None)
+    assert_type(keys[0].db, Database)
+
+
+@with_values
+def hear_more_values(keys: list[ExpiredKey]) -> None:
+    """The same, up to 1 KB."""
+
+
+def hear_event(event: str, key: bytes, db: Database) -> None:
+    """What `on_key_event` is called with."""
+    assert_type(db.call("INCR", key, 1), Any)
+
+
+def extend(cache: Cache) -> None:
+    """Servers and caches take them."""
+    Server(on_expired=hear_values, on_key_event=hear_event, commands=[total])
+    Cache(on_expired=hear_more_values, on_key_event=hear_event, commands=[total])
+    assert_type(total(Context.__new__(Context), b"key"), float)
+
+    @cache.command("CART.COUNT", keys=1)
+    def count(ctx: Context, key: bytes) -> int:
+        return 1
+
+    assert_type(count(Context.__new__(Context), b"key"), int)
 
 
 def make_cache() -> None:

@@ -216,6 +216,13 @@ class Acl:
 
     # ------------------------------------------------------------------ changes
 
+    def learn(self, name: bytes) -> None:
+        """There is a new command: who may call all may call it, too."""
+        for user in self.users.values():
+            for selector in user.rights:
+                if selector.has_all_commands:
+                    selector.commands.add(name)
+
     def set_user(self, name: bytes, rules: Iterable[bytes]) -> list[Any]:
         """Make or change a user; return the clients that may not stay connected.
 
