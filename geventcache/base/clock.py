@@ -52,6 +52,8 @@ class Clock:
         if not self.is_frozen:
             self.now_us = us + self.offset_us
             self.now_ms = self.now_us // 1000
+        elif self.now_ms == 0:
+            self.now_ms = self.kept_ms  # it was frozen, and stood still as well
         return self.now_ms
 
     def microseconds(self) -> int:

@@ -172,6 +172,7 @@ class Cache:
             return function()
         finally:
             self._server.end_turn()
+            self._server.journaling.write_directly()
 
     def _travel_soon(self, client: Any, travel: Callable[[], None], reply: Any) -> Any:
         """Move the time as soon as the command that asks for it is over."""

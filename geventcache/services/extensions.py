@@ -348,8 +348,8 @@ class KeyEvents(Listener):
 
     def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
         """Note an event."""
-        if self.is_telling or EVENTS.get(event, UNWANTED) in UNWANTED:
-            return
+        if self.is_telling or self.state.snapshots.is_loading or EVENTS.get(event, UNWANTED) in UNWANTED:
+            return  # what is loaded has happened before
         if not self.noted:
             self.state.chores.append(self.tell)
         self.noted.append((HEXPIRED if event is HEXPIRED_AT_ONCE else event, key, keyspace))

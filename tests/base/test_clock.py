@@ -26,6 +26,20 @@ def test_manual_clock() -> None:
     assert clock.microseconds() == 1_236_000
 
 
+def test_a_frozen_clock_that_stands_still() -> None:
+    """What stands still shows its time at the next update, also if it was stopped by hand."""
+    clock = Clock()
+    clock.freeze()
+    frozen_ms = clock.now_ms
+    clock.stand_still()
+    assert clock.now_ms == 0
+    assert clock.update() == frozen_ms
+    clock.move_to(frozen_ms + 5)
+    assert clock.update() == frozen_ms + 5
+    clock.run()
+    assert frozen_ms + 5 <= clock.update() < frozen_ms + 60_000
+
+
 def test_stepped_wall_clock() -> None:
     """A wall clock that was stepped is followed, and by how much is told."""
     clock = Clock()
