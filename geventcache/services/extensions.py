@@ -23,8 +23,8 @@ from geventcache.command.keyspecs import KeySpec, at
 from geventcache.resp.replies import Data, ResponseError, encode, new_reader
 from geventcache.resp.writer import ReplyWriter
 from geventcache.services.clients import Client
+from geventcache.services.listeners.notify import HEXPIRED, HEXPIRED_AT_ONCE
 from geventcache.services.losses import EXPIRED, Loss, Taker
-from geventcache.services.notify import HEXPIRED, HEXPIRED_AT_ONCE
 from geventcache.store.changes import HOST_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
