@@ -516,6 +516,8 @@ cdef class Table:
         cdef int kind
         if key is None:
             raise TypeError("a key is bytes")
+        if key is self.held and self.record is not NULL:  # what is sought twice in a row has not moved
+            return self.record.kind
         kind = self.seek_raw(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), hash_of(key))
         self.held = key
         return kind

@@ -19,7 +19,7 @@ cdef struct Bound:
 
 cdef class Order:
     cdef Leaf **leaves
-    cdef double *tops
+    cdef Pair *tops
     cdef long long *sums
     cdef Py_ssize_t number, room
     cdef bint is_stale

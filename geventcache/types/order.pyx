@@ -2,15 +2,15 @@
 """The order of a large sorted set's members, which stand on a Table: by score, then by the bytes of the member.
 
 A pair is a score and the address of the member's record: no second copy of a member. Pairs stand in leaves of up to
-MOST; `tops` has the last score of each leaf, so that a search looks at one array and one leaf, and at a record only
-where scores are equal. `sums` is a Fenwick tree of the leaves' counts, for ranks: it follows single changes in
+MOST; `tops` has the last pair of each leaf, so that a search looks at one array and one leaf, and at a record only where
+scores are equal. `sums` is a Fenwick tree of the leaves' counts, for ranks: it follows single changes in
 O(log n) and is built anew, when a rank is next asked for, only after a leaf came or went.
 
 The invariants:
 
 - No leaf is empty. `number` of the `room` places of `leaves`, `tops` and `sums[1:]` are used; `sums` counts only while
   it is not stale.
-- `tops[i]` is the score of the last pair of leaf i.
+- `tops[i]` is the last pair of leaf i.
 - The records are the Table's: they stay where they are while their value is a double. Who removes a member takes its
   pair out first.
 - Without memory nothing is changed, and MemoryError raised; a merge is then left out.
@@ -65,12 +65,15 @@ cdef inline bint is_before(const Pair *pair, const Bound *bound) noexcept:
     return difference < 0
 
 
-cdef inline Py_ssize_t position(const Leaf *leaf, const Bound *bound) noexcept:
-    """How many pairs of a leaf stand in front of a place."""
-    cdef Py_ssize_t low = 0, high = leaf.count, middle
+cdef inline Py_ssize_t position(const Pair *pairs, Py_ssize_t count, const Bound *bound) noexcept:
+    """How many of some pairs stand in front of a place."""
+    cdef Py_ssize_t low = 0, high = count, middle
     while low < high:
         middle = (low + high) >> 1
-        if is_before(&leaf.pairs[middle], bound):
+        if pairs[middle].score == bound.score:  # the record has to be read, and then one of these two
+            ORDER_PREFETCH(pairs[(low + middle) >> 1].record)
+            ORDER_PREFETCH(pairs[min((middle + 1 + high) >> 1, count - 1)].record)
+        if is_before(&pairs[middle], bound):
             low = middle + 1
         else:
             high = middle
@@ -109,7 +112,7 @@ cdef class Order:
             self.insert_leaf(0)
             index = 0
         leaf = self.leaves[index]
-        place = position(leaf, &bound)
+        place = position(leaf.pairs, leaf.count, &bound)
         if leaf.count == MOST:
             # Pairs that come in their order leave full leaves behind.
             if place == MOST and index == self.number - 1:
@@ -134,7 +137,7 @@ cdef class Order:
         cdef Bound bound = bound_of(score, key_of(record), record.key_length)
         cdef Py_ssize_t index = self.leaf_of(&bound)
         cdef Leaf *leaf = self.leaves[index]
-        cdef Py_ssize_t place = position(leaf, &bound)
+        cdef Py_ssize_t place = position(leaf.pairs, leaf.count, &bound)
         if place == leaf.count or leaf.pairs[place].record != record:
             raise SystemError("a member has no place in the order")
         memmove(&leaf.pairs[place], &leaf.pairs[place + 1], (leaf.count - place - 1) * sizeof(Pair))
@@ -145,7 +148,7 @@ cdef class Order:
     cdef Py_ssize_t rank(self, const Bound *bound) noexcept:
         """How many pairs stand in front of a place."""
         cdef Py_ssize_t index = self.leaf_of(bound)
-        return 0 if self.number == 0 else self.before(index) + position(self.leaves[index], bound)
+        return 0 if self.number == 0 else self.before(index) + position(self.leaves[index].pairs, self.leaves[index].count, bound)
 
     cdef Pair *at(self, Py_ssize_t rank) noexcept:
         """The pair of a rank that exists, up to the next change."""
@@ -250,15 +253,15 @@ cdef class Order:
         if wider is NULL:
             raise MemoryError
         self.leaves = <Leaf **>wider
-        wider = PyMem_Realloc(self.tops, room * sizeof(double))
+        wider = PyMem_Realloc(self.tops, room * sizeof(Pair))
         if wider is NULL:
             raise MemoryError
-        self.tops = <double *>wider
+        self.tops = <Pair *>wider
         wider = PyMem_Realloc(self.sums, (room + 1) * sizeof(long long))
         if wider is NULL:
             raise MemoryError
         self.sums = <long long *>wider
-        self.memory += (room - self.room) * (sizeof(Leaf *) + sizeof(double) + sizeof(long long))
+        self.memory += (room - self.room) * (sizeof(Leaf *) + sizeof(Pair) + sizeof(long long))
         self.room = room
         return 0
 
@@ -277,9 +280,10 @@ cdef class Order:
             PyMem_Free(leaf)
             raise
         memmove(self.leaves + index + 1, self.leaves + index, (self.number - index) * sizeof(Leaf *))
-        memmove(self.tops + index + 1, self.tops + index, (self.number - index) * sizeof(double))
+        memmove(self.tops + index + 1, self.tops + index, (self.number - index) * sizeof(Pair))
         self.leaves[index] = leaf
-        self.tops[index] = 0
+        self.tops[index].score = 0
+        self.tops[index].record = NULL
         self.number += 1
         self.memory += sizeof(Leaf)
         self.is_stale = True
@@ -295,7 +299,7 @@ cdef class Order:
             PyMem_Free(self.leaves[index].pairs)
             PyMem_Free(self.leaves[index])
         memmove(self.leaves + start, self.leaves + stop, (self.number - stop) * sizeof(Leaf *))
-        memmove(self.tops + start, self.tops + stop, (self.number - stop) * sizeof(double))
+        memmove(self.tops + start, self.tops + stop, (self.number - stop) * sizeof(Pair))
         self.number -= stop - start
         self.is_stale = True
 
@@ -332,7 +336,7 @@ cdef class Order:
         leaf.count = at
         self.fit(leaf, at)
         self.tops[index + 1] = self.tops[index]
-        self.tops[index] = leaf.pairs[at - 1].score
+        self.tops[index] = leaf.pairs[at - 1]
         return 0
 
     cdef void mend(self, Py_ssize_t index) noexcept:
@@ -363,25 +367,15 @@ cdef class Order:
 
     cdef Py_ssize_t leaf_of(self, const Bound *bound) noexcept:
         """The first leaf whose last pair is not in front of a place, the last leaf if there is none."""
-        cdef Py_ssize_t low = 0, high = self.number - 1, middle
-        while low < high:
-            middle = (low + high) >> 1
-            if self.tops[middle] < bound.score or (
-                self.tops[middle] == bound.score
-                and is_before(&self.leaves[middle].pairs[self.leaves[middle].count - 1], bound)
-            ):
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return position(self.tops, self.number - 1, bound)
 
     cdef void resized(self, Py_ssize_t index, Py_ssize_t change) noexcept:
-        """A leaf has so many more pairs: note it, and its last score."""
+        """A leaf has so many more pairs: note it, and its last one."""
         cdef Leaf *leaf = self.leaves[index]
         leaf.count += change
         self.size += change
         if leaf.count:
-            self.tops[index] = leaf.pairs[leaf.count - 1].score
+            self.tops[index] = leaf.pairs[leaf.count - 1]
         if self.is_stale:
             return
         index += 1
