@@ -78,6 +78,7 @@ class ServerState:
         self.table = table
         self.log = log
         self.cluster = Cluster(topology, config) if topology is not None else None
+        config.note("cluster-enabled", b"yes" if self.cluster else b"no")
         self.databases = Databases(config["cluster-databases" if self.cluster else "databases"], clock)
         self.changes = self.databases.changes
         self.clients = Clients()

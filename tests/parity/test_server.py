@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from ..support.client import Client
 from ..support.wire import Reply
 from .match import ignore, mapping
 from .pair import Pair
@@ -668,3 +669,17 @@ def test_reads_and_writes(resp2_pair: Pair) -> None:
             told = dict(line.split(b":", 1) for line in client.do("INFO", "stats").value.split(b"\r\n") if b":" in line)
             counts.append((int(told[b"total_reads_processed"]), int(told[b"total_writes_processed"])))
         assert [tuple(b - a for a, b in zip(*two, strict=True)) for two in itertools.pairwise(counts)] == [(2, 2)] * 2
+
+
+def parameters(client: Client) -> dict[bytes, bytes]:
+    """All that CONFIG GET shows."""
+    items = [item.value for item in client.do("CONFIG", "GET", "*").value]
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def test_every_parameter_takes_its_own_value(resp2_pair: Pair) -> None:
+    """A parameter that both have can be set to what it is where the reference's can, else it is refused as there."""
+    first, second = resp2_pair.clients
+    theirs, ours = parameters(first), parameters(second)
+    for name in sorted(theirs.keys() & ours.keys()):
+        assert first.do("CONFIG", "SET", name, theirs[name]) == second.do("CONFIG", "SET", name, ours[name]), name

@@ -96,16 +96,20 @@ class Config:
 
     def _check_names(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         seen: set[str] = set()
-        for given, _ in pairs:
+        for given, text in pairs:
             name = _name(given)
             setting = self._by_name.get(name)
             if setting is None:
                 raise CommandError(printable(_UNKNOWN_OPTION % up_to_zero(given)))
-            if not setting.is_mutable:
+            if not setting.is_mutable and not (setting.takes_itself and text == self._text(name)):
                 raise _failed(given, f"can't set {'protected' if setting.is_protected else 'immutable'} config")
             if name in seen:
                 raise _failed(given, "duplicate parameter")
             seen.add(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep what the server says about itself by a setting."""
+        self._values[name] = value
 
     def load(self, name: str, text: bytes) -> None:
         """Set any setting before the server starts; raise InvalidSettingError if the text is no value of it."""

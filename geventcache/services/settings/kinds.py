@@ -431,6 +431,16 @@ class StreamPlaces(Kind):
         )
 
 
+class Fact(Kind):
+    """What the server says about itself by a setting, and nobody can set."""
+
+    def parse(self, text: bytes, current: Any) -> bytes:
+        """Refuse every value but the one that it has."""
+        if text != current:
+            raise InvalidSettingError(f"it is {current.decode()}, as other settings make it")
+        return text
+
+
 class Only(Kind):
     """A setting that clients ask for and that has one value here, because the feature behind it does not exist."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from geventcache.services.settings.ignored import IGNORED
 from geventcache.services.settings.kinds import (
     INT32_MAX,
     INT64_MAX,
@@ -19,6 +20,7 @@ from geventcache.services.settings.kinds import (
     BufferLimits,
     Choice,
     Events,
+    Fact,
     FileName,
     Folder,
     HttpAddresses,
@@ -50,6 +52,7 @@ class Setting:
         section: the heading it stands under in --help and in the reference page.
         description: one line.
         is_mutable: whether CONFIG SET may change it.
+        takes_itself: though it is not mutable, CONFIG SET accepts the value that it has: with the reference it is.
         is_protected: it is not mutable because whoever could change it would write files where he likes.
         aliases: further names, equal in every way.
         short_flag: a one-letter flag on the command line.
@@ -62,6 +65,7 @@ class Setting:
     section: str
     description: str
     is_mutable: bool = True
+    takes_itself: bool = False
     is_protected: bool = False
     aliases: tuple[str, ...] = ()
     short_flag: str = ""
@@ -170,9 +174,18 @@ SETTINGS: tuple[Setting, ...] = (
         _NETWORK,
         "Addresses to listen on: HOST, HOST:PORT, [IPv6]:PORT, *, unix:PATH or tls:HOST:PORT; port 0 takes a free one.",
         is_mutable=False,
+        takes_itself=True,
         short_flag="b",
     ),
-    Setting("port", Integer(0, 65535), 6379, _NETWORK, "Port of addresses that name none.", is_mutable=False),
+    Setting(
+        "port",
+        Integer(0, 65535),
+        6379,
+        _NETWORK,
+        "Port of addresses that name none.",
+        is_mutable=False,
+        takes_itself=True,
+    ),
     Setting("unixsocket", Kind(), b"", _NETWORK, "Path of a unix socket to listen on as well.", is_mutable=False),
     Setting(
         "unixsocketperm",
@@ -198,6 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
         _TLS,
         "Port for TLS of addresses that name none; 0 for none. With it, port 0 means no port without TLS.",
         is_mutable=False,
+        takes_itself=True,
     ),
     Setting("tls-cert-file", Kind(), b"", _TLS, "Certificate of the server, with its chain, in PEM."),
     Setting("tls-key-file", Kind(), b"", _TLS, "Key of the certificate; empty if it is in tls-cert-file."),
@@ -250,6 +264,14 @@ SETTINGS: tuple[Setting, ...] = (
         1,
         _CLUSTER,
         "Number of databases of a server that is one of several shards.",
+        is_mutable=False,
+    ),
+    Setting(
+        "cluster-enabled",
+        Fact(),
+        b"no",
+        _CLUSTER,
+        "The server is one of several shards: there are several workers.",
         is_mutable=False,
     ),
     Setting(
@@ -859,6 +881,10 @@ SETTINGS: tuple[Setting, ...] = (
         b"no",
         _WITHOUT_EFFECT,
         "Payloads are looked through always.",
+    ),
+    *(
+        Setting(name, kind, default, _WITHOUT_EFFECT, why, aliases=aliases)
+        for name, kind, default, why, aliases in IGNORED
     ),
 )
 
