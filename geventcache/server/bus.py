@@ -19,7 +19,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
@@ -29,13 +29,32 @@ from gevent.socket import socket as green_socket
 from geventcache.server import forks
 from geventcache.services.pubsub import bulk
 
-if TYPE_CHECKING:
-    from geventcache.server.app import Server
-
 BACKLOG_LIMIT = 32 << 20
 WARNING_S = 10.0
 PIECE_BYTES = 8192
 TINY_SECONDS = 1e-6
+
+
+class Host(Protocol):
+    """What the bus needs of the server of its shard.
+
+    Attributes:
+        state: has a topology.
+        engine: is told that time goes on.
+        log: for what is dropped.
+        buffer: what is received goes through it.
+    """
+
+    state: Any
+    engine: Any
+    log: Any
+    buffer: bytearray
+
+    def new_reader(self) -> Any:
+        """A reader of requests."""
+
+    def end_turn(self) -> None:
+        """Send what is to be sent."""
 
 
 class Link:
@@ -110,15 +129,15 @@ class Bus:
     """One shard's end of the bus.
 
     Args:
-        server: the Server of the shard, which has a topology.
+        host: the server of the shard.
         listener: its unix socket, which listens.
         addresses: those of all shards, in the order of the topology's nodes.
     """
 
-    def __init__(self, server: Server, listener: socket.socket, addresses: Sequence[str]) -> None:
-        cluster = server.state.cluster
+    def __init__(self, host: Host, listener: socket.socket, addresses: Sequence[str]) -> None:
+        cluster = host.state.cluster
         assert cluster is not None
-        self.server = server
+        self.host = host
         self.cluster = cluster
         self.links = [
             Link(address, node.id, self)
@@ -164,7 +183,7 @@ class Bus:
         now = time.monotonic()
         if now - self._warned_at >= WARNING_S:
             self._warned_at = now
-            self.server.log.warning("published_messages_dropped", shard=link.node_id.decode(), reason=reason)
+            self.host.log.warning("published_messages_dropped", shard=link.node_id.decode(), reason=reason)
 
     def report(self) -> list[dict[bytes, Any]]:
         """The links that are connected, as CLUSTER LINKS shows them."""
@@ -183,18 +202,18 @@ class Bus:
 
     def _receive(self, sock: Any, address: Any) -> None:
         """Deliver what another shard sends, in a greenlet of its own."""
-        server, traffic = self.server, self.cluster.traffic
-        reader = server.new_reader()
-        buffer = server.buffer
+        host, traffic = self.host, self.cluster.traffic
+        reader = host.new_reader()
+        buffer = host.buffer
         self._receiving.add(sock)
         try:
             while size := sock.recv_into(buffer, PIECE_BYTES):
-                server.engine.begin_turn()
+                host.engine.begin_turn()
                 for channel, message in reader.feed(buffer, size):
-                    server.state.pubsub.publish(channel, message)
+                    host.state.pubsub.publish(channel, message)
                     traffic.received += 1
                 traffic.bytes_received += size
-                server.end_turn()
+                host.end_turn()
                 gevent.sleep(TINY_SECONDS)
         except (OSError, ValueError):
             pass  # it is gone, or it is no shard

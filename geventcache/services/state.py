@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from geventcache.base.clock import Clock
 from geventcache.base.errors import NO_MEMORY, printable
@@ -32,6 +32,7 @@ from geventcache.services.observing.monitor import Monitors
 from geventcache.services.observing.stats import Stats
 from geventcache.services.pubsub import PubSub
 from geventcache.services.replication.service import Replication
+from geventcache.services.runner import Runner
 from geventcache.services.scripting.service import Scripting
 from geventcache.services.settings.addresses import Address
 from geventcache.services.settings.config import Config
@@ -102,7 +103,7 @@ class ServerState:
         self.replication = Replication(self)
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
-        self.engine: Any = None
+        self.engine = cast(Runner, None)  # until `attach`
         self.upstream: Any = None
         self.addresses: list[Address] = []
         self.config_file = ""
@@ -135,7 +136,7 @@ class ServerState:
             setattr(limits, attribute, self.config[name])
             self.config.on_change(name, partial(setattr, limits, attribute))
 
-    def attach(self, engine: Any) -> None:
+    def attach(self, engine: Runner) -> None:
         """Let an engine run the commands and report those that are slow."""
         self.engine = engine
         self.review()
