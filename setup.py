@@ -37,6 +37,7 @@ HOT = {
     "engine": {"engine"},
     "command": {"table"},
     "services": {"clients"},
+    "upstream": {"door"},
     "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
     "types": {
         "container",

@@ -34,8 +34,9 @@ from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask, pack
 from geventcache.upstream.dispatch import PAUSE_SECONDS, UNREACHABLE, Dispatcher
+from geventcache.upstream.door import Door, field_of
 from geventcache.upstream.merge import Gather, merge_of
-from geventcache.upstream.near import GET, Near, field_of
+from geventcache.upstream.near import GET, Near
 from geventcache.upstream.nodes import Node, Nodes
 from geventcache.upstream.plan import SHAPED_WORDS, Plan, plan_of
 from geventcache.upstream.relay import Relay, Reply
@@ -102,6 +103,12 @@ class Gateway:
         self.may_split: bool = state.config["upstream-split-transactions"]
         self.is_tagging: bool = state.config["upstream-hash-tag"]
         self.passed = 0
+
+    def door(self) -> Door:
+        """What stands between the engine and this."""
+        reads = {command: command.name for command, plan in self.plans.items() if plan.is_cacheable}
+        string = self.state.table.find([b"GET"])
+        return Door(self, self.engine, self.near.places, reads, string, self.is_tagging)
 
     # ------------------------------------------------------------------ what the engine asks
 

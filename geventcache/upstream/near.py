@@ -64,6 +64,7 @@ class Near:
         fetches: reads that are under way, by database and key, then by field.
         suspended: how many requests are under way that may change every key.
         hits, misses, joined: reads answered from here, sent on, and answered by the reply to somebody else's.
+        hits_at_door: further hits.
         stored, invalidated, dropped: replies kept; keys dropped because they changed; stores dropped as a whole.
     """
 
@@ -84,6 +85,7 @@ class Near:
         self.bypassed: list[Callable[[bytes], object]] = []
         for name in ("near-keys", "near-bypass"):
             config.on_change(name, self.follow_patterns)
+        self.hits_at_door: Callable[[], int] = lambda: 0
         self.follow_patterns()
 
     def follow_patterns(self, _: Any = None) -> None:
@@ -297,7 +299,7 @@ class Near:
         stores = self.stores()
         return {
             "near_keys": sum(map(len, stores)),
-            "near_hits": self.hits,
+            "near_hits": self.hits + self.hits_at_door(),
             "near_misses": self.misses,
             "near_joined": self.joined,
             "near_stored": self.stored,
@@ -305,10 +307,3 @@ class Near:
             "near_dropped": self.dropped,
             "near_evicted": sum(store.evicted for store in stores),
         }
-
-
-def field_of(name: bytes, args: list[bytes]) -> bytes:
-    """The field of a read: its command, and its arguments behind the key with their lengths."""
-    if len(args) == 2:
-        return name
-    return name + b"".join([b" %d:%b" % (len(arg), arg) for arg in args[2:]])

@@ -15,7 +15,7 @@ from geventcache.upstream.dispatch import Dispatcher
 from geventcache.upstream.gateway import Gateway
 from geventcache.upstream.link import Link, Way
 from geventcache.upstream.near import Near
-from geventcache.upstream.nodes import Nodes
+from geventcache.upstream.nodes import Node, Nodes
 from geventcache.upstream.subscriptions import Subscriptions
 
 # How often links are looked at, in parts of upstream-timeout; and at least every second.
@@ -49,8 +49,10 @@ class Upstream:
         self.near = Near(self.state, self.nodes)
         self.subscriptions = Subscriptions(self.state, self.nodes)
         self.gateway = Gateway(self.state, self.nodes, self.dispatcher, self.near, self.subscriptions)
+        self.door = self.gateway.door()
+        self.near.hits_at_door = lambda: self.door.hits
         self.nodes.prepare = self.prepare
-        self.nodes.on_map = self.near.follow_map
+        self.nodes.on_map = self.follow_map
         self.nodes.on_left = self.near.retire
         self.timer: Any = None
         config.load("maxmemory", b"%d" % config["near-maxmemory"])
@@ -71,6 +73,11 @@ class Upstream:
         """The setting near-cache has changed."""
         self.near.is_on = is_on
         self.near.flush()
+
+    def follow_map(self, changed: dict[int, Node | None], regained: list[Node]) -> None:
+        """The map has changed."""
+        self.near.follow_map(changed, regained)
+        self.door.is_single = not self.nodes.is_cluster
 
     def prepare(self, link: Link) -> None:
         """A new link."""
@@ -95,7 +102,7 @@ class Upstream:
     def start(self) -> None:
         """Begin to take requests to the upstream; whoever comes before it has answered waits."""
         self.state.upstream = self
-        self.state.engine.upstream = self.gateway
+        self.state.engine.upstream = self.door
         self.near.is_on = self.state.config["near-cache"]
         seconds = min(1.0, self.nodes.way.timeout_us / 1e6 / LOOKS)
         self.timer = get_hub().loop.timer(seconds, seconds)
