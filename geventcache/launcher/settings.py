@@ -150,8 +150,8 @@ class Settings:
         _load(config, "", dict(_from_variables(self._environment)), VARIABLE_PREFIX)
         _load(config, f"{ARGUMENTS_VARIABLE}: ", dict(_given(self._variable_options())), "--")
         _load(config, "argument ", dict(_given(self._options)), "--")
-        if config["upstream"] and config["workers"] > 1:
-            raise SettingsError("several workers are shards of a cluster of their own: they have no upstream")
+        if config["upstream"]:
+            _check_upstream(config)
         try:
             shard_addresses(config)
         except ValueError as error:
@@ -165,6 +165,15 @@ class Settings:
             return self._parser.parse_args(words)
         except (ValueError, SettingsError) as error:
             raise SettingsError(f"{ARGUMENTS_VARIABLE}: {error}") from None
+
+
+def _check_upstream(config: Config) -> None:
+    """Raise SettingsError if a server with an upstream is to have data of its own."""
+    if config["workers"] > 1:
+        raise SettingsError("several workers are shards of a cluster of their own: they have no upstream")
+    for name in ("replicaof", "appendonly"):
+        if config[name]:
+            raise SettingsError(f"{name} is for a server that has data: this one has an upstream")
 
 
 def _load(config: Config, source: str, texts: Mapping[str, bytes], prefix: str = "") -> None:

@@ -34,6 +34,7 @@ TRACKING = (b"CLIENT", b"TRACKING", b"ON")
 RETRY_US = 50_000
 REFRESH_US = 5_000_000
 MOST_IDLE = 16
+NO_LINK = b"ERR Too many connections to the upstream are in use by single clients (upstream-max-connections)"
 
 
 class Node:

@@ -105,6 +105,16 @@ class Plan(NamedTuple):
     in_transaction: bool = False
 
 
+ADDED = Plan(REFUSE, "it was added to this server, and works on data that are not here")
+
+
+def is_known(declaration: Declaration) -> bool:
+    """Is it one of the commands that this server has by itself?"""
+    parent, _, sub = declaration.name.partition("|")
+    known = DECLARATIONS.get(parent)
+    return (known.subcommands.get(sub) if known is not None and sub else known) is declaration
+
+
 def plan_of(declaration: Declaration) -> Plan:
     """The plan of one command."""
     name, flags = declaration.name, declaration.flags

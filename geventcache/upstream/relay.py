@@ -17,6 +17,9 @@ from typing import Any
 from geventcache.base.clock import monotonic_us
 from geventcache.resp.frames import error_text, is_error
 from geventcache.services.clients import REPLY_ON, Client
+from geventcache.upstream.asks import Ask, pack
+
+UNWATCH = pack((b"UNWATCH",))
 
 
 class Reply:
@@ -63,7 +66,7 @@ class Relay:
         waiting: how many of them, and other things that the client waits for, are not there.
         reading: keys that are being read by another connection than the client's other requests go by.
         pinned: the Link that the client has for itself since WATCH.
-        has_broken: that link was lost meanwhile.
+        is_executing: a transaction goes by it; nothing else may, and nothing may overtake it.
         alone: the Link of a blocking command.
         translate: what is done to the reply of the request that is sent on now, None if nothing.
         refused: what is answered to the request that was put off.
@@ -79,7 +82,8 @@ class Relay:
         self.is_closed = False
         self.reading: dict[bytes, int] = {}
         self.pinned: Any = None
-        self.has_broken = False
+        self.give_back: Callable[[Any], None] = lambda link: None
+        self.is_executing = False
         self.alone: Any = None
         self.refused: bytes | None = None
         self.translate: Callable[[bytes], bytes] | None = None
@@ -186,15 +190,21 @@ class Relay:
 
     # ------------------------------------------------------------------ the end
 
-    def unpin(self, give_back: Callable[[Any], None] | None = None) -> None:
-        """The client has no connection for itself any more: it is given back if it is clean, else closed."""
+    def pin(self, link: Any, give_back: Callable[[Any], None]) -> None:
+        """The client has a connection for itself, until `unpin`."""
+        self.pinned = link
+        self.give_back = give_back
+
+    def unpin(self, is_clean: bool = False) -> None:
+        """The client has no connection for itself any more: it is given back when it watches nothing."""
         link, self.pinned = self.pinned, None
-        self.has_broken = False
-        if link is not None:
-            if give_back is None:
-                link.close()
-            else:
-                give_back(link)
+        if link is None or link.is_lost:
+            return
+        give_back = self.give_back
+        if is_clean:
+            give_back(link)
+        else:
+            link.send(Ask([UNWATCH], lambda frames: give_back(link)))
 
     def close(self) -> None:
         """The client has gone: nothing of what it waits for concerns anybody."""

@@ -13,6 +13,7 @@ from geventcache.upstream.merge import POLICIES, Merge
 from geventcache.upstream.plan import Plan
 
 FIRST_KEY = 1
+SEVERAL = -2
 # With these a request does all or nothing, which its parts would not.
 CONDITIONS = frozenset((b"NX", b"XX"))
 

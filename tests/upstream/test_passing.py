@@ -149,6 +149,45 @@ def test_watch(client: Client, near: Client) -> None:
     assert [reply.value for reply in client.do("EXEC").value] == [8]
 
 
+def test_pipeline_around_watched_transactions(client: Client, near: Client) -> None:
+    """What stands before, between and after gets its replies, in order, and sees what the transaction did."""
+    client.do("SET", "k", 0)
+    rounds = 20
+    for _ in range(rounds):
+        for request in (
+            ("WATCH", "k"),
+            ("GET", "k"),
+            ("MULTI",),
+            ("INCR", "k"),
+            ("EXEC",),
+            ("GET", "k"),
+            ("SET", "other", 1),
+            ("WATCH", "k"),
+            ("GET", "k"),
+            ("MULTI",),
+            ("SET", "k", 1),
+            ("SET", "elsewhere", 1),
+            ("EXEC",),
+            ("GET", "k"),
+            ("WATCH", "k"),
+            ("GET", "k"),
+            ("UNWATCH",),
+            ("GET", "k"),
+        ):
+            client.send(*request)
+    for i in range(rounds):
+        values = [client.receive().value for _ in range(18)]
+        number = b"%d" % (i + 1)
+        assert values[1] == b"%d" % i
+        assert [item.value for item in values[4]] == [i + 1]
+        assert [values[at] for at in (5, 8, 13, 15, 17)] == [number] * 5
+        assert values[12].startswith(b"CROSSSLOT")
+    client.send("WATCH", "k")
+    client.send("GET", "k")
+    client.send("RESET")
+    assert [client.receive().value for _ in range(3)] == [b"OK", b"%d" % rounds, b"RESET"]
+
+
 def test_waiting_client_waits_alone(client: Client, near: Client) -> None:
     """BLPOP waits without anybody else; it is served, and so is what the client sent behind it."""
     client.send("GET", "a")
