@@ -373,6 +373,11 @@ def no_such_user(name: bytes) -> bytes:
     return printable(b"ERR No such user '%b'" % name)
 
 
+def rewrite_failed(reason: str) -> bytes:
+    """The error of settings that could not be kept."""
+    return printable(b"ERR Rewriting config file: %b" % reason.encode())
+
+
 def unknown_replconf(name: bytes) -> bytes:
     """The error of a fact about replicas that nobody knows."""
     return printable(b"ERR Unrecognized REPLCONF option: %b" % up_to_zero(name))

@@ -97,4 +97,12 @@ def config_resetstat(ctx: Client):
 )
 def config_rewrite(ctx: Client):
     """Persists the effective configuration to file."""
-    raise CommandError(errors.NO_CONFIG_FILE)
+    if ctx.server.on_config_rewrite is None:
+        raise CommandError(errors.NO_CONFIG_FILE)
+    try:
+        ctx.server.on_config_rewrite()
+    except OSError as error:
+        ctx.server.log.error("settings_not_kept", error=str(error))
+        raise CommandError(errors.rewrite_failed(error.strerror or "")) from None
+    ctx.server.log.info("settings_kept")
+    return OK

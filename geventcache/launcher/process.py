@@ -102,7 +102,10 @@ class ServerProcess(Process):
             self.server.state.extensions.add(function)
         self.server.owns_process = True
         self.make_site()
-        self.server.state.config_file = str(settings.file or "")
+        if settings.file is not None:
+            self.server.state.config_file = str(settings.file)
+            if settings.config["workers"] == 1:
+                self.server.state.on_config_rewrite = settings.keep
 
     def make_server(self) -> Server:
         """Return the server, not yet started."""

@@ -1,8 +1,9 @@
 """Where settings come from, and which of them wins.
 
 In rising order: the defaults, the configuration file, the variables ``GEVENTCACHE_SET_<NAME>``, the options in
-``GEVENTCACHE_CMD_ARGS``, the command line. Every setting of the table is an option of its name, with Redis' values and
-gunicorn's short flags; nothing here knows a setting by name but those that say where to look.
+``GEVENTCACHE_CMD_ARGS``, the command line, what CONFIG REWRITE has kept. Every setting of the table is an option of its
+name, with Redis' values and gunicorn's short flags; nothing here knows a setting by name but those that say where to
+look.
 
 A bad setting, wherever it comes from, ends in one line on standard error and exit status 2.
 """
@@ -21,6 +22,7 @@ from geventcache import __version__
 from geventcache.base.errors import CommandError
 from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
 from geventcache.launcher.hooks import Hooks
+from geventcache.launcher.kept_settings import KeptSettingsError, path_beside, read_kept_settings, write_kept_settings
 from geventcache.services.settings.binding import shard_addresses
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.kinds import InvalidSettingError
@@ -29,6 +31,7 @@ from geventcache.services.settings.table import PYTHON_NAMES, SETTINGS, Setting
 ARGUMENTS_VARIABLE = "GEVENTCACHE_CMD_ARGS"
 VARIABLE_PREFIX = "GEVENTCACHE_SET_"
 _DESCRIPTION = "A Redis-compatible in-memory cache server."
+NAMES = frozenset(name for setting in SETTINGS for name in (setting.name, *setting.aliases))
 
 
 class SettingsError(Exception):
@@ -108,8 +111,9 @@ class Settings:
         self.is_print: bool = "print_config" in self._options
         self.file = self._find_file()
         self.config, self.hooks = self._read()
-        # What the sources said last; CONFIG SET may have changed the values since.
+        # What the sources said last; CONFIG SET may have changed the values since, in this process or one before.
         self._said = self.config.copy()
+        self._load_kept()
 
     def _find_file(self) -> Path | None:
         """The configuration file, as an absolute path: the process may change its folder."""
@@ -117,6 +121,30 @@ class Settings:
         if named is not None:
             return Path(named).absolute()
         return DEFAULT_FILE.absolute() if DEFAULT_FILE.exists() else None
+
+    def _load_kept(self) -> None:
+        """Let the settings win that were changed at run time and kept."""
+        if self.file is not None:
+            path = path_beside(self.file)
+            try:
+                texts = read_kept_settings(path)
+            except KeptSettingsError as error:
+                raise SettingsError(str(error)) from None
+            unknown = [name for name in texts if name not in NAMES]
+            if unknown:
+                raise SettingsError(f"{path}: there is no setting '{unknown[0]}'")
+            _load(self.config, f"{path}: ", texts)
+
+    def keep(self) -> None:
+        """Keep what was changed at run time, for the next start.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        assert self.file is not None
+        changed = [setting for setting in SETTINGS if self.config[setting.name] != self._said[setting.name]]
+        texts = {setting.name: setting.kind.show(self.config[setting.name]) for setting in changed}
+        write_kept_settings(path_beside(self.file), texts)
 
     def reload(self) -> tuple[list[str], list[str]]:
         """Read all sources anew and apply what has changed in them since they were last read.

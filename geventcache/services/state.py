@@ -64,7 +64,8 @@ class ServerState:
             hand; None until there are some.
         log: a structlog logger.
         addresses: what the server listens on.
-        config_file: the path of the file that the settings come from, if there is one.
+        config_file: the path of the file that the settings come from, if there is one; on_config_rewrite: keeps what
+            was changed of them at run time, None without a file.
         on_shutdown: called by SHUTDOWN.
         on_travel: called with a client, a function that moves the time, and what the client gets afterwards; returns
             what its command returns.
@@ -107,6 +108,7 @@ class ServerState:
         self.upstream: Any = None
         self.addresses: list[Address] = []
         self.config_file = ""
+        self.on_config_rewrite: Callable[[], None] | None = None
         self.on_shutdown: Callable[[], None] = lambda: None
         self.on_travel: Callable[[Client, Callable[[], None], Any], Any] = lambda client, travel, reply: reply
         self.on_migrate: Callable[[Any], None] | None = None
