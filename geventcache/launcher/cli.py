@@ -8,20 +8,26 @@ structlog are imported only once the settings are right, so that --help answers 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from geventcache.command.secrets import REDACTED
 from geventcache.launcher.background import explain, go_into_background, open_standard_streams, say
+from geventcache.launcher.handover import main as hand_over
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.services.settings.table import PUBLIC_NAMES
 
 _INTERRUPTED = 130
+_HANDOVER = "handover"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; raise SystemExit after --help and --version."""
     open_standard_streams()
     report: Callable[[str], None] = say
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == [_HANDOVER]:
+        return hand_over(words[1:], report)
     try:
         settings = Settings(arguments)
         if settings.is_print:

@@ -51,6 +51,7 @@ def build_parser(settings: Sequence[Setting] = SETTINGS) -> argparse.ArgumentPar
         prog="geventcache",
         usage="geventcache [-c FILE] [-b ADDRESS]... [--SETTING VALUE]...",
         description=_DESCRIPTION,
+        epilog="geventcache handover --help tells how data go over from, or to, another server.",
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )

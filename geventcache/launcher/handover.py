@@ -1,0 +1,209 @@
+"""``geventcache handover``: the data of one server go over to another one, while clients write.
+
+The new server follows the old one; when it has all, writes are held back for some milliseconds, it leads, and the old
+one follows it. Each step is told with its time. Whatever goes wrong before the new one leads, both are as they were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+from geventcache.launcher.remote import Place, Remote, RemoteError
+
+POLL_S = 0.2
+QUICK_POLL_S = 0.0005
+PAUSE_SHARE = 0.5  # of the pause, in which the new server must have all
+
+
+class Handover:
+    """One hand-over.
+
+    Args:
+        old, new: the servers.
+        replaces: keys that the new server has may go.
+        patience_s: how long the copy may take.
+        pause_ms: how long writes are held back at most.
+        say: tells a step.
+    """
+
+    def __init__(
+        self, old: Remote, new: Remote, replaces: bool, patience_s: float, pause_ms: int, say: Callable[[str], None]
+    ) -> None:
+        self.old = old
+        self.new = new
+        self.replaces = replaces
+        self.patience_s = patience_s
+        self.pause_ms = pause_ms
+        self.say = say
+        self.repairs: list[Callable[[], object]] = []
+
+    def run(self) -> None:
+        """Do it.
+
+        Raises:
+            RemoteError: it went wrong; both servers are as they were, unless the text says something else.
+        """
+        try:
+            self.check()
+            self.copy()
+            self.change_places()
+        except (RemoteError, KeyboardInterrupt):
+            self.repair()
+            raise
+
+    def repair(self) -> None:
+        """Let both servers be as they were."""
+        if self.repairs:
+            self.say("something went wrong: both servers become what they were")
+        for repair in reversed(self.repairs):
+            with contextlib.suppress(RemoteError):
+                repair()
+        self.repairs.clear()
+
+    # ------------------------------------------------------------------ steps
+
+    def check(self) -> None:
+        """May this work?"""
+        old, new = self.old, self.new
+        self.say(f"from {old.shown} to {new.shown}")
+        for server in (old, new):
+            if server.facts("replication").get("role") != "master":
+                raise RemoteError(f"{server.place}: it follows another server: hand over from, and to, one that leads")
+            if server.facts("cluster").get("cluster_enabled", "0") != "0":
+                raise RemoteError(f"{server.place}: it is one of a cluster: use valkey-cli --cluster import")
+        if not new.can_follow(old):
+            raise RemoteError(f"{new.shown} cannot read the files of {old.shown}")
+        used = [int(name[2:]) for name in old.facts("keyspace") if name.startswith("db")]
+        if used and max(used) >= int(new.setting("databases") or 16):
+            raise RemoteError(f"{new.place}: it has no database {max(used)}: set databases to {max(used) + 1} or more")
+        if new.facts("keyspace") and not self.replaces:
+            raise RemoteError(f"{new.place}: it has keys, which would be lost; --replace lets them")
+        self.check_memory()
+        self.say("users, settings and cached scripts do not go along")
+
+    def check_memory(self) -> None:
+        """Tell if the data may be too many."""
+        limit, used = int(self.new.setting("maxmemory") or 0), int(self.old.facts("memory").get("used_memory", 0))
+        if 0 < limit < used:
+            self.say(f"warning: {self.new.place} has a maxmemory of {limit} bytes, {self.old.place} uses {used}")
+
+    def copy(self) -> None:
+        """The new server follows the old one."""
+        old, new = self.old, self.new
+        self.introduce(new, old)
+        had_keys = bool(new.facts("keyspace"))
+        if not had_keys:
+            self.repairs.append(lambda: new.ask("FLUSHALL"))
+        self.repairs.append(lambda: new.ask("REPLICAOF", "NO", "ONE"))
+        new.ask("REPLICAOF", old.place.host, old.place.port)
+        self.say(f"{new.place} follows {old.place}")
+        end_s = time.monotonic() + self.patience_s
+        while not self.has_caught_up():
+            if time.monotonic() > end_s:
+                raise RemoteError(f"{new.place}: it has not got all in {self.patience_s:g} seconds; see its log")
+            time.sleep(POLL_S)
+        self.say(f"{new.place} has {sum_of_keys(new)} keys, and follows closely")
+
+    def introduce(self, replica: Remote, primary: Remote) -> None:
+        """Let a replica know the password of its primary."""
+        if not primary.place.password:
+            return
+        for name, value in (("masteruser", primary.place.user), ("masterauth", primary.place.password)):
+            before = replica.setting(name)
+            self.repairs.append(lambda name=name, before=before: replica.ask("CONFIG", "SET", name, before))  # type: ignore[misc]
+            replica.ask("CONFIG", "SET", name, value)
+
+    def has_caught_up(self) -> bool:
+        """Does the new server follow closely?"""
+        facts = self.new.facts("replication")
+        return facts.get("master_link_status") == "up" and position_of(facts) >= position_of(
+            self.old.facts("replication")
+        )
+
+    def change_places(self) -> None:
+        """Hold writes back, let the new server lead and the old one follow."""
+        old, new = self.old, self.new
+        can_return = old.can_follow(new)
+        if can_return:
+            self.introduce(old, new)
+        self.repairs.append(lambda: old.ask("CLIENT", "UNPAUSE"))
+        started_s = time.monotonic()
+        old.ask("CLIENT", "PAUSE", self.pause_ms, "WRITE")
+        target = position_of(old.facts("replication"))
+        while position_of(new.facts("replication")) < target:
+            if time.monotonic() > started_s + PAUSE_SHARE * self.pause_ms / 1000:
+                raise RemoteError(f"{new.place}: it has not got all while writes were held back")
+            time.sleep(QUICK_POLL_S)
+        new.ask("REPLICAOF", "NO", "ONE")
+        self.repairs.clear()
+        if can_return:
+            self.let_follow(started_s)
+        else:
+            self.say(f"{new.place} leads; stop {old.place}, which cannot follow it: writes there are held back for now")
+        self.say(f"done: send the clients to {new.place}")
+
+    def let_follow(self, started_s: float) -> None:
+        """The old server follows the new one: writes there are refused, and get lost nowhere."""
+        old, new = self.old, self.new
+        try:
+            old.ask("REPLICAOF", new.place.host, new.place.port)
+            old.ask("CLIENT", "UNPAUSE")
+        except RemoteError as error:
+            raise RemoteError(f"{new.place} leads, but {old.place} does not follow it: stop it ({error})") from None
+        paused_ms = (time.monotonic() - started_s) * 1000
+        self.say(f"{new.place} leads, {old.place} follows it; writes stood still for {paused_ms:.1f} ms")
+
+
+def position_of(facts: dict[str, str]) -> int:
+    """How much of a history's stream a server has."""
+    return int(facts.get("slave_repl_offset") or facts.get("master_repl_offset") or 0)
+
+
+def sum_of_keys(server: Remote) -> int:
+    """How many keys a server has."""
+    return sum(int(text.split(",")[0].removeprefix("keys=")) for text in server.facts("keyspace").values())
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="geventcache handover",
+        description="Hand the data of one server over to another one, while clients write. An ADDRESS is HOST:PORT, "
+        "or redis://USER:PASSWORD@HOST:PORT; each server must reach the other one by it.",
+    )
+    direction = parser.add_mutually_exclusive_group(required=True)
+    direction.add_argument("--to", metavar="ADDRESS", help="The server that gets the data of this one.")
+    direction.add_argument("--from", metavar="ADDRESS", dest="origin", help="The server whose data this one gets.")
+    parser.add_argument(
+        "--here", metavar="ADDRESS", default="127.0.0.1:6379", help="This server. Default: 127.0.0.1:6379."
+    )
+    parser.add_argument("--replace", action="store_true", help="Keys of the server that gets the data may be lost.")
+    parser.add_argument(
+        "--timeout", type=float, default=3600, metavar="SECONDS", help="For the copy. Default: 3600 seconds."
+    )
+    parser.add_argument(
+        "--pause", type=int, default=5000, metavar="MS", help="For writes, at most. Default: 5000 milliseconds."
+    )
+    return parser
+
+
+def main(arguments: Sequence[str], report: Callable[[str], None]) -> int:
+    """Run the command and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    started_s = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started_s:9.3f} s  {text}", flush=True)
+
+    try:
+        here, there = Place(options.here), Place(options.to or options.origin)
+        old, new = (here, there) if options.to else (there, here)
+        with contextlib.closing(Remote(old)) as one, contextlib.closing(Remote(new)) as other:
+            Handover(one, other, options.replace, options.timeout, options.pause, say).run()
+    except (ValueError, RemoteError) as error:
+        report(f"geventcache: error: {error}")
+        return 1
+    return 0
