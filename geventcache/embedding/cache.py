@@ -5,7 +5,9 @@ The rules:
 - A `Cache` is a server that listens nowhere and has one client, the caller. What a command does is done where every
   command does it; its reply is read by the parser that clients use.
 - It is of no use to a forked process: two copies that go their own ways would be taken for one cache.
-- A call never gives another greenlet a turn, so it is atomic, as a command of the server is.
+- A call never gives another greenlet a turn, so it is atomic, as a command of the server is. Only with an `upstream` it
+  does: before it, to hear what has changed there, and while it waits for a reply. Greenlets that share a cache wait for
+  each other then.
 - Keys expire on time by the batch worker where a gevent hub runs. A program without one runs no timers; so every call
   first removes a batch of the keys that are due, and evicts some of those that are too many.
 """
@@ -17,12 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+import gevent
+from gevent.event import Event
+from gevent.lock import RLock
+
 from geventcache.base import errors
 from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.resp.replies import Data, ResponseError, encode, new_reader
 from geventcache.server import forks
-from geventcache.server.app import Server
+from geventcache.server.app import TINY_SECONDS, Server
 from geventcache.services.extensions import Database, Function, command
 
 Result = TypeVar("Result")
@@ -79,6 +85,9 @@ class Cache:
         self._refused = {one.name for one in self._state.table.all() if "no_cache" in one.declaration.traits}
         self._thread = forks.thread_id()
         self._is_open = True
+        self._turn = RLock()
+        self._news = Event()
+        self._is_waiting = False
         self._extensions = self._state.extensions
         for function in commands:
             self._extensions.add(function)
@@ -136,6 +145,10 @@ class Cache:
         engine, client = self._engine, self._client
         if args[0].lower() in self._refused:
             raise ResponseError(f"ERR {args[0].decode().upper()} is of no use to a cache without a socket")
+        if self._server.upstream is not None:
+            with self._turn:
+                self._pass(args)
+                return self._reply()
         engine.begin_turn()
         if self._expiry.is_behind():
             self._expiry.step()
@@ -153,6 +166,11 @@ class Cache:
                 self._reader.feed(client.outbox.popleft())
         if client.is_held or not client.resp3:
             self._keep_client()
+        return self._reply()
+
+    def _reply(self) -> Any:
+        """Return, or raise, what the command has answered, when all that follows from it is done."""
+        engine = self._engine
         reply = self._reader.gets()
         while self._reader.has_data():  # SUBSCRIBE answers for each of its channels
             self._reader.gets()
@@ -163,6 +181,34 @@ class Cache:
         if isinstance(reply, ResponseError):
             raise reply
         return None if reply is False else reply
+
+    def _pass(self, args: list[bytes]) -> None:
+        """Run a command that may be the upstream's, and let the hub run until its reply is there."""
+        engine, client = self._engine, self._client
+        gevent.sleep(TINY_SECONDS)
+        is_barred = True
+        while is_barred:
+            self._check_usable()
+            engine.begin_turn()
+            engine.execute(client, list(args))
+            is_barred = client.is_barred
+            if client.relay is not None and not client.relay.end_turn():
+                self._wait_while(lambda: client.relay.is_turn_over)
+            self._reader.feed(engine.out.take())
+        self._wait_while(lambda: client.blocked is not None)
+        if client.is_held or not client.resp3:
+            self._keep_client()
+
+    def _wait_while(self, claim: Callable[[], bool]) -> None:
+        """Let the hub run as long as the claim holds, and take what the client is sent meanwhile."""
+        self._is_waiting = True
+        try:
+            while claim():
+                self._news.wait()
+                self._news.clear()
+        finally:
+            self.deliver()
+            self._is_waiting = False
 
     def _run_alone(self, function: Callable[[], Result]) -> Result:
         """Call a function as if it were a command."""
@@ -314,16 +360,23 @@ class Cache:
     sock = None
 
     def deliver(self) -> None:
-        """Messages to the one client, which has no place to keep them."""
+        """Messages to the one client, which has no place to keep them; but for the reply that it waits for."""
+        if self._is_waiting:
+            for message in self._client.outbox:
+                if not message.startswith(b">"):
+                    self._reader.feed(message)
+            self._news.set()
         self._client.outbox.clear()
         self._client.outbox_size = 0
         self._client.is_pushed_to = False
 
     def go_on(self) -> None:
         """The client is held no more: the caller finds that out."""
+        self._news.set()
 
     def wake(self) -> None:
-        """The client may go on; it never waits."""
+        """The client may go on, if it waits for an upstream."""
+        self._news.set()
 
     def abandon(self, _is_own_hub: bool) -> None:
         """In a forked process: the cache is the other's."""

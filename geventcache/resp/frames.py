@@ -18,6 +18,7 @@ import hiredis
 CRLF = b"\r\n"
 NULL = b"_\r\n"
 BULKS = frozenset(b"$!=")
+LINES = frozenset(b"+-:_#,(")
 ARRAYS = frozenset(b"*~>")
 MAP, ATTRIBUTE, ERROR, PUSH = ord("%"), ord("|"), ord("-"), ord(">")
 # Kinds that RESP2 has, too, and that hold no others.
@@ -77,13 +78,19 @@ class FrameReader:
 
 
 def elements_of(kind: int, buffer: Any, at: int, line: int) -> int:
-    """By how many the missing elements grow by a header, or a value of one line, that stands from `at` to `line`."""
+    """By how many the missing elements grow by a header, or a value of one line, that stands from `at` to `line`.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if kind in ARRAYS:
         return max(int(buffer[at + 1 : line]), 0) - 1
     if kind == MAP:
         return 2 * int(buffer[at + 1 : line]) - 1
     if kind == ATTRIBUTE:
         return 2 * int(buffer[at + 1 : line])
+    if kind not in LINES:
+        raise ValueError(f"no reply begins with byte {kind}")
     return -1
 
 

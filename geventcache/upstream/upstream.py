@@ -65,8 +65,13 @@ class Upstream:
         """What the upstream's certificate is checked by, None without TLS."""
         if not self.target.is_tls:
             return None
-        context = ssl.create_default_context(cafile=os.fsdecode(self.state.config["upstream-tls-ca-cert-file"]) or None)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # the addresses in a cluster's map are seldom names
+        file = os.fsdecode(self.state.config["upstream-tls-ca-cert-file"])
+        if file:
+            context.load_verify_locations(file)
+        else:
+            context.load_default_certs()
         return context
 
     def switch(self, is_on: bool) -> None:

@@ -59,9 +59,10 @@ def test_large_value_is_not_searched_for_its_end() -> None:
 
 
 def test_what_is_no_resp_is_refused() -> None:
-    """A length that is no number."""
-    with pytest.raises(ValueError, match="invalid literal"):
-        FrameReader().feed(b"$x\r\n")
+    """A length that is no number, and a kind that does not exist."""
+    for data in (b"$x\r\n", b"*\r\n", b"\r\n", b"HTTP/1.1 400 Bad Request\r\n"):
+        with pytest.raises(ValueError, match=r"invalid literal|no reply begins"):
+            FrameReader().feed(data)
 
 
 @pytest.mark.parametrize(

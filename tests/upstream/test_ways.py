@@ -1,0 +1,274 @@
+"""Ways to an upstream: sentinels, TLS, replicas; and what makes a request wait or go elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Client
+from tests.support.cluster import ReferenceCluster
+from tests.support.process import eventually, information, serving
+from tests.support.servers import free_port, reference_binary, running_reference
+
+CLOSE, SILENCE = b"close", b"silence"
+Answer = Callable[[list[bytes]], bytes]
+
+
+class Pretender:
+    """A server that answers as the test says; HELLO as a primary by itself, unless the test has something else."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.asked: list[list[bytes]] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.listener.getsockname()[1])
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        """Serve whoever connects."""
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock: socket.socket) -> None:
+        """Answer until the end, or until the test says nothing."""
+        with contextlib.suppress(OSError, ValueError), sock, sock.makefile("rb") as file:
+            while line := file.readline():
+                words = [file.read(int(file.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
+                self.asked.append(words)
+                reply = self.answer(words) or self.usual(words)
+                if reply == CLOSE:
+                    return
+                if reply != SILENCE:
+                    sock.sendall(reply)
+
+    def usual(self, words: list[bytes]) -> bytes:
+        """What a lone primary says."""
+        if words[0] == b"HELLO":
+            return b"%1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n" if words[1] == b"3" else b"*0\r\n"
+        if words[0] == b"CLUSTER":
+            return b"-ERR This instance has cluster support disabled\r\n"
+        if words[0] == b"PTTL":
+            return b":-1\r\n"
+        return b"+PONG\r\n" if words[0] == b"PING" else b"+OK\r\n"
+
+    def count(self, *words: bytes) -> int:
+        """How often a request was sent."""
+        return self.asked.count(list(words))
+
+    def close(self) -> None:
+        """End."""
+        self.listener.close()
+
+
+@contextlib.contextmanager
+def pretending(answer: Answer, *options: str) -> Iterator[tuple[Pretender, Client]]:
+    """A server that answers so, and a client of a near side of it."""
+    pretender = Pretender(answer)
+    try:
+        with serving("--upstream", f"valkey://127.0.0.1:{pretender.port}", *options) as process:
+            client = process.connect()
+            yield pretender, client
+            client.close()
+    finally:
+        pretender.close()
+
+
+@pytest.mark.parametrize("word", [b"TRYAGAIN", b"CLUSTERDOWN", b"LOADING", b"MASTERDOWN"])
+def test_what_passes_is_waited_for(word: bytes) -> None:
+    """A request that cannot be carried out now is sent again, until it is."""
+    left = [2]
+
+    def answer(words: list[bytes]) -> bytes:
+        if words[0] == b"SET" and left[0]:
+            left[0] -= 1
+            return b"-%b not now\r\n" % word
+        return b""
+
+    with pretending(answer) as (pretender, client):
+        assert client.do("SET", "k", 1).value == b"OK"
+        assert pretender.count(b"SET", b"k", b"1") == 3
+
+
+def test_what_does_not_pass_is_told() -> None:
+    """When the time is over, the upstream's own word."""
+    answer = lambda words: b"-LOADING for ever\r\n" if words[0] == b"SET" else b""  # noqa: E731
+    with pretending(answer, "--upstream-retry-time", "100") as (_, client):
+        assert client.do("SET", "k", 1).value == b"LOADING for ever"
+        assert client.do("PING").value == b"PONG"
+
+
+def test_write_is_sent_once() -> None:
+    """A connection that ends before the reply leaves a write in doubt, which is told; a read is asked again."""
+    closing = [True, True]
+
+    def answer(words: list[bytes]) -> bytes:
+        if words[0] == b"INCR" and closing[0]:
+            closing[0] = False
+            return CLOSE
+        if words[0] == b"GET" and closing[1]:
+            closing[1] = False
+            return CLOSE
+        return b"$1\r\nv\r\n" if words[0] == b"GET" else b":1\r\n" if words[0] == b"INCR" else b""
+
+    with pretending(answer) as (pretender, client):
+        assert client.do("INCR", "n").value.startswith(b"UNCERTAIN ")
+        assert pretender.count(b"INCR", b"n") == 1
+        assert client.do("INCR", "n").value == 1
+        assert client.do("GET", "k").value == b"v"
+        assert pretender.count(b"GET", b"k") == 2
+        assert information(client, "upstream")["upstream_uncertain"] == "1"
+
+
+def test_transaction_is_sent_once() -> None:
+    """As any write."""
+    closing = [True]
+
+    def answer(words: list[bytes]) -> bytes:
+        if words[0] == b"EXEC" and closing[0]:
+            closing[0] = False
+            return CLOSE
+        return b"*1\r\n+OK\r\n" if words[0] == b"EXEC" else b""
+
+    with pretending(answer) as (pretender, client):
+        client.do("MULTI")
+        client.do("SET", "k", 1)
+        assert client.do("EXEC").value.startswith(b"UNCERTAIN ")
+        assert pretender.count(b"EXEC") == 1
+
+
+def test_silence_is_noticed() -> None:
+    """A server that does not answer any more is lost, and others do not wait for it."""
+    answer = lambda words: SILENCE if words[0] == b"SET" else b""  # noqa: E731
+    with pretending(answer, "--upstream-timeout", "200") as (_, client):
+        assert client.do("SET", "k", 1).value.startswith(b"UNCERTAIN ")
+        assert client.do("INCR", "n").value == b"OK"
+
+
+def test_what_is_no_reply_ends_the_connection() -> None:
+    """Nobody gets bytes that he could not read."""
+    answer = lambda words: b"HTTP/1.1 400 Bad Request\r\n\r\n" if words[0] == b"SET" else b""  # noqa: E731
+    with pretending(answer) as (_, client):
+        assert client.do("SET", "k", 1).value.startswith(b"UNCERTAIN ")
+        assert client.do("INCR", "n").value == b"OK"
+
+
+def test_ask_is_followed(cluster: ReferenceCluster, near: Client) -> None:
+    """A slot on its way, moved key by key: a key that has gone is asked for where it is going."""
+    source = cluster.owner("ask:{k}")
+    target = next(member for member in cluster.primaries if member is not source)
+    slot = source.do("CLUSTER", "KEYSLOT", "ask:{k}")
+    near.do("SET", "stays:{k}", 1)
+    near.do("GET", "ask:{k}")
+    target.do("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id())
+    source.do("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id())
+    try:
+        assert near.do("SET", "ask:{k}", 1).value == b"OK"
+        assert near.do("INCR", "ask:{k}").value == 2
+        assert [near.do("GET", "ask:{k}").value for _ in range(2)] == [b"2"] * 2
+        assert near.do("GET", "stays:{k}").value == b"1"
+        assert int(information(near, "upstream")["upstream_redirected"]) > 0
+        with target.connect() as direct:
+            direct.send("ASKING")
+            assert direct.receive().value == b"OK"
+            assert direct.do("DEL", "ask:{k}").value == 1
+    finally:
+        for member in (source, target):
+            member.do("CLUSTER", "SETSLOT", slot, "STABLE")
+
+
+@pytest.mark.parametrize("read_from", ["replica", "nearest"])
+def test_replicas_answer_reads(cluster: ReferenceCluster, near: Client, read_from: str) -> None:
+    """Those whose replies are not kept; writes go to the primary."""
+
+    def reads() -> int:
+        return sum(
+            int(line.split(b":")[1])
+            for member in cluster.replicas
+            for line in member.do("INFO", "stats").splitlines()  # type: ignore[attr-defined]
+            if line.startswith(b"keyspace_hits")
+        )
+
+    with serving("--upstream", cluster.url, "--upstream-read-from", read_from, "--near-cache", "no") as process:
+        client = process.connect()
+        for i in range(30):
+            client.do("SET", f"k{i}", i)
+        before = reads()
+        written = [b"%d" % i for i in range(30)]
+        assert eventually(lambda: [client.do("GET", f"k{i}").value for i in range(30)] == written)
+        if read_from == "replica":
+            assert reads() - before >= 30
+        client.close()
+
+
+def test_sentinel(tmp_path: Path) -> None:
+    """The primary is who the sentinels say; a new one is found by itself."""
+    binary = reference_binary()
+    assert binary is not None
+    sentinel = Pretender(lambda words: b"")
+    with (
+        running_reference(binary) as one,
+        running_reference(binary) as other,
+    ):
+        current = [one]
+
+        def answer(words: list[bytes]) -> bytes:
+            if words[0] != b"SENTINEL":
+                return b""
+            if words[1] == b"REPLICAS":
+                return b"*0\r\n"
+            host, port = current[0]
+            return b"*2\r\n$%d\r\n%b\r\n$%d\r\n%d\r\n" % (len(host), host.encode(), len(str(port)), port)
+
+        sentinel.answer = answer
+        url = f"valkey://127.0.0.1:{sentinel.port}?sentinel=main"
+        with serving("--upstream", url, "--upstream-timeout", "1000") as process:
+            client = process.connect()
+            client.do("SET", "k", "old")
+            assert client.do("GET", "k").value == b"old"
+            assert next(words for words in sentinel.asked if words[0] == b"SENTINEL")[2] == b"main"
+            direct = Client(other)
+            direct.do("SET", "k", "new")
+            current[0] = other
+            old = Client(one)
+            old.do("REPLICAOF", "127.0.0.1", 1)
+            client.send("SET", "x", 1)
+            assert client.receive().value == b"OK"
+            assert client.do("GET", "k").value == b"new"
+            for each in (client, direct, old):
+                each.close()
+    sentinel.close()
+
+
+def test_tls(tmp_path: Path) -> None:
+    """valkeys: the certificate must be signed by whom we trust."""
+    trustme = pytest.importorskip("trustme")
+    authority, stranger = trustme.CA(), trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger.cert_pem.write_to_path(tmp_path / "stranger.pem")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    port = free_port()
+    secure = (
+        *("--tls-port", str(port), "--tls-cert-file", str(tmp_path / "server.pem")),
+        *("--tls-key-file", str(tmp_path / "server.pem"), "--tls-auth-clients", "no"),
+    )
+    url = f"valkeys://localhost:{port}"
+    with serving(*secure):
+        with serving("--upstream", url, "--upstream-tls-ca-cert-file", str(tmp_path / "ca.pem")) as process:
+            client = process.connect()
+            assert client.do("SET", "k", "x" * 1_000_000).value == b"OK"
+            assert [client.do("GET", "k").value for _ in range(2)] == [b"x" * 1_000_000] * 2
+            assert client.do("MGET", *(f"k{i}" for i in range(1000))).value
+            client.close()
+        other = ("--upstream-tls-ca-cert-file", str(tmp_path / "stranger.pem"), "--upstream-retry-time", "200")
+        with serving("--upstream", url, *other) as process:
+            client = process.connect()
+            assert client.do("GET", "k").value.startswith(b"ERR The upstream cannot be reached")
+            client.close()
