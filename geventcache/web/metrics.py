@@ -107,6 +107,12 @@ METRICS = (
     Metric("mem_clients_slaves", "redis_mem_clients_slaves", "Bytes of replicas' buffers."),
     Metric("aof_enabled", "redis_aof_enabled", "Whether there is an append only file."),
     Metric("aof_rewrite_in_progress", "redis_aof_rewrite_in_progress", "Whether it is being rewritten."),
+    Metric("aof_rewrite_scheduled", "redis_aof_rewrite_scheduled", "Whether it is to be rewritten."),
+    Metric("aof_current_size", "redis_aof_current_size_bytes", "Bytes of the append only file."),
+    Metric("aof_base_size", "redis_aof_base_size_bytes", "Its bytes when it was rewritten or loaded."),
+    Metric("aof_buffer_length", "redis_aof_buffer_length", "Bytes that are to be appended."),
+    Metric("aof_pending_bio_fsync", "redis_aof_pending_bio_fsync", "Syncs that are under way."),
+    Metric("aof_delayed_fsync", "redis_aof_delayed_fsync", "Syncs that writes had to wait for."),
     Metric("used_cpu_sys", "redis_cpu_sys_seconds_total", "Seconds of CPU in the system.", COUNTER),
     Metric("used_cpu_user", "redis_cpu_user_seconds_total", "Seconds of CPU in the program.", COUNTER),
     Metric("used_cpu_sys_children", "redis_cpu_sys_children_seconds_total", "Of ended children, system.", COUNTER),
@@ -136,6 +142,13 @@ SECTIONS = (
     info.expiry,
 )
 
+# Fields that are "ok" or not.
+STATUSES = {
+    "rdb_last_bgsave_status": "Whether the last snapshot is good.",
+    "aof_last_bgrewrite_status": "Whether the last rewrite of the append only file is good.",
+    "aof_last_write_status": "Whether the append only file can be written.",
+}
+
 
 def families(server: Any) -> Iterator[Family]:
     """All metrics of a server."""
@@ -147,12 +160,8 @@ def families(server: Any) -> Iterator[Family]:
     for field, name, description, kind in METRICS:
         if field in fields:
             yield single(name, kind, description, fields[field])
-    yield single(
-        "redis_rdb_last_bgsave_status",
-        GAUGE,
-        "Whether the last snapshot is good.",
-        int(fields["rdb_last_bgsave_status"] == "ok"),
-    )
+    for field, description in STATUSES.items():
+        yield single(f"redis_{field}", GAUGE, description, int(fields[field] == "ok"))
     yield from settings(state)
     yield from logs(state)
     yield from databases(state)
