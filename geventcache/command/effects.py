@@ -396,3 +396,7 @@ class Delivery:
 def delivered(args: Request, value: Any, now_ms: int) -> list[Request]:
     """XREADGROUP, XCLAIM, XAUTOCLAIM, which tell a Delivery for each stream."""
     return [request for delivery in value for request in delivery.requests()]
+
+
+# Up to how many items a request is its own effect, though its command has a function for longer ones.
+PLAIN: dict[Any, int] = {set_: 3}

@@ -5,6 +5,7 @@ import cython
 from geventcache.base.histogram import Histogram
 from geventcache.command.arguments import parse_arguments
 from geventcache.command.declaration import DECLARATIONS
+from geventcache.command.effects import PLAIN
 from geventcache.command.introspection import key_range
 
 BRIEF = 8
@@ -24,7 +25,8 @@ class Command:
         element: where the first name of an element of a container stands, 0 if there is none (options left out).
         is_counted: the argument before the first key is the number of keys.
         brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
-        effect, is_composite, is_noted, is_message: what repeats a call of it, see `Declaration`.
+        effect, is_composite, is_noted, is_message: what repeats a call of it, see `Declaration`; plain_high: most items
+            of a request that repeats itself even so.
         calls, usec, rejected, failed: counters.
         latency: a Histogram of microseconds, None until the first call that is measured (`is_measured`).
     """
@@ -50,6 +52,7 @@ class Command:
         self.is_message = "message" in declaration.traits
         self.is_noted = self.is_message or "noted" in declaration.traits
         self.effect = declaration.effect
+        self.plain_high = PLAIN.get(declaration.effect, 0)
         self.is_logged = "skip_commandlog" not in flags
         self.is_loud = "skip_monitor" not in flags
         self.subcommands: dict[bytes, Command] | None = None

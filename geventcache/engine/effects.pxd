@@ -9,17 +9,20 @@ cdef extern from "Python.h":
     int PyByteArray_Resize(object, Py_ssize_t) except -1
     char *PyBytes_AS_STRING(object)
 
-cdef Py_ssize_t MOST_DIGITS
+cdef Py_ssize_t MOST_DIGITS, START_BYTES
 
 cdef class Sink:
     cdef public bint takes_messages, holds_replies
     cpdef note(self, Py_ssize_t index, list requests)
 
 cdef class EffectStream(Sink):
-    cdef readonly bytearray data
+    cdef bytearray data
+    cdef readonly Py_ssize_t size
     cdef readonly long long noted
     cdef public Py_ssize_t selected
     cpdef note(self, Py_ssize_t index, list requests)
+    cdef append(self, list request)
+    cpdef remark(self, bytes text)
     cpdef begin(self)
     cpdef lose(self)
     cpdef bytearray take(self)

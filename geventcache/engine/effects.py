@@ -1,4 +1,4 @@
-# cython: boundscheck=False, wraparound=False
+# cython: boundscheck=False, wraparound=False, cdivision=True
 """Effects: requests that repeat what happened, exactly, wherever and whenever they are run.
 
 The rules:
@@ -22,6 +22,7 @@ MULTI = b"MULTI"
 EXEC = b"EXEC"
 UNKNOWN_DATABASE = -1
 MOST_DIGITS = 20
+START_BYTES = 4096
 
 
 class Sink:
@@ -58,36 +59,60 @@ class EffectStream(Sink):
     """Effects as bytes, such as a connection would send them: requests, SELECT where the database changes.
 
     Attributes:
-        data: what was noted and not yet taken.
+        size: how many bytes were noted and not yet taken.
         noted: how many bytes were noted since the beginning.
         selected: the number of the database that the bytes have selected; UNKNOWN_DATABASE where they begin anew.
     """
 
     def __init__(self) -> None:
         self.data = bytearray()
+        self.size = 0
         self.noted = 0
         self.selected = UNKNOWN_DATABASE
 
     def note(self, index, requests):
         """Append a unit, as a transaction if it is more than one request."""
-        data = self.data
-        start: cython.Py_ssize_t = len(data)
+        start: cython.Py_ssize_t = self.size
         try:
             if start == 0:
                 self.begin()
             if index != self.selected:
-                append_request(data, [SELECT, b"%d" % index])
+                self.append([SELECT, b"%d" % index])
                 self.selected = index
             if len(requests) == 1:
-                append_request(data, requests[0])
+                self.append(requests[0])
             else:
                 for request in in_transaction(requests):
-                    append_request(data, request)
+                    self.append(request)
         except MemoryError:
             self.selected = UNKNOWN_DATABASE
-            del data[start:]
+            self.size = start
+            if not cython.compiled:
+                del self.data[start:]
             self.lose()
-        self.noted += len(data) - start
+        self.noted += self.size - start
+
+    def append(self, request):
+        """Append a request."""
+        if not cython.compiled:
+            append_request(self.data, request)
+            self.size = len(self.data)
+            return
+        size: cython.Py_ssize_t = self.size + most_bytes(request)
+        if size > len(self.data):
+            PyByteArray_Resize(self.data, max(2 * size, START_BYTES))  # type: ignore[name-defined]  # noqa: F821
+        begin: cython.p_char = PyByteArray_AS_STRING(self.data)  # type: ignore[name-defined]  # noqa: F821
+        self.size = write_request(begin + self.size, request) - begin
+
+    def remark(self, text):
+        """Append bytes that are no request."""
+        if not cython.compiled:
+            self.data += text
+        else:
+            size: cython.Py_ssize_t = self.size
+            PyByteArray_Resize(self.data, size)  # type: ignore[name-defined]  # noqa: F821
+            self.data.extend(text)
+        self.size += len(text)
 
     def begin(self):
         """The first unit since `data` was taken is about to be appended."""
@@ -98,6 +123,9 @@ class EffectStream(Sink):
     def take(self):
         """What was noted since the last time."""
         taken, self.data = self.data, bytearray()
+        if cython.compiled:
+            PyByteArray_Resize(taken, self.size)  # type: ignore[name-defined]  # noqa: F821
+        self.size = 0
         return taken
 
 
@@ -108,22 +136,37 @@ def append_request(data, request):
         for text in request:
             data += b"$%d\r\n%b\r\n" % (len(text), text)
         return
+    start: cython.Py_ssize_t = len(data)
+    PyByteArray_Resize(data, start + most_bytes(request))  # type: ignore[name-defined]  # noqa: F821
+    begin: cython.p_char = PyByteArray_AS_STRING(data)  # type: ignore[name-defined]  # noqa: F821
+    size: cython.Py_ssize_t = write_request(begin + start, request) - begin
+    PyByteArray_Resize(data, size)  # type: ignore[name-defined]  # noqa: F821
+
+
+@cython.cfunc
+def most_bytes(request: list) -> cython.Py_ssize_t:
+    """At least as many bytes as a request takes."""
     size: cython.Py_ssize_t = 3 + MOST_DIGITS
     item: bytes
     for item in request:
         size += 5 + MOST_DIGITS + len(item)
-    start: cython.Py_ssize_t = len(data)
-    PyByteArray_Resize(data, start + size)  # type: ignore[name-defined]  # noqa: F821
-    begin: cython.p_char = PyByteArray_AS_STRING(data)  # type: ignore[name-defined]  # noqa: F821
-    p: cython.p_char = write_header(begin + start, 42, len(request))
-    for item in request:
-        size = len(item)
+    return size
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def write_request(p: cython.p_char, request: list) -> cython.p_char:
+    """Write a request at `p`; return what comes behind."""
+    p = write_header(p, 42, len(request))
+    text: bytes
+    for text in request:
+        size: cython.Py_ssize_t = len(text)
         p = write_header(p, 36, size)
-        memcpy(p, PyBytes_AS_STRING(item), size)  # type: ignore[name-defined]  # noqa: F821
+        memcpy(p, PyBytes_AS_STRING(text), size)  # type: ignore[name-defined]  # noqa: F821
         p[size] = 13
         p[size + 1] = 10
         p += size + 2
-    PyByteArray_Resize(data, p - begin)  # type: ignore[name-defined]  # noqa: F821
+    return p
 
 
 @cython.cfunc
@@ -192,7 +235,7 @@ class Effects:
         if command.is_composite or type(value) is CommandError:
             return
         is_whole: cython.bint = self.depth == 1 and not self.unit and not command.is_message
-        if command.effect is None:
+        if command.effect is None or len(args) <= command.plain_high:
             if is_whole:
                 self.hand_over(index, [args])  # nothing follows but the end of the call
             else:

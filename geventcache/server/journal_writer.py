@@ -4,7 +4,8 @@ The rules:
 
 - What was noted in a turn of the loop is written when the turn is over, and with `appendfsync always` brought to the
   disk: one write and one sync for all clients whose turns it were. A thread of its own does it (`server/disk.py`);
-  clients are served meanwhile.
+  clients are served meanwhile. A write alone is left to the system's cache, which takes some microseconds; to change
+  threads takes more. So the loop does it, until one was slow: then the thread does it for a minute.
 - What a turn with effects sends, to whomever, waits until they are written (`hold`). What a client is sent after that
   waits behind it. While a sync of `everysec` is under way, which may hold up a write, nobody waits: what is noted then
   is written after it, two seconds later at most.
@@ -32,6 +33,9 @@ ALWAYS, EVERYSEC = b"always", b"everysec"
 SECOND_US = 1_000_000
 LONGEST_DELAY_US = 2 * SECOND_US
 MOST_WAITING = 64 << 20
+MOST_AT_ONCE = 1 << 20
+SLOW_US = 2000
+TICKS_IN_THREAD = 60
 
 
 class Chunk:
@@ -87,6 +91,7 @@ class JournalWriter(EffectStream):
         must_rewrite: nothing can be written before the journal is written anew.
         wants_sync: a sync is to be next.
         is_resting: what failed is not tried again before the next tick.
+        slow_ticks: for so many ticks the loop writes nothing itself.
         is_direct: there may be no loop that turns: `write_directly` is called after each command.
     """
 
@@ -112,6 +117,7 @@ class JournalWriter(EffectStream):
         self.wants_sync = False
         self.is_resting = False
         self.is_direct = False
+        self.slow_ticks = 0
 
     # ------------------------------------------------------------------ what is noted, and who waits for it
 
@@ -121,7 +127,7 @@ class JournalWriter(EffectStream):
             now_s = self.state.clock.now_ms // 1000
             if now_s != self.noted_s:
                 self.noted_s = now_s
-                self.data.extend(b"#TS:%d\r\n" % now_s)
+                self.remark(b"#TS:%d\r\n" % now_s)
         if self.job is None and not self.is_direct:
             get_hub().loop.run_callback(self.go_on)
 
@@ -153,7 +159,7 @@ class JournalWriter(EffectStream):
         effects = self.engine.effects
         if effects is not None:
             effects.is_behind = self.noted - self.written > MOST_WAITING
-        if len(self.data):
+        if self.size:
             self.held.append((connection, data))
         elif self.chunks:
             self.chunks[-1].held.append((connection, data))
@@ -188,7 +194,7 @@ class JournalWriter(EffectStream):
 
     def seal(self) -> None:
         """What was noted so far becomes a chunk."""
-        if len(self.data):
+        if self.size:
             assert self.file is not None
             held, self.held = self.held, []
             self.chunks.append(Chunk(self.file, self.take(), self.noted, held))
@@ -206,16 +212,20 @@ class JournalWriter(EffectStream):
         if self.chunks:
             chunk = self.chunks[0]
             syncs = self.config["appendfsync"] == ALWAYS and self.may_sync()
-            self.do(partial(chunk.write, syncs), partial(self.end_chunk, chunk, syncs))
+            is_quick = not (syncs or chunk.ends_file or self.slow_ticks or len(chunk.data) > MOST_AT_ONCE)
+            self.do(partial(chunk.write, syncs), partial(self.end_chunk, chunk, syncs), is_quick)
 
-    def do(self, action: Callable[[], object], on_done: Callable[[Job], None]) -> None:
-        """Let the disk do something."""
+    def do(self, action: Callable[[], object], on_done: Callable[[Job], None], is_quick: bool = False) -> None:
+        """Let the disk do something, or do it at once."""
         self.job = Job(action, on_done)
-        if self.is_direct or self.disk is None:
-            self.job.run()
-            self.job.wait()
-        else:
+        if self.disk is not None and not is_quick:
             self.disk.do(self.job)
+            return
+        began_us = monotonic_us()
+        self.job.run()
+        if monotonic_us() - began_us > SLOW_US:
+            self.slow_ticks = TICKS_IN_THREAD
+        self.job.settle()
 
     def may_sync(self) -> bool:
         """No rewrite and no save is under way that a sync would get in the way of, or that is not asked for."""
@@ -280,6 +290,7 @@ class JournalWriter(EffectStream):
     def tick(self) -> None:
         """Once a second: try again what failed, and sync."""
         self.is_resting = False
+        self.slow_ticks -= self.slow_ticks > 0
         self.wants_sync = self.needs_sync()
         self.go_on()
 
@@ -298,7 +309,7 @@ class JournalWriter(EffectStream):
 
     def can_write(self) -> bool:
         """Is there something to be written, and nothing in its way?"""
-        return bool(self.chunks or len(self.data)) and not self.must_rewrite and not self.is_resting
+        return bool(self.chunks or self.size) and not self.must_rewrite and not self.is_resting
 
     def is_behind(self) -> bool:
         """Is there something that is not written?"""
