@@ -104,6 +104,7 @@ class JournalWriter(EffectStream):
         self.engine = server.engine
         self.journal = self.state.journal
         self.journal.on_wait = self.when_synced
+        self.journal.waiting = self.waiting
         self.disk: Disk | None = None
         self.file: JournalFile | None = None
         self.chunks: deque[Chunk] = deque()
@@ -150,7 +151,7 @@ class JournalWriter(EffectStream):
 
     def is_late(self) -> bool:
         """The sync under way takes so long, or so much was noted meanwhile, that it has to be waited for."""
-        if self.config["appendfsync"] == ALWAYS or self.noted - self.written > MOST_WAITING:
+        if self.config["appendfsync"] == ALWAYS or self.waiting() > MOST_WAITING:
             return True
         return monotonic_us() - self.sync_began_us >= LONGEST_DELAY_US
 
@@ -158,7 +159,7 @@ class JournalWriter(EffectStream):
         """Keep what a connection is to send until all that was noted is safe."""
         effects = self.engine.effects
         if effects is not None:
-            effects.is_behind = self.noted - self.written > MOST_WAITING
+            effects.is_behind = self.waiting() > MOST_WAITING
         if self.size:
             self.held.append((connection, data))
         elif self.chunks:
@@ -169,7 +170,7 @@ class JournalWriter(EffectStream):
     def release(self, held: list[tuple[Any, bytes]]) -> None:
         """Send what was held."""
         effects = self.engine.effects
-        if effects is not None and self.noted - self.written <= MOST_WAITING:
+        if effects is not None and self.waiting() <= MOST_WAITING:
             effects.is_behind = False
         for connection, data in held:
             connection.let_go(data)
@@ -201,7 +202,6 @@ class JournalWriter(EffectStream):
 
     def go_on(self) -> None:
         """Do what is next: a sync, or the next chunk."""
-        self.journal.waiting = self.noted - self.written
         if self.job is not None or self.must_rewrite or self.is_resting:
             return
         if self.wants_sync:
@@ -311,9 +311,9 @@ class JournalWriter(EffectStream):
         """Is there something to be written, and nothing in its way?"""
         return bool(self.chunks or self.size) and not self.must_rewrite and not self.is_resting
 
-    def is_behind(self) -> bool:
-        """Is there something that is not written?"""
-        return bool(self.noted > self.written)
+    def waiting(self) -> int:
+        """How many bytes are noted and not yet written."""
+        return int(self.noted - self.written)
 
     def write_directly(self) -> None:
         """Write what a command has done that is not called in a turn of the loop."""

@@ -67,12 +67,12 @@ class Journaling:
     def write_directly(self) -> bool:
         """After a command that was not called in a turn of the loop; False if what it has done cannot be written."""
         is_changed, self.noted = self.writer.noted != self.noted, self.writer.noted
-        if not self.journal.is_on or not (is_changed or self.writer.is_behind()):
+        if not self.journal.is_on or not (is_changed or self.writer.waiting()):
             return True
         self.writer.write_directly()
         if self.journal.is_due(self.snapshots.now_s()) and self.may_rewrite():
             self.begin_rewrite()
-        return not (is_changed and self.writer.is_behind())
+        return not (is_changed and self.writer.waiting())
 
     def use_directly(self) -> None:
         """There may be no loop that turns, and nobody else may have a turn while a command runs."""

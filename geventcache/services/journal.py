@@ -39,13 +39,13 @@ class Journal:
         manifest: the files that it consists of, on the disk.
         error: why it cannot be written, empty while it can.
         size, base_size: its bytes now, and when it had been rewritten or loaded.
-        waiting: bytes that are noted and not yet written; is_syncing: a sync is under way; delayed_syncs: how often one
-            took so long that writing had to wait for it.
+        is_syncing: a sync is under way; delayed_syncs: how often one took so long that writing had to wait for it.
         is_rewriting, is_scheduled: a rewrite is under way, or is to begin; began_s: since when.
         duration_s, is_rewrite_good: of the last rewrite; rewrites: how many succeeded, failures: how many failed since.
         on_rewrite: begin a rewrite; None where nobody can.
         on_wait: called with what is to be called when all that was noted so far is on the disk; returns False if it is.
         on_reload: load the journal anew, while everybody waits.
+        waiting: returns how many bytes are noted and not yet written.
     """
 
     def __init__(self, state: Any) -> None:
@@ -55,7 +55,6 @@ class Journal:
         self.manifest = Manifest()
         self.error = b""
         self.size = self.base_size = 0
-        self.waiting = 0
         self.is_syncing = False
         self.delayed_syncs = 0
         self.is_rewriting = self.is_scheduled = False
@@ -66,6 +65,7 @@ class Journal:
         self.on_rewrite: Callable[[], None] | None = None
         self.on_wait: Callable[[Callable[[], None]], bool] | None = None
         self.on_reload: Callable[[], None] | None = None
+        self.waiting: Callable[[], int] = lambda: 0
 
     # ------------------------------------------------------------------ files
 

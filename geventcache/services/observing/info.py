@@ -266,7 +266,7 @@ def sizes(journal: Any) -> Fields:
         "aof_current_size": journal.size,
         "aof_base_size": journal.base_size,
         "aof_pending_rewrite": int(journal.is_scheduled),
-        "aof_buffer_length": journal.waiting,
+        "aof_buffer_length": journal.waiting(),
         "aof_pending_bio_fsync": int(journal.is_syncing),
         "aof_delayed_fsync": journal.delayed_syncs,
     }
