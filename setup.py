@@ -38,7 +38,7 @@ HOT = {
     "command": {"table"},
     "services": {"clients"},
     "upstream": {"door"},
-    "store": {"account", "changes", "deadlines", "eviction", "keyspace", "uses"},
+    "store": {"account", "changes", "deadlines", "eviction", "keyspace", "places", "uses"},
     "types": {
         "container",
         "elements",

@@ -14,7 +14,8 @@ from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
 from geventcache.services.listeners.notify import HEXPIRED_AT_ONCE
-from geventcache.store.keyspace import DEL, NEW, Keyspace
+from geventcache.store.keyspace import Keyspace
+from geventcache.store.places import DEL, NEW
 from geventcache.types.hashes import Hash
 
 # What is answered for a field.

@@ -1,5 +1,6 @@
 from geventcache.services.clients cimport Client
-from geventcache.store.keyspace cimport Keyspace, type_name_of
+from geventcache.store.keyspace cimport Keyspace
+from geventcache.store.places cimport type_name_of
 from geventcache.types.container cimport Container
 
 cdef delete_all(Keyspace db, bytes first, tuple others)

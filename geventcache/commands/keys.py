@@ -14,7 +14,8 @@ from geventcache.command.integers import integer, small_integer
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import OK, Simple
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import Keyspace, type_name_of
+from geventcache.store.keyspace import Keyspace
+from geventcache.store.places import type_name_of
 from geventcache.types.container import Container
 
 RENAME_FROM = event(b"rename_from", "g")

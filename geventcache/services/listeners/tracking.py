@@ -15,7 +15,8 @@ from geventcache.command.introspection import keys_read
 from geventcache.resp.values import Push
 from geventcache.services.settings.config import Config
 from geventcache.store.changes import TRACKING_RANK, Listener
-from geventcache.store.keyspace import NEW, Keyspace
+from geventcache.store.keyspace import Keyspace
+from geventcache.store.places import NEW
 
 INVALIDATE = b"invalidate"
 CHANNEL = b"__redis__:invalidate"

@@ -1,0 +1,453 @@
+# cython: boundscheck=False, wraparound=False
+"""The places of a database's table: what has to be seen to when a value comes to one, changes there, or goes.
+
+- The table remembers one place (base/table.py). Methods that say "at the place" need it at their key; whoever has
+  announced something looks the key up again.
+- **Expiry**: whoever finds a key due removes it, in `expire`, which the batch worker uses as well: the ``expired``
+  event fires once. Where another server decides what is over (`Changes.keeps_due`), what is due is hidden all the same,
+  but stays until a request removes it, which is carried out on a clock that stands still.
+- **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
+  can it go elsewhere in the same order. A key is told of before it goes: where that fails, it is there to go later.
+- **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
+  first of them. The worker then removes what is due; until it has been there, the container hides it.
+
+What commands call is `store.keyspace.Keyspace`, which has all of this.
+"""
+
+from typing import Any
+
+import cython
+
+from geventcache.base.events import event
+from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table
+from geventcache.base.times import NEVER_MS
+from geventcache.store.account import Account, object_size
+from geventcache.store.deadlines import Deadlines
+from geventcache.store.uses import Uses
+from geventcache.types.container import Container
+from geventcache.types.hashes import Hash
+from geventcache.types.lists import List
+from geventcache.types.sets import Set
+from geventcache.types.sorted_sets import SortedSet
+
+NEVER = NEVER_MS
+CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, List, Set, SortedSet)}
+LARGE_VALUE = 64
+ELEMENTS_A_VISIT = 512
+MOST_A_PAGE = 1 << 31
+MOST_TRIES = 100
+
+DEL = event(b"del", "g")
+EVICTED = event(b"evicted", "e")
+EXPIRED = event(b"expired", "x")
+NEW = event(b"new", "n")
+STRING = b"string"
+
+
+class Places:
+    """The table of a database, with all that depends on what stands where.
+
+    Attributes:
+        index: the number of the database.
+        table: its keys.
+        volatile: how many of them have a deadline.
+        volatile_containers: how many keys have elements that have one.
+        expired, expired_elements: keys, and elements of containers, removed because their time had come.
+        evicted: keys removed because memory was full.
+        account: the Account of its memory, None while no limit asks for it.
+        uses: the Uses of its keys, None while no policy goes by them.
+        observed: somebody listens to changes.
+    """
+
+    def __init__(self, index, clock, limits, changes, graveyard) -> None:
+        self.index = index
+        self.clock = clock
+        self.limits = limits
+        self.changes = changes
+        self.graveyard = graveyard
+        self.expired = 0
+        self.expired_elements = 0
+        self.evicted = 0
+        self.account: Account | None = None
+        self.uses: Uses | None = None
+        self.observed = False
+        self.reset()
+
+    def reset(self):
+        """Begin empty."""
+        self.table = Table()
+        self.deadlines = Deadlines(self)
+        self.volatile_containers = 0
+
+    @property
+    def volatile(self) -> int:
+        """How many keys have a deadline."""
+        return self.table.volatile
+
+    # ------------------------------------------------------------------ the place of a key
+
+    def seek(self, key):
+        """Go to the place of `key`; return the kind of its value, ABSENT if there is none. What is due is removed."""
+        kind: cython.int = self.table.seek(key)
+        if kind != ABSENT and self.table.deadline() <= self.clock.now_ms:
+            if self.changes.keeps_due:
+                return ABSENT
+            self.expire(key)
+            kind = self.table.seek(key)
+        return kind
+
+    def type_at(self, key):
+        """The name of the type of the value at `key`, be it due or not; None without a key."""
+        kind: cython.int = self.table.seek(key)
+        if kind == ABSENT:
+            return None
+        if kind >= PACKED:
+            return CONTAINERS[kind].type_name
+        return type_name_of(self.table.object())
+
+    def deadline(self, key):
+        """The deadline of `key` in milliseconds: NEVER when it has none, 0 when there is no such key."""
+        return 0 if self.seek(key) == ABSENT else self.table.deadline()
+
+    def usage(self, key):
+        """Bytes that a key takes with its value; 0 if there is no such key."""
+        if self.seek(key) == ABSENT:
+            return 0
+        value = self.table.object()
+        return self.table.size() + (0 if value is None else object_size(value))
+
+    def unpack(self, run, kind):
+        """A container over a run of bytes, as the table holds it."""
+        return CONTAINERS[kind].unpack(run, kind, self.limits)
+
+    # ------------------------------------------------------------------ values that come and go
+
+    def store(self, value, deadline_ms, filed_ms):
+        """Put a value and times into the table, at the place; a container packed if it can be."""
+        if self.table.packs and isinstance(value, Container):
+            run = value.pack()
+            if run is not None:
+                self.table.put_packed(value.packed_kind, run, deadline_ms, filed_ms)
+                return
+        if deadline_ms == NEVER and filed_ms == 0:
+            self.table.put(value)
+        else:
+            self.table.put_until(value, deadline_ms, filed_ms)
+
+    def placed(self, key, kind, old):
+        """At the place another value has taken the place of one of that kind: see to all that depends on either.
+
+        Args:
+            old: the value that was there, if it was an object.
+        """
+        self.stored(key, old)
+        if self.uses is not None:
+            if kind == ABSENT:
+                self.uses.begin(self.table)
+            else:
+                self.uses.note(self.table)
+        if old is not None:
+            self.let_go(old)
+        if kind == ABSENT and self.observed:
+            self.changes.announce(self, key, NEW)
+
+    def stored(self, key, old):
+        """At the place is another value, or what a container has become: see to its deadlines and to the account."""
+        value = self.table.object()
+        if isinstance(value, Container):
+            self.follow(value)
+        if self.account is not None:
+            if old is not None:
+                self.account.release(key, old)
+            if value is not None:
+                self.account.hold(key, value)
+            self.account.sync()
+
+    def file(self, due_ms):
+        """Issue a ticket for the key at the place; return the time of its bucket, which is to be noted in the table."""
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
+
+    def follow(self, value):
+        """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
+        due_ms: cython.longlong = value.next_deadline()
+        self.mark(value, due_ms != NEVER)
+        filed_ms: cython.longlong = self.table.filed()
+        if due_ms != NEVER and (filed_ms == 0 or due_ms < filed_ms):
+            self.table.set_times(self.table.deadline(), self.file(due_ms))
+
+    def mark(self, value, is_volatile):
+        """Note whether elements of a container have deadlines."""
+        if value.is_volatile != is_volatile:
+            value.is_volatile = is_volatile
+            self.volatile_containers += 1 if is_volatile else -1
+
+    def retime(self, deadline_ms, filed_ms):
+        """Give the key at the place other times: a use of it."""
+        self.table.set_times(deadline_ms, filed_ms)
+        if self.account is not None:
+            self.account.sync()
+        if self.uses is not None:
+            self.uses.note(self.table)
+
+    def take_out(self, key):
+        """Remove the key at the place, silently; its value is let go."""
+        old = self.table.object()
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        self.table.remove()
+        if self.account is not None:
+            if old is not None:
+                self.account.release(key, old)
+            self.account.sync()
+        if old is not None:
+            self.let_go(old)
+
+    def let_go(self, old):
+        """An object has left the table; a large container waits to be freed in slices."""
+        if isinstance(old, Container):
+            self.mark(old, False)
+            if len(old) > LARGE_VALUE:
+                self.graveyard.append(old)
+
+    def detach(self, key):
+        """`take_out`, of a value that has gone elsewhere."""
+        if self.table.filed() != 0:
+            self.deadlines.stale += 1
+        held = self.table.object()
+        self.table.remove()
+        if isinstance(held, Container):
+            self.mark(held, False)
+        if self.account is not None:
+            if held is not None:
+                self.account.release(key, held)
+            self.account.sync()
+
+    def drop_empty(self, key, value):
+        """Remove the container `value`, now empty, from `key` if it is still there."""
+        kind: cython.int = self.table.seek(key)
+        if kind >= PACKED or (kind == OBJECT and self.table.object() is value):
+            self.take_out(key)
+            self.tell(key, DEL)
+
+    def preserve(self, key):
+        """The value at `key` is about to be changed in place: who watches the table takes it before."""
+        if self.table.watcher is not None and self.table.seek(key) == OBJECT:
+            self.table.preserve()
+
+    # ------------------------------------------------------------------ what is told
+
+    def announce(self, key, event):
+        """Count a change and tell the listeners."""
+        self.changes.dirty += 1
+        self.tell(key, event)
+
+    def tell(self, key, event):
+        """Tell the listeners of a change that is not counted: it is part of another one, or nobody asked for it."""
+        if self.observed:
+            self.changes.announce(self, key, event)
+
+    def notify(self, key, event):
+        """Tell of an event that is no change; see `Changes.notify`."""
+        if self.observed:
+            self.changes.notify(self, key, event)
+
+    # ------------------------------------------------------------------ what goes unasked
+
+    def evict(self, key):
+        """Delete a key because memory is full; return whether it was there."""
+        if self.seek(key) == ABSENT:
+            return False
+        self.changes.lost(self, key, None)
+        self.take_out(key)
+        self.evicted += 1
+        self.tell(key, EVICTED)
+        return True
+
+    def expire(self, key):
+        """Remove the key at the place, whose time has come: the one way in which keys expire."""
+        self.changes.lost(self, key, None)
+        self.take_out(key)
+        self.expired += 1
+        self.tell(key, EXPIRED)
+
+    def last_value(self, key):
+        """The value of a key that is about to be lost, whose place the table is at, and stays at."""
+        kind: cython.int = self.table.seek(key)
+        return self.table.value() if kind < PACKED else self.unpack(self.table.value(), kind)
+
+    def note_expired(self, key, value, names, kept=None):
+        """Tell that these elements of the container at `key` were removed because their time had come."""
+        self.expired_elements += len(names)
+        self.changes.lost(self, key, names, kept)
+        self.tell(key, value.expired_event)
+
+    def expire_elements(self, key, value, most, lags):
+        """At the place, whose ticket came up: remove up to `most` elements that are due; return how many.
+
+        The next visit is seen to.
+        """
+        now_ms: cython.longlong = self.clock.now_ms
+        due_ms: cython.longlong = value.next_deadline()
+        self.table.preserve()
+        kept: Any = None if self.changes.on_losing is None else {}
+        names: list = value.expire_elements(now_ms, most, kept)
+        count: cython.Py_ssize_t = len(names)
+        if count:
+            if self.account is not None:
+                self.account.follow(key, value)
+            lags.record(now_ms - due_ms)
+            if not len(value):
+                self.note_expired(key, value, names, kept)
+                self.drop_empty(key, value)
+                self.deadlines.stale -= 1  # the ticket in hand will not come up again
+                return count
+        due_ms = value.next_deadline()
+        self.mark(value, due_ms != NEVER)
+        try:
+            self.revisit(min(due_ms, self.table.deadline()))
+        finally:  # without memory for another ticket the one in hand stays good, and the elements are gone
+            if count:
+                self.note_expired(key, value, names, kept)
+        return count
+
+    def revisit(self, due_ms):
+        """At the place, whose ticket came up: issue another for `due_ms`, none for NEVER."""
+        filed_ms: cython.longlong = 0
+        if due_ms != NEVER:
+            filed_ms = self.deadlines.file(self.table, due_ms, self.clock.real_ms())
+        self.table.set_times(self.table.deadline(), filed_ms)
+
+    def visit(self, tickets, start, stop, time_ms, lags):
+        """Redeem tickets[start:stop] of the bucket `time_ms`; return how many keys, and elements, expired.
+
+        A container with many elements that are due is filed again for the rest.
+
+        Args:
+            lags: a Histogram that takes the milliseconds between deadline and removal.
+        """
+        i: cython.Py_ssize_t
+        removed: cython.Py_ssize_t = 0
+        count: cython.Py_ssize_t
+        spare: cython.Py_ssize_t = ELEMENTS_A_VISIT
+        now_ms: cython.longlong = self.clock.now_ms
+        deadline_ms: cython.longlong
+        table: Table = self.table
+        for i in range(start, stop):
+            if table.redeem(tickets, i, time_ms) == ABSENT:
+                if self.deadlines.stale > 0:
+                    self.deadlines.stale -= 1
+                continue
+            deadline_ms = table.deadline()
+            if deadline_ms <= now_ms:
+                lags.record(now_ms - deadline_ms)
+                self.expire(table.key())
+                self.deadlines.stale -= 1  # the ticket in hand will not come up again
+                removed += 1
+                continue
+            value = table.object()
+            if isinstance(value, Container) and value.is_volatile:
+                count = self.expire_elements(table.key(), value, 1 + spare, lags)
+                removed += count
+                spare -= max(0, count - 1)
+            else:
+                self.revisit(deadline_ms)
+        return removed
+
+    # ------------------------------------------------------------------ all keys
+
+    def __len__(self):
+        """Keys, those that are due but not yet removed included."""
+        return self.table.count
+
+    def keys(self):
+        """All live keys, as a list."""
+        return self.table.keys(self.clock.now_ms)
+
+    def scan(self, cursor, count, matches=None, type_name=None):
+        """A page of a scan over all keys: the next cursor, 0 at the end, and those that are wanted of about `count`.
+
+        A cursor is a position of the table: a key that stays for the whole scan is given out exactly once. What is due
+        is removed if it was wanted.
+
+        Args:
+            cursor: 0 to begin, or what the last page returned.
+            count: at least 1.
+            matches: is the key wanted by its name? None for all.
+            type_name: the type that is wanted; None for all.
+        """
+        if cursor >= END:
+            return 0, []
+        keys: list
+        position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
+        if matches is not None:
+            keys = [key for key in keys if matches(key)]
+        if type_name is not None:
+            keys = [key for key in keys if self.type_at(key) == type_name]
+        return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
+
+    def position(self, key):
+        """Where a scan comes to `key`, whether there is such a key or not: scans go by rising positions."""
+        return self.table.position(key)
+
+    def random_key(self):
+        """A live key, each as likely as any other; None when there is none.
+
+        Where what is due stays, and is nearly all that there is, none may be found.
+        """
+        tries: cython.int = 0
+        while tries < MOST_TRIES:
+            key = self.table.random_key()
+            if key is None or self.seek(key) != ABSENT:
+                return key
+            tries += self.changes.keeps_due
+        return None
+
+    def flush(self):
+        """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
+        size = len(self)
+        self.graveyard.append(self.table)
+        self.graveyard.extend(self.deadlines.buckets.values())
+        on_earlier = self.deadlines.on_earlier
+        self.reset()
+        if self.account is not None:
+            self.account.clear()
+        self.deadlines.on_earlier = on_earlier
+        self.changes.dirty += size
+        if self.observed:
+            self.changes.flushed(self)
+        return size
+
+    def take_over(self, other):
+        """Have the keys of `other`, which nobody else knows, in the place of all that is here; return how many."""
+        self.flush()
+        on_earlier = self.deadlines.on_earlier
+        self.table = other.table
+        self.deadlines = other.deadlines
+        self.deadlines.keyspace = self
+        self.deadlines.on_earlier = on_earlier
+        self.volatile_containers = other.volatile_containers
+        if self.account is not None:
+            self.account.begin_anew()
+        self.changes.dirty += len(self)
+        return len(self)
+
+    def swap(self, other):
+        """Exchange all keys with another database."""
+        for name in ("table", "deadlines", "volatile_containers"):
+            mine = getattr(self, name)
+            setattr(self, name, getattr(other, name))
+            setattr(other, name, mine)
+        self.deadlines.keyspace = self
+        other.deadlines.keyspace = other
+        if self.account is not None:
+            self.account.swap(other.account)
+        self.changes.dirty += 1
+        if self.observed:
+            self.changes.swapped(self, other)
+
+
+def type_name_of(v):
+    """The wire's name of a value's type."""
+    return v.type_name if isinstance(v, Container) else STRING
