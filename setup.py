@@ -48,6 +48,7 @@ HOT = {
         "order",
         "packed",
         "packed_list",
+        "quicklist",
         "scored",
         "sets",
         "sorted_sets",
