@@ -1,4 +1,4 @@
-"""The limit of scripts' memory, walked through in small steps: at each a script ends, and the server goes on.
+"""Memory that ends at any place amid a script: it ends with an error, and the server goes on.
 
 A jump over the binding's frames would leave the interpreter's lock held for ever: so it is a process of its own.
 """
@@ -60,16 +60,69 @@ HOGS = [
     "local t = {} for i = 1, 1e9 do t[i] = i end",
     "local t = {} for i = 1, 1e5 do t[i] = 'x' .. i end return t",
 ]
+BRIEF = [
+    "return 1",
+    "local t = {} for i = 1, 8 do t[i] = redis.call('get', KEYS[1]) .. i end return #t",
+    "return redis.call('lrange', 'list', 0, -1)",
+    "return redis.call('incr', 'n') * 0",
+    "redis.call('rpush', 'l', unpack({1, 2.5, 'x', KEYS[1], ARGV[1], 6, 7, 8, 9, 10})) return redis.call('del', 'l')",
+    "local t = {} for i = 1, 8 do t[i] = redis.pcall('nope', i).err .. i end return t",
+    "redis.setresp(3) return redis.call('hgetall', 'hash').map['2']",
+    "return {redis.sha1hex(ARGV[1]), redis.acl_check_cmd('get', 'x'), redis.status_reply('FINE')}",
+    "redis.log(redis.LOG_DEBUG, ARGV[1], 'x') error({err = 'own'})",
+    "local f = coroutine.wrap(function() coroutine.yield(redis.call('get', KEYS[1])) end) return f()",
+]
+STEPPED = """
+import sys
+from tests.hostile.crowded import prepared
+server, session, words, right = prepared(sys.argv[1])
+runtime = server.state.scripting.runtime
+failed = 0
+for size in range(0, 1 << 20, 16):
+    runtime.functions[b"collect"]()
+    runtime.limit_memory(runtime.used() + size)
+    reply = session.do(*words)
+    runtime.limit_memory(1 << 28)
+    assert session.do("EVAL", "return 'on'", "0") == b"$2\\r\\non\\r\\n"
+    if reply == right:
+        break
+    assert reply.startswith(b"-ERR the script needs more memory"), reply
+    failed += 1
+print("survived", failed)
+"""
 
 
-@pytest.mark.parametrize("script", HOGS)
-def test_a_script_without_memory_ends(script: str) -> None:
-    """Whatever it was doing, with whatever limit: it ends with the error, and the next one runs."""
+def output_of(*arguments: str) -> bytes:
+    """Return what a Python prints that is run with arguments."""
     done = subprocess.run(
-        [sys.executable, "-c", WALK % STEPS, script],
+        [sys.executable, *arguments],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.stdout == b"walked\n", done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("script", HOGS)
+def test_a_script_without_memory_ends(script: str) -> None:
+    """Whatever it was doing, with whatever limit: it ends with the error, and the next one runs."""
+    assert output_of("-c", WALK % STEPS, script) == b"walked\n"
+
+
+@pytest.mark.parametrize("script", BRIEF)
+def test_every_allocation_of_a_script_meets_its_limit(script: str) -> None:
+    """Each of a script's allocations is the one that the limit refuses: it ends with the error, the next one runs."""
+    pytest.importorskip("_testcapi", reason="this Python has no hook that lets allocations fail")
+    assert output_of("-c", STEPPED, script).startswith(b"survived ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space, and fills the heap of glibc")
+@pytest.mark.parametrize("lua", ["luajit21", "lua51"])
+@pytest.mark.parametrize("script", BRIEF)
+def test_a_script_for_which_there_is_no_memory(script: str, lua: str) -> None:
+    """Each allocation of a script is the one for which the system has no memory: it ends, and the server goes on."""
+    pytest.importorskip(f"lupa.{lua}")
+    pytest.importorskip("_testcapi", reason="this Python has no hook that lets allocations fail")
+    assert output_of("-m", "tests.hostile.crowded", script, lua).startswith(b"survived ")

@@ -1,16 +1,15 @@
 """The Lua runtime: one a server, made when the first script comes.
 
-It knows Lua and nothing of commands: what scripts call is given to it as functions of the host (see ``lua/sandbox.lua``
-for the rules between both sides). It is not re-entrant: one script runs at a time, and nothing calls into Lua while one
-does.
+It knows Lua and nothing of commands: what scripts ask for goes through a door (``door.py``). It is not re-entrant: one
+script runs at a time, and nothing calls into Lua while one does.
 
 The engine is LuaJIT, which hashes long strings in full and has a bit library; where lupa has none, Lua 5.1, with the
 same results.
 
 Memory is bounded by the allocator. A failed allocation is an ordinary error inside Lua; outside of Lua's protection it
-would end the process, and in a frame of the binding's it would jump over what that frame has to give back. So the
-limit holds only while Lua itself runs: the sandbox sets it when it begins (`restrict`), and whoever hands over a value
-lifts it before. What is large is measured first (`admit`), and the system asked whether it would give as much.
+would end the process, or jump over frames of the binding's. So once the sandbox is loaded, its functions are called
+with numbers alone, for which Lua needs no memory: texts wait at the door, and functions of scripts stay in Lua, where
+they are known by their numbers.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from importlib.resources import files
 from typing import Any
 
 from geventcache.base.errors import CommandError, printable
+from geventcache.services.scripting.door import TEXT, Door
 from geventcache.services.scripting.headers import FLAGS
+from geventcache.services.scripting.plain_door import PlainDoor
 from geventcache.services.scripting.replies import Tokens, integer_of
 
-ENTRIES = (b"compile", b"run", b"run_few", b"call", b"call_few", b"load", b"slice", b"verdict", b"forget")
-FEW = 16
-MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect")
-SMALL = 4096
+ENTRIES = (b"compile", b"run", b"call", b"load", b"registered", b"slice", b"verdict", b"release", b"forget", b"collect")
+MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect", "resp", "results")
+HAS_FFI = b"return jit ~= nil and (pcall(require, 'ffi'))"
 SLICE = 4000
-KEPT_REFERENCES = 256
+SPARE_REFERENCES = 16
 COLLECT_ABOVE = 0.5
 GROWTH = 16 << 20  # bytes of garbage that are not left to stay until the next script
+START = 16 << 20  # bytes that the system must have for Lua and the sandbox, which are loaded without protection
 SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = range(5)
-ASKED = 1 << 16  # of so many bytes and more the system is asked first
-SPARE = 1 << 20
-OUT_OF_MEMORY = b"ERR the script needs more memory than script-max-memory allows"
-NO_MEMORY = b"ERR the system has not the memory that the script needs"
+OUT_OF_MEMORY = b"ERR the script needs more memory than script-max-memory or the system allows"
+NO_MEMORY = b"ERR the system has not the memory that scripts need"
 
 
 def refuse_access(*args: Any) -> Any:
@@ -57,17 +56,37 @@ def engine() -> Any:
     return lua51
 
 
+class Function:
+    """A function that Lua keeps for as long as this object is there."""
+
+    __slots__ = ("number", "released")
+
+    def __init__(self, number: int, released: list[int]) -> None:
+        self.number = number
+        self.released = released
+
+    def __del__(self) -> None:
+        self.released.append(self.number)
+
+
 class Runtime:
     """Lua, with the sandbox in it.
 
     Attributes:
+        door: what scripts ask for, and what they are given.
         is_ending, last_words: the running script was told to end; the limit is lifted until it has.
         floor: the bytes that were in use after the last collection.
+        released: numbers of functions that Lua need not keep any longer.
+
+    Raises:
+        CommandError: there is no memory for it.
     """
 
     def __init__(
-        self, host: dict[bytes, Callable[..., Any]], versions: dict[bytes, Any], limit: int, lua: Any = None
+        self, answer: Callable[[int, list[Any]], None], versions: dict[bytes, Any], limit: int, lua: Any = None
     ) -> None:
+        if not is_available(START):
+            raise CommandError(NO_MEMORY)
         module = lua or engine()
         self.error = module.LuaError
         self.lua = module.LuaRuntime(
@@ -79,68 +98,48 @@ class Runtime:
             max_memory=0,
         )
         self.used = self.lua.get_memory_used
-        self.table = self.lua.table_from
+        self.door = Door(answer) if self.lua.execute(HAS_FFI) else PlainDoor(answer, self.lua)
         self.is_ending = False
         self.last_words = OUT_OF_MEMORY
         self.floor = 0
-        self.limit_memory(limit)
-        exports = self.load_sandbox(host, versions)
-        self.functions = {name: exports[name] for name in ENTRIES}
-        # References that were used once are taken again without an allocation.
-        references = [self.lua.table() for _ in range(KEPT_REFERENCES)]
+        self.released: list[int] = []
+        self.exports = self.load_sandbox(versions)
+        self.functions = {name: self.exports[name] for name in ENTRIES}
+        # What lupa wraps amid a call, an error that is a table, takes one of these without an allocation.
+        references = [self.lua.table() for _ in range(SPARE_REFERENCES)]
         del references
+        self.limit_memory(limit)
 
-    def load_sandbox(self, host: dict[bytes, Callable[..., Any]], versions: dict[bytes, Any]) -> Any:
+    def load_sandbox(self, versions: dict[bytes, Any]) -> Any:
         """Load the modules and the sandbox; return what it exports."""
-        given: dict[bytes, Any] = {**host, b"restrict": self.restrict, b"lift": self.lift}
-        given[b"versions"] = self.table(versions)
-        given[b"flags"] = self.table(dict.fromkeys(FLAGS, True))
-        functions = self.table(given)
-        execute = self.lua.execute
+        table, execute = self.lua.table_from, self.lua.execute
+        given = {b"versions": table(versions), b"flags": table(dict.fromkeys(FLAGS, True)), **self.door.addresses()}
+        functions = table(given)
         base = execute(source_of("base"), functions)
         if base[b"bit"] is None:
             base[b"bit"] = execute(source_of("bit"), base)
-        modules = self.table({})
+        modules = table({})
         for name in MODULES:
             made = execute(source_of(name), base)
             if name == "cjson":
                 made, modules[b"reset_json"] = made
             modules[name.encode()] = made
-        return execute(source_of("sandbox"), functions, modules, base)
+        return execute(source_of("sandbox"), execute(source_of("door"), functions, base), modules, base)
 
     def limit_memory(self, limit: int) -> None:
         """Let scripts use up to `limit` bytes, 0 for any number."""
         self.limit = limit
         self.most = limit or 1 << 62
+        self.lua.set_max_memory(limit)
+        self.door.limit(self.most)
 
     # ------------------------------------------------------------------ memory
 
-    def restrict(self) -> None:
-        """The limit holds from now on."""
-        if not self.is_ending:
-            self.lua.set_max_memory(self.limit)
-
-    def lift(self) -> None:
-        """No limit holds while a value is handed over."""
-        self.lua.set_max_memory(0)
-
-    def end(self, text: bytes = OUT_OF_MEMORY) -> None:
+    def end(self, text: bytes) -> None:
         """The running script has to end with an error, and gets what it needs for that."""
         self.is_ending = True
         self.last_words = text
         self.lua.set_max_memory(0)
-
-    def admit(self, size: int) -> bool:
-        """May `size` bytes be handed to the running script? If not, it has to end."""
-        if self.used() + size > self.most:
-            self.lua.gccollect()
-            if self.used() + size > self.most:
-                self.end()
-                return False
-        if not is_available(size):
-            self.end(NO_MEMORY)
-            return False
-        return True
 
     def make_room(self, size: int) -> None:
         """Before a script begins: collect garbage if there may be much.
@@ -148,75 +147,71 @@ class Runtime:
         Raises:
             CommandError: there is no room for its arguments.
         """
+        if self.released:
+            self.release()
         if self.used() + size > self.most * COLLECT_ABOVE:
-            self.lua.gccollect()
+            self.functions[b"collect"]()
             if self.used() + size > self.most:
                 raise CommandError(OUT_OF_MEMORY)
-        if not is_available(size):
-            raise CommandError(NO_MEMORY)
+
+    def release(self) -> None:
+        """Let Lua forget functions."""
+        while self.released:
+            self.functions[b"release"](self.released.pop())
 
     def settle(self) -> None:
-        """After a script: nothing is limited, and much garbage does not stay."""
-        self.is_ending = False
-        self.last_words = OUT_OF_MEMORY
-        self.lua.set_max_memory(0)
+        """After a script: the limit holds again, and much garbage does not stay."""
+        if self.is_ending:
+            self.is_ending = False
+            self.last_words = OUT_OF_MEMORY
+            self.lua.set_max_memory(self.limit)
         if self.used() > self.floor + GROWTH:
             self.functions[b"forget"]()
-            self.lua.gccollect()
+            self.functions[b"collect"]()
             self.floor = self.used()
             give_back()
 
     # ------------------------------------------------------------------ scripts
 
-    def compile(self, text: bytes) -> Any:
+    def compile(self, text: bytes) -> Function:
         """A script as a function of Lua.
 
         Raises:
             CommandError: it is no Lua.
         """
         self.make_room(len(text) * 8)
+        self.door.give_text(TEXT, text)
         try:
-            kind, *result = self.protected(b"compile", text)
+            kind, *result = self.protected(b"compile")
             self.check(kind, result)
         finally:
             self.settle()
         if len(result) == 1:
-            return result[0]
+            return Function(result[0], self.released)
         raise CommandError(printable(b"ERR Error compiling script (new function): " + result[1]))
 
-    def run(self, function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]) -> Any:
-        """Run a script; return its value, as the reply writer takes it.
+    def run(self, function: Function, count: int) -> Any:
+        """Run a script, whose keys and arguments wait at the door, `count` of them keys; return its value.
 
         Raises:
             CommandError: it failed.
         """
-        return self.enter((b"run", b"run_few"), function, keys, args)
+        return self.enter(b"run", function, count)
 
-    def call(self, function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]) -> Any:
-        """Run a function of a library; return its value.
+    def call(self, function: Function, count: int) -> Any:
+        """Run a function of a library, in the same way.
 
         Raises:
             CommandError: it failed.
         """
-        return self.enter((b"call", b"call_few"), function, keys, args)
+        return self.enter(b"call", function, count)
 
-    def enter(
-        self, entries: tuple[bytes, bytes], function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]
-    ) -> Any:
-        """Call the function of the sandbox that takes tables, or the one that takes a few arguments as they are."""
-        self.make_room(64 * (len(keys) + len(args)) + sum(map(len, keys)) + sum(map(len, args)))
+    def enter(self, entry: bytes, function: Function, count: int) -> Any:
+        """Call a function of the sandbox that runs what is a script's."""
         try:
-            return self.value(self.outcome(entries, function, keys, args))
+            return self.value(self.protected(entry, function.number, count))
         finally:
             self.settle()
-
-    def outcome(
-        self, entries: tuple[bytes, bytes], function: Any, keys: tuple[bytes, ...], args: tuple[bytes, ...]
-    ) -> tuple[Any, ...]:
-        """What the sandbox says of a call: a kind, and its facts."""
-        if len(keys) + len(args) <= FEW:
-            return self.protected(entries[1], function, len(keys), *keys, *args)
-        return self.protected(entries[0], function, self.table(keys), self.table(args))
 
     def value(self, outcome: tuple[Any, ...]) -> Any:
         """The value of an outcome.
@@ -253,28 +248,29 @@ class Runtime:
             tokens += part if isinstance(part, tuple) else (part,)
         return tokens
 
-    def load(self, text: bytes) -> list[tuple[bytes, Any, bytes | None, list[bytes]]]:
+    def load(self, text: bytes) -> list[tuple[bytes, Function, bytes | None, list[bytes]]]:
         """Run a library; return what it registered: names, functions, descriptions and flags.
 
         Raises:
             CommandError: it is no Lua, or it failed.
         """
         self.make_room(len(text) * 8)
+        self.door.give_text(TEXT, text)
         try:
-            kind, *result = self.protected(b"load", text)
-            self.check(kind, result)
-            count, entries = result
+            kind, count, *problem = self.protected(b"load")
+            self.check(kind, [count, *problem])
             if count is False:
-                raise CommandError(printable(b"ERR Error compiling function: " + entries))
+                raise CommandError(printable(b"ERR Error compiling function: " + problem[0]))
             if count is None:
-                raise CommandError(printable(b"ERR Error registering functions: " + entries))
-            found = [entries(i) for i in range(1, count + 1)]
+                raise CommandError(printable(b"ERR Error registering functions: " + problem[0]))
+            return [self.registered(i) for i in range(1, count + 1)]
         finally:
             self.settle()
-        return [
-            (name, function, description or None, flags.split(b",") if flags else [])
-            for name, function, description, flags in found
-        ]
+
+    def registered(self, i: int) -> tuple[bytes, Function, bytes | None, list[bytes]]:
+        """One of the functions that the library registered."""
+        name, number, description, flags = self.protected(b"registered", i)
+        return name, Function(number, self.released), description or None, flags.split(b",") if flags else []
 
     def protected(self, entry: bytes, *args: Any) -> tuple[Any, ...]:
         """Call a function of the sandbox: a kind of outcome, and its facts.
@@ -290,6 +286,8 @@ class Runtime:
             if self.is_ending or not text:
                 raise CommandError(self.farewell()) from None
             raise CommandError(self.last_words if b"memory" in text else printable(text)) from None
+        except MemoryError:  # of Python's, for what is returned
+            raise CommandError(self.last_words) from None
 
     def farewell(self) -> bytes:
         """What is said of a script that was told to end, and where it was."""
@@ -298,11 +296,9 @@ class Runtime:
 
 
 def is_available(size: int) -> bool:
-    """Would the system give Lua so many bytes? Address space is asked for and given back; no page of it is touched."""
-    if size < ASKED:
-        return True
+    """Would the system give so many bytes? Address space is asked for and given back; no page of it is touched."""
     try:
-        mmap.mmap(-1, size + SPARE).close()
+        mmap.mmap(-1, size).close()
     except (OSError, ValueError, OverflowError, MemoryError):
         return False
     return True

@@ -1,6 +1,8 @@
 cimport cython
 from geventcache.base.clock cimport monotonic_us
+from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
+from geventcache.services.scripting.door cimport Door
 from geventcache.services.shards.slots cimport Slots
 
 @cython.final
@@ -26,12 +28,15 @@ cdef class Scripting:
     cdef readonly Client client
     cdef dict known
     cdef bint allows_tests
+    cdef Door door
+    cdef ReplyWriter writer
     cdef list pending
     cdef Py_ssize_t position
     cdef readonly Slots slots
-    cdef reply(self, list args)
-    cdef given(self, value)
-    cdef given_text(self, bytes value)
-    cpdef more(self)
-    cdef failed(self, bytes text)
-    cpdef tick(self)
+    cpdef answer(self, int operation, list args)
+    cdef call(self, list args)
+    cdef value_of(self, list args)
+    cdef give(self, value)
+    cdef give_list(self, list values)
+    cdef more(self)
+    cpdef bint tick(self) except -1

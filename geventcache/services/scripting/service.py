@@ -1,13 +1,12 @@
 """Scripts and functions at run time: which one runs, what it may do, and what it asks of the server.
 
 - A script's commands are called by a client of their own (`is_script`), one a server, in the caller's database and with
-  the caller's rights. Its failures are values: nothing is raised into Lua.
+  the caller's rights. Its failures are values: nothing is raised into Lua. Replies go to it as clients read them.
 - One script runs at a time. After busy-reply-threshold it is busy: between two slices of its instructions other clients
   are let in, and the gate answers them BUSY, but for what ends the script. It goes on with the time at which it began.
 - A script that has written is not killed: half of its changes would stay.
 """
 
-import contextlib
 from math import copysign
 from typing import Any
 
@@ -16,17 +15,31 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import OK
+from geventcache.resp.writer import ReplyWriter
 from geventcache.services.observing.info import REDIS_VERSION
+from geventcache.services.scripting.door import (
+    ALLOWED,
+    CALL,
+    ENDED,
+    FAILED,
+    FALSE,
+    MORE,
+    NIL,
+    NUMBER,
+    OKAY,
+    RESP,
+    SHA1,
+    TEXT,
+    TICK,
+)
 from geventcache.services.scripting.headers import Rules, read_script
 from geventcache.services.scripting.libraries import Function, Libraries, load_library
-from geventcache.services.scripting.replies import INT64_MAX, INT64_MIN, tokens_of
-from geventcache.services.scripting.runtime import SMALL, Runtime
+from geventcache.services.scripting.runtime import Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 from geventcache.services.shards.slots import NO_SLOT, slot_of_keys
 
 VALKEY_VERSION = "9.1.2"
 LOAD_LIMIT_MS = 500
-NOT_STRINGS = b"ERR Command arguments must be strings or integers"
 NO_ARGUMENTS = b"ERR Please specify at least one argument for this call"
 UNKNOWN_COMMAND = b"ERR Unknown command called from script"
 WRONG_COUNT = b"ERR Wrong number of args calling command from script"
@@ -38,17 +51,12 @@ UNKILLABLE = (
 )
 STOPPED = b"ERR the server is shutting down"
 LOAD_TIMEOUT = b"ERR FUNCTION LOAD timeout"
-# What the `true` of a reply to the sandbox announces. What is so small needs no memory of Lua's.
-OKAY = (True, 1)
-FAILED = 2
-EXHAUSTED = (True, 3)
-AMBIGUOUS = (True, 4)
-ENDED = 5
-PIECE_TOKENS = 200
+PIECE_ITEMS = 10_000  # of a long array
 PIECE_BYTES = 1 << 20
 BREAK_US = 2000  # how long a busy script runs before others are let in again
 NEVER_US = 1 << 62
 LOADING_RULES = Rules(allows_oom=True)
+TWO_TO_63 = 1 << 63
 SCRIPT = b"SCRIPT"
 FUNCTION = b"FUNCTION"
 
@@ -126,6 +134,8 @@ class Scripting:
         self.client: Any = None
         self.known: dict[bytes, Any] = {}
         self.allows_tests = False
+        self.door: Any = None
+        self.writer = ReplyWriter()
         self.pending: list[Any] = []
         self.position = 0
         self.slots: Any = None if state.cluster is None else state.cluster.slots
@@ -134,29 +144,16 @@ class Scripting:
     def runtime(self) -> Runtime:
         """The runtime, made when it is needed first."""
         if self.made is None:
-            self.client = self.state.new_client()
-            self.client.is_script = True
-            self.made = Runtime(self.host(), versions(), self.state.config["script-max-memory"])
+            client = self.state.new_client()
+            client.is_script = True
+            made = Runtime(self.answer, versions(), self.state.config["script-max-memory"])
+            self.client, self.door, self.made = client, made.door, made
             self.state.config.on_change("script-max-memory", self.made.limit_memory)
         return self.made
 
     def used_memory(self) -> int:
         """Bytes that Lua uses; none before the first script."""
         return self.made.used() if self.made is not None else 0
-
-    def host(self) -> dict[bytes, Any]:
-        """What the sandbox may call."""
-        return {
-            b"call": self.call,
-            b"call_joined": self.call_joined,
-            b"call_sized": self.call_sized,
-            b"is_allowed": self.is_allowed,
-            b"log": self.log,
-            b"more": self.more,
-            b"setresp": self.set_protocol,
-            b"sha1": self.sha1,
-            b"tick": self.tick,
-        }
 
     # ------------------------------------------------------------------ scripts and functions
 
@@ -209,7 +206,8 @@ class Scripting:
         run = self.begin(caller, SCRIPT, script.rules, is_read_only)
         run.slot = slot_of_keys(list(keys)) if run.keeps_slot else NO_SLOT
         try:
-            return self.runtime.run(script.function, keys, args)
+            self.hand_over([*keys, *args])
+            return self.runtime.run(script.function, len(keys))
         except CommandError as error:
             error.is_counted = run.has_counted(error.text)
             raise
@@ -233,12 +231,26 @@ class Scripting:
         keys = request[3 : 3 + count]
         run.slot = slot_of_keys(keys) if run.keeps_slot else NO_SLOT
         try:
-            return self.runtime.call(function.callback, tuple(keys), tuple(request[3 + count :]))
+            self.hand_over(request[3:])
+            return self.runtime.call(function.callback, count)
         except CommandError as error:
             error.is_counted = run.has_counted(error.text)
             raise
         finally:
             self.end(run)
+
+    def hand_over(self, items: list[bytes]) -> None:
+        """Keys and arguments of a script that is about to run.
+
+        Raises:
+            CommandError: there is no memory for them.
+        """
+        self.runtime.make_room(64 * len(items) + sum(map(len, items)))
+        if items:
+            self.writer.resp3 = False
+            self.give_list(items)
+        else:
+            self.door.give(NIL)
 
     def load_libraries(self, codes: list[bytes]) -> list[Any]:
         """Make libraries of their codes; they are not yet in place.
@@ -274,7 +286,6 @@ class Scripting:
         _ = self.runtime
         client = self.client
         client.db = caller.db
-        client.resp3 = False
         client.user = caller.user
         client.access = caller.access
         client.tracking = caller.tracking
@@ -287,6 +298,7 @@ class Scripting:
         """A script has ended."""
         self.running = None
         self.pending = []
+        self.writer.clear()
         if run.is_busy:
             self.state.review()
         if run.escape is not None:
@@ -320,16 +332,18 @@ class Scripting:
             raise CommandError(self.busy_error())
         run.verdict = b"ERR Script killed by user with %b KILL." % kind
 
-    def tick(self) -> bytes | None:
-        """The count hook: let others in if the script has run for long; return the error with which it has to end."""
+    def tick(self) -> bool:
+        """The count hook: let others in if the script has run for long; tell whether it has to end."""
         run: Run | None = self.running
         if run is None:
-            return None
+            return False
         if run.verdict is None and run.elapsed_us() >= run.due_us:
             self.interrupt(run)
-        if run.verdict is not None:
-            self.runtime.end(run.verdict)
-        return run.verdict
+        if run.verdict is None:
+            return False
+        self.runtime.end(run.verdict)
+        self.door.give_verdict(run.verdict)
+        return True
 
     def interrupt(self, run: Run) -> None:
         """A script has run for too long."""
@@ -348,38 +362,42 @@ class Scripting:
             run.verdict = STOPPED
         run.due_us = run.elapsed_us() + BREAK_US
 
-    # ------------------------------------------------------------------ commands of scripts
+    # ------------------------------------------------------------------ the door
 
-    def call(self, *args: Any) -> Any:
-        """Run a command for the script: its value as Lua takes it, or what became of it."""
-        run = self.running
-        if run.elapsed_us() >= run.due_us and self.tick() is not None:
-            return True, ENDED, run.verdict
+    def answer(self, operation: Any, args: list[Any]) -> None:
+        """A script asks for something."""
         try:
-            return self.reply(list(args))
+            if operation == CALL:
+                self.call(args)
+            elif operation == TICK:
+                self.tick()
+            elif operation == MORE:
+                self.more()
+            elif operation == SHA1:
+                self.door.give_text(TEXT, sha_of(args[0]))
+            elif operation == ALLOWED:
+                self.judge(args)
+            else:
+                self.log(int(args[0]), args[1])
+        except Exception as error:  # a defect of ours, or no memory, must not become an object in the script's hands
+            self.writer.clear()
+            self.door.give_text(FAILED, self.state.on_defect(error, b"script"))
+
+    def call(self, args: list[Any]) -> None:
+        """Run a command for the script: give its value, or what became of it."""
+        run = self.running
+        if run.elapsed_us() >= run.due_us and self.tick():
+            self.door.give(ENDED)
+            return
+        try:
+            self.give(self.value_of(args))
         except CommandError as error:
             if error.is_counted:
                 run.counted = error.text
-            return self.failed(error.text)
-        except Exception as error:  # a defect of ours must not become an object in the script's hands
-            return self.failed(self.state.on_defect(error, b"script"))
+            self.door.give_text(FAILED, error.text)
 
-    def failed(self, text: bytes) -> Any:
-        """A call that failed."""
-        self.runtime.lift()
-        return True, FAILED, text
-
-    def call_joined(self, count: int, body: bytes) -> Any:
-        """Run a command whose arguments come with zero bytes between them; AMBIGUOUS if they have some themselves."""
-        args = body.split(b"\0")
-        return self.call(*args) if len(args) == count else AMBIGUOUS
-
-    def call_sized(self, sizes: bytes, body: bytes) -> Any:
-        """Run a command whose arguments come as one string; a negative size is that of a number."""
-        return self.call(*unpacked(sizes, body))
-
-    def reply(self, args: list[Any]) -> Any:
-        """Run a command; return its value as Lua takes it.
+    def value_of(self, args: list[Any]) -> Any:
+        """Run a command; return its value.
 
         Raises:
             CommandError: the command's, or why it may not run.
@@ -404,51 +422,50 @@ class Scripting:
             raise
         if command.is_write:
             self.running.has_written = True
-        return self.given(self.state.engine.call(self.client, command, args))
+        self.client.resp3 = self.door.resp3
+        return self.state.engine.call(self.client, command, args)
 
-    def given(self, value: Any) -> Any:
-        """A command's value as Lua takes it: itself, or what announces it."""
+    def give(self, value: Any) -> None:
+        """A command's value for the script: as it is, or as a reply."""
         kind = type(value)
         if kind is bytes:
-            return self.given_text(value)
-        if kind is int and INT64_MIN <= value <= INT64_MAX:
-            return value
-        if value is OK:
-            return OKAY
-        tokens = tokens_of(value, self.client.resp3)
-        first = tokens[0]
-        if first is not True:
-            return self.given_text(first) if type(first) is bytes else first
-        self.pending, self.position = tokens, 0
-        return self.more()
+            self.door.give_text(TEXT, value)
+        elif kind is int:
+            self.door.give(NUMBER, value)
+        elif value is OK:
+            self.door.give(OKAY)
+        elif value is None:
+            self.door.give(NIL if self.client.resp3 else FALSE)
+        else:
+            self.writer.resp3 = self.client.resp3
+            if kind is list:
+                self.give_list(value)
+            else:
+                self.writer.value(value)
+                self.door.give_text(RESP, self.writer.take())
 
-    def given_text(self, value: bytes) -> Any:
-        """A string, if the script has the memory for it."""
-        runtime: Any = self.made
-        if len(value) > SMALL and not runtime.admit(len(value)):
-            return EXHAUSTED
-        runtime.lift()
-        return value
+    def give_list(self, values: list[Any]) -> None:
+        """An array, of which the first piece at once."""
+        self.writer.array_header(len(values))
+        self.pending, self.position = values, 0
+        self.more()
 
-    def more(self) -> Any:
-        """The next tokens of a large value, behind two places; or that the script has not the memory for them."""
-        tokens = self.pending[self.position : self.position + PIECE_TOKENS]
+    def more(self) -> None:
+        """The next items of an array."""
+        pending = self.pending
+        start = end = self.position
         size = 0
-        for i, token in enumerate(tokens):
-            if type(token) is bytes:
-                size += len(token)
-                if size > PIECE_BYTES and i:
-                    size -= len(token)
-                    tokens = tokens[:i]
-                    break
-        runtime: Any = self.made
-        if size > SMALL and not runtime.admit(size):
-            return EXHAUSTED
-        self.position += len(tokens)
-        if self.position >= len(self.pending):
+        last = min(len(pending), start + PIECE_ITEMS)
+        while end < last and size < PIECE_BYTES:
+            item = pending[end]
+            if type(item) is bytes:
+                size += len(item)
+            end += 1
+        self.writer.items(pending if end - start == len(pending) else pending[start:end])
+        self.position = end
+        if end == len(pending):
             self.pending = []
-        runtime.lift()
-        return (True, 0, *tokens)
+        self.door.give_text(RESP, self.writer.take())
 
     def is_let(self, command: Any) -> bool:
         """May scripts of tests call a command that is not for scripts?"""
@@ -479,36 +496,22 @@ class Scripting:
 
     # ------------------------------------------------------------------ what else scripts ask for
 
-    def set_protocol(self, is_resp3: bool) -> None:
-        """The protocol in which the script's commands reply."""
-        self.client.resp3 = is_resp3
-
-    def sha1(self, text: bytes) -> bytes:
-        """The SHA1 of a text in hexadecimal: computed here, at the speed of C."""
-        digest = sha_of(text)
-        runtime: Any = self.made
-        runtime.lift()
-        return digest
-
-    def is_allowed(self, sizes: bytes, body: bytes) -> bool | None:
-        """May the caller run a command? None if there is no such command."""
-        try:
-            args = [text_of(arg) if type(arg) is not bytes else arg for arg in unpacked(sizes, body)]
-            command = self.state.table.find(args)
-            if command is None or command.handler is None:
-                return None
-            access = self.client.access
-            return access is None or access.judge(self.client.db.index, command, args) is None
-        except Exception as error:
-            self.state.on_defect(error, b"script")
-            return None
+    def judge(self, args: list[Any]) -> None:
+        """May the caller run a command? Nil if there is no such command."""
+        args = [text_of(arg) if type(arg) is not bytes else arg for arg in args]
+        command = self.state.table.find(args)
+        if command is None or command.handler is None:
+            self.door.give(NIL)
+            return
+        access = self.client.access
+        is_allowed = access is None or access.judge(self.client.db.index, command, args) is None
+        self.door.give(NUMBER, is_allowed)
 
     def log(self, level: int, message: bytes) -> None:
         """A line of a script in the log."""
-        with contextlib.suppress(Exception):  # nothing is raised into Lua
-            log = self.state.log
-            write = (log.debug, log.info, log.info, log.warning)[level]
-            write("script_log", message=message.decode("utf-8", "backslashreplace"))
+        log = self.state.log
+        write = (log.debug, log.info, log.info, log.warning)[level]
+        write("script_log", message=message.decode("utf-8", "backslashreplace"))
 
 
 def rules_of_text(text: bytes) -> Rules:
@@ -529,36 +532,11 @@ def versions() -> dict[bytes, Any]:
     return facts
 
 
-def text_of(value: Any) -> bytes:
-    """A number as the argument of a command.
-
-    Raises:
-        CommandError: it is no number.
-    """
-    if type(value) is int:
-        if INT64_MIN < value <= INT64_MAX:
-            return b"%d" % value
-        value = float(value)
-    if type(value) is not float:
-        raise CommandError(NOT_STRINGS)
-    if value != value:
-        return b"-nan" if copysign(1, value) < 0 else b"nan"
-    return format_float(value)
-
-
-def unpacked(sizes: bytes, body: bytes) -> list[Any]:
-    """Arguments that came as one string: text, and numbers where the size is negative."""
-    args: list[Any] = []
-    start = 0
-    for size in map(int, sizes.split(b",")):
-        end = start + abs(size)
-        part = body[start:end]
-        args.append(part if size >= 0 else number_of(part))
-        start = end
-    return args
-
-
-def number_of(text: bytes) -> float:
-    """A number of Lua, an int where it is integral."""
-    number = float(text)
-    return int(number) if number == number and abs(number) < 2**63 and number == int(number) else number
+def text_of(number: float) -> bytes:
+    """A number of Lua as the argument of a command."""
+    if -TWO_TO_63 < number < TWO_TO_63:
+        integer = int(number)
+        return b"%d" % integer if integer == number else format_float(number)
+    if number != number:
+        return b"-nan" if copysign(1, number) < 0 else b"nan"
+    return format_float(number)

@@ -2,7 +2,7 @@
 --
 -- `ffi` of LuaJIT stays here, in upvalues; without it (Lua 5.1) the same results are computed more slowly.
 
-local host = ...
+local given = ...
 local error, floor, format, getinfo, tonumber, type =
   error, math.floor, string.format, debug.getinfo, tonumber, type
 local byte, char, find, reverse, sub = string.byte, string.char, string.find, string.reverse, string.sub
@@ -19,8 +19,8 @@ local base = {
   ours = OURS,
   bit = has_jit and bit or nil,
   null = has_jit and require("string.buffer").decode("\3") or newproxy(),
-  versions = host.versions,
-  flags = host.flags,
+  versions = given.versions,
+  flags = given.flags,
 }
 
 -- ---------------------------------------------------------------- errors

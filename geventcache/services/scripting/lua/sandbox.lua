@@ -1,21 +1,18 @@
 -- What scripts see, and how they are run.
 --
--- This chunk is trusted. It gets the host's functions and the sandbox's modules as arguments and returns the functions that the host
--- calls. The rules:
+-- This chunk is trusted. It gets the door to the host and the sandbox's modules as arguments and returns the functions that the host
+-- calls, with numbers alone. The rules:
 --
 -- * Scripts run in an environment of their own: the real globals are emptied at the end. What a script sees are frozen proxies:
 --   an empty table whose __index is the content, so that an assignment always meets __newindex.
--- * There is one door: the host's functions here, which run commands, write to the log, compute a SHA1 and look at the clock. They are
---   upvalues of functions written here and called with strings and numbers only; they return nil, booleans, numbers and strings, and never raise.
---   A failed call returns `true` and FAILED.
--- * Strings are handed over while no limit of memory holds (the jump of a memory error must not cross the host's frames). The host
---   lifts it before it returns one, and `host.restrict` puts it back, first of all.
--- * A script that must end (killed, out of memory) has `dying` set: whatever would catch an error raises it again. Errors that are
---   objects of the host's become that, too.
+-- * There is one door (`door.lua`), through which commands are run, the log is written and the clock is looked at. What comes through it are
+--   booleans, numbers and strings, never an object of the host; and the host raises nothing.
+-- * What the host has to hold on to, it knows by a number (`keep`). What it gives to a function here waits at the door (`door.given`).
+-- * A script that must end (killed, out of memory) has `dying` set: whatever would catch an error raises it again.
 -- * The host's count hook is set on every coroutine; it lets others in and says when to end. LuaJIT compiles functions of the sandbox,
 --   which count their work, and never a script's: compiled code has no hooks.
 
-local host, modules, base = ...
+local door, modules, base = ...
 
 local assert, error, getmetatable, ipairs, next, pairs, pcall, rawequal, rawget, rawset, select, setmetatable, tonumber,
   type, unpack, xpcall, loadstring, setfenv, collectgarbage, gcinfo =
@@ -32,12 +29,10 @@ local has_jit = base.has_jit -- hooks of LuaJIT are those of all coroutines
 local jit_off = has_jit and jit.off or function() end
 local strings, dialect = modules.strings, modules.dialect
 local bad_argument, charge, fault, tostring = base.bad_argument, base.charge, base.fault, strings.tostring
-local restrict = host.restrict
+local ask, read_reply, results = door.ask, modules.resp.read, modules.results
 
 local HOOK_COUNT = 1000
 local MOST_RESULTS = 7990
-local SLICE = 4000
-local NESTING_LIMIT = 150
 local MOST_C_CALLS = 190
 local READONLY = "Attempt to modify a readonly table"
 local NOT_STRINGS = "ERR Command arguments must be strings or integers"
@@ -81,9 +76,7 @@ end
 
 -- An error as scripts may see it. One of memory ends the script, whoever catches it.
 local function seen(e)
-  if e == OUT_OF_MEMORY then
-    dying = dying or exhausted
-  elseif type(e) == "userdata" and e ~= base.null then
+  if e == OUT_OF_MEMORY or (type(e) == "userdata" and e ~= base.null) then -- lupa has userdata for errors of its own
     dying = dying or exhausted
   end
   if dying then
@@ -157,7 +150,7 @@ local function hook()
   if is_over then
     return
   end
-  local reason = host.tick()
+  local reason = door.tick()
   if reason then
     end_script(reason)
   elseif dying then
@@ -167,13 +160,30 @@ end
 jit_off(hook)
 base.look = hook
 
--- The outermost handler: from here on the hook ends nothing, since what follows is outside of the script's own protection.
-local function locate(e)
+-- The outermost handler: from here on the hook ends nothing, since what follows is outside of the script's own protection. It notes
+-- the place alone, in one frame: where the stack has overflowed there is little room.
+local found_source, found_line
+
+local function note(e)
   is_over = true
+  local level = 2
+  local info = getinfo(2, "Sl")
+  while info and (info.what == "C" or info.what == "tail" or info.source == base.ours) do
+    level = level + 1
+    info = getinfo(level, "Sl")
+  end
+  if info then
+    found_source, found_line = info.source, info.currentline
+  end
+  return e
+end
+
+-- An error as the host is told of it, after its place was noted.
+local function located(e)
   if dying then
     return dying
   end
-  local source, line = where()
+  local source, line = found_source, found_line
   local text
   if type(e) == "table" then
     text = rawget(e, "err")
@@ -189,6 +199,10 @@ local function locate(e)
     text = "ERR " .. bare
   end
   return { err = text, source = source, line = line }
+end
+
+local function locate(e)
+  return located(note(e))
 end
 
 -- ---------------------------------------------------------------- the standard library, guarded
@@ -523,190 +537,49 @@ string_meta.__metatable = freeze({ __index = libraries.string })
 
 -- ---------------------------------------------------------------- commands
 
-local OKAY, FAILED, EXHAUSTED, AMBIGUOUS, ENDED = 1, 2, 3, 4, 5 -- what the host's `true` announces
-local ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG_NUMBER, VERBATIM, BOOLEAN, NULL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-local DIRECT_ARGUMENTS = 16
-local EXACT = 100000000000000
+local CALL, ALLOWED, SHA1, LOG, MORE = 0, 1, 2, 3, 4 -- what the host is asked for
+-- What it answers: the last ones come with a text.
+local REFUSED, NUMBER, OKAY, FALSE, NIL, ENDED, TEXT, RESP, FAILED = -1, 1, 2, 3, 4, 5, 8, 9, 10
 
-local function end_for_memory()
+-- The host could not answer, for want of memory, or told the script to end.
+local function end_without_answer(kind)
+  if kind == ENDED then
+    end_script(door.verdict())
+  end
   dying = dying or exhausted
   error(dying, 0)
 end
 
--- Tokens of a large reply come in pieces.
-local pieces, taken, received
-
-local function next_token()
-  if taken == received then
-    local function collect(is_marked, kind, ...)
-      if kind == EXHAUSTED then
-        end_for_memory()
-      end
-      restrict()
-      received = select("#", ...)
-      return { ... }
-    end
-    pieces = collect(host.more())
-    taken = 0
+local function more()
+  local kind, piece = ask(MORE)
+  if kind ~= RESP then
+    end_without_answer(kind)
   end
-  taken = taken + 1
-  return pieces[taken]
-end
-
-local read_token
-
-local function read_array()
-  local t = {}
-  for i = 1, next_token() do
-    local token = next_token()
-    if token == true then
-      token = read_token()
-    end
-    t[i] = token
-  end
-  return t
-end
-
-local function read_value()
-  local token = next_token()
-  if token == true then
-    return read_token()
-  end
-  return token
-end
-
-function read_token()
-  local kind = next_token()
-  if kind == ARRAY then
-    return read_array()
-  elseif kind == STATUS then
-    return { ok = next_token() }
-  elseif kind == ERROR then
-    return { err = next_token() }
-  elseif kind == DOUBLE then
-    return { double = next_token() }
-  elseif kind == BIG_NUMBER then
-    return { big_number = next_token() }
-  elseif kind == VERBATIM then
-    return { verbatim_string = { format = "txt", string = next_token() } }
-  elseif kind == BOOLEAN then
-    return next_token() == 1
-  elseif kind == NULL then
-    return nil
-  end
-  local t = {}
-  for _ = 1, next_token() do
-    local key = read_value()
-    if kind == SET then
-      t[key] = true
-    else
-      t[key] = read_value()
-    end
-  end
-  return kind == SET and { set = t } or { map = t }
+  return piece
 end
 
 local function failure(text)
   return { err = text, ignore_error_stats_update = true }
 end
 
--- What the host returned, as a value and whether the call failed.
-local function deliver(value, kind, ...)
-  if value ~= true then
-    if type(value) == "string" then
-      restrict()
-    end
+-- What the host answered, as a value and whether the call failed.
+local function deliver(kind, value)
+  if kind == TEXT or kind == NUMBER then
     return value
   elseif kind == OKAY then
     return { ok = "OK" }
-  elseif kind == EXHAUSTED then
-    end_for_memory()
-  end
-  restrict()
-  if kind == FAILED then
-    return failure((...)), true
-  elseif kind == ENDED then
-    end_script((...))
-  end
-  pieces, taken, received = { ... }, 0, select("#", ...)
-  value = read_value()
-  pieces = nil
-  return value
-end
-
-local function is_plain(value)
-  local kind = type(value)
-  return kind == "string" or kind == "number"
-end
-
--- Many arguments go to the host as one string: a Python tuple that grows by one item at a time is quadratic.
-local function with_sizes(items, count)
-  local sizes = {}
-  for i = 1, count do
-    local item = items[i]
-    if type(item) == "number" then
-      item = format("%.17g", item)
-      items[i], sizes[i] = item, -#item
-    else
-      sizes[i] = #item
-    end
-  end
-  return concat(sizes, ","), concat(items)
-end
-
-local function are_plain(items, count)
-  for i = 1, count do
-    if not is_plain(items[i]) then
-      return false
-    end
-  end
-  return true
-end
-
--- Are all numbers written exactly by Lua itself? Zeros lose their sign here.
-local function are_exact(items, count)
-  for i = 1, count do
-    local item = items[i]
-    if type(item) == "number" then
-      if item == 0 then
-        items[i] = "0"
-      elseif not (item == floor(item) and item < EXACT and item > -EXACT) then
-        return false
-      end
-    end
-  end
-  return true
-end
-
-local function unless_ambiguous(items, count, value, kind, ...)
-  if kind == AMBIGUOUS then
-    return deliver(host.call_sized(with_sizes(items, count)))
-  end
-  return deliver(value, kind, ...)
-end
-
-local function request(...)
-  local count = select("#", ...)
-  if count <= 4 then
-    local a, b, c, d = ...
-    if is_plain(a) and (count < 2 or is_plain(b)) and (count < 3 or is_plain(c)) and (count < 4 or is_plain(d)) then
-      return deliver(host.call(...))
-    elseif count == 0 then
-      return failure("ERR Please specify at least one argument for this call"), true
-    end
+  elseif kind == RESP then
+    return read_reply(value, more)
+  elseif kind == FALSE then
+    return false
+  elseif kind == NIL then
+    return nil
+  elseif kind == FAILED then
+    return failure(value), true
+  elseif kind == REFUSED then
     return failure(NOT_STRINGS), true
   end
-  local items = { ... }
-  if not are_plain(items, count) then
-    return failure(NOT_STRINGS), true
-  elseif count <= DIRECT_ARGUMENTS then
-    return deliver(host.call(...))
-  end
-  charge(count * 8)
-  if are_exact(items, count) then
-    return unless_ambiguous(items, count, host.call_joined(count, concat(items, "\0")))
-  end
-  return deliver(host.call_sized(with_sizes(items, count)))
+  end_without_answer(kind)
 end
 
 local function raise_failed(value, is_failed)
@@ -717,11 +590,15 @@ local function raise_failed(value, is_failed)
 end
 
 local function call(...)
-  return raise_failed(request(...))
+  local kind, value = ask(CALL, ...)
+  if kind == TEXT then
+    return value
+  end
+  return raise_failed(deliver(kind, value))
 end
 
 local function try(...)
-  return (request(...))
+  return (deliver(ask(CALL, ...)))
 end
 
 -- ---------------------------------------------------------------- the server object
@@ -760,8 +637,10 @@ local function sha1hex(...)
   end
   local text = text_of(...)
   charge(#text / 32)
-  local digest = host.sha1(text)
-  restrict()
+  local kind, digest = ask(SHA1, text)
+  if kind ~= TEXT then
+    end_without_answer(kind)
+  end
   return digest
 end
 
@@ -781,7 +660,7 @@ local function log(...)
   for i = 2, count do
     words[#words + 1] = text_of((select(i, ...)))
   end
-  host.log(floor(level), concat(words, " "))
+  ask(LOG, floor(level), concat(words, " "))
 end
 
 local function setresp(...)
@@ -793,7 +672,7 @@ local function setresp(...)
     raise("RESP version must be 2 or 3.")
   end
   is_resp3 = version == 3
-  host.setresp(is_resp3)
+  door.set_resp3(is_resp3)
 end
 
 local function set_repl(...)
@@ -807,19 +686,16 @@ local function set_repl(...)
 end
 
 local function acl_check_cmd(...)
-  local count = select("#", ...)
-  if count == 0 then
+  if select("#", ...) == 0 then
     raise("Please specify at least one argument for this call")
   end
-  local items = { ... }
-  if not are_plain(items, count) then
+  local kind, is_allowed = ask(ALLOWED, ...)
+  if kind == REFUSED then
     error({ err = NOT_STRINGS }, 0)
-  end
-  local is_allowed = host.is_allowed(with_sizes(items, count))
-  if is_allowed == nil then
+  elseif kind ~= NUMBER then
     raise("Invalid command passed to server.acl_check_cmd()")
   end
-  return is_allowed
+  return is_allowed == 1
 end
 
 local function nothing() end
@@ -1006,119 +882,12 @@ end
 
 -- ---------------------------------------------------------------- what the host calls
 
-local out, size
-
-local function put(...)
-  for i = 1, select("#", ...) do
-    size = size + 1
-    out[size] = (select(i, ...))
-  end
-end
-
-local function mark(kind, value)
-  out[size + 1], out[size + 2], out[size + 3] = true, kind, value
-  size = size + 3
-end
-
-local put_value
-
-local function put_map(kind, map, depth)
-  local count = 0
-  mark(kind, 0)
-  local place = size
-  for key, value in next, map do
-    count = count + 1
-    put_value(key, depth)
-    if kind == MAP then
-      put_value(value, depth)
-    end
-  end
-  out[place] = count
-end
-
-local function put_array(t, depth)
-  mark(ARRAY, 0)
-  local place, count = size, 0
-  while true do
-    local value = rawget(t, count + 1)
-    if value == nil then
-      break
-    end
-    count = count + 1
-    if type(value) == "string" then
-      size = size + 1
-      out[size] = value
-    else
-      put_value(value, depth)
-    end
-  end
-  out[place] = count
-end
-
-local function put_table(t, depth)
-  if depth > NESTING_LIMIT then
-    return mark(ERROR, "ERR reached lua stack limit")
-  end
-  local value = rawget(t, "err")
-  if type(value) == "string" then
-    return mark(ERROR, value)
-  end
-  value = rawget(t, "ok")
-  if type(value) == "string" then
-    return mark(STATUS, value)
-  end
-  value = rawget(t, "double")
-  if type(value) == "number" then
-    return mark(DOUBLE, value)
-  end
-  value = rawget(t, "map")
-  if type(value) == "table" then
-    return put_map(MAP, value, depth + 1)
-  end
-  value = rawget(t, "set")
-  if type(value) == "table" then
-    return put_map(SET, value, depth + 1)
-  end
-  value = rawget(t, "big_number")
-  if type(value) == "string" then
-    return mark(BIG_NUMBER, value)
-  end
-  value = rawget(t, "verbatim_string")
-  if type(value) == "table" then
-    local text, kind = rawget(value, "string"), rawget(value, "format")
-    if type(text) == "string" and type(kind) == "string" then
-      mark(VERBATIM, kind)
-      return put(text)
-    end
-  end
-  put_array(t, depth + 1)
-end
-
-function put_value(value, depth)
-  local kind = type(value)
-  if kind == "string" or kind == "number" then
-    put(value)
-  elseif kind == "table" then
-    put_table(value, depth)
-  elseif kind ~= "boolean" then
-    put(false)
-  elseif is_resp3 then
-    mark(BOOLEAN, value)
-  elseif value then
-    put(1)
-  else
-    put(false)
-  end
-end
-
 local SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = 0, 1, 2, 3, 4 -- how an outcome is given to the host
 
--- The outcome of what ran, while no limit holds: as numbers and strings.
+-- The outcome of what ran, as numbers and strings.
 local function report(ok, value)
   is_over = true
-  host.lift()
   script_globals.KEYS, script_globals.ARGV = false, false
-  pieces = nil
   if not ok then
     value = dying or value
     if value == exhausted or value == OUT_OF_MEMORY or type(value) == "userdata" then
@@ -1134,113 +903,155 @@ local function report(ok, value)
   end
 end
 
-local function outcome(ok, value)
-  if ok and type(value) ~= "string" and type(value) ~= "number" then
-    out, size = {}, 0
-    ok, value = pcall(put_value, value, 0)
-    if ok then
-      report(true, 0)
-      if size <= SLICE then
-        return VALUES, unpack(out, 1, size)
-      end
-      return SLICES, size
-    end
+local function outcome(value)
+  if type(value) == "string" or type(value) == "number" then
+    return report(true, value)
   end
-  return report(ok, value)
+  local ok, size = pcall(results.write, value, is_resp3)
+  if not ok then
+    return report(false, size)
+  end
+  report(true, 0)
+  if size <= results.SLICE then
+    return VALUES, results.slice(1, size)
+  end
+  return SLICES, size
+end
+
+-- The outcome of a script or a function.
+local function ended(ok, value)
+  if ok then
+    return outcome(value)
+  elseif dying or value == OUT_OF_MEMORY or (type(value) == "userdata" and value ~= base.null) then
+    return report(ok, value)
+  end
+  return report(ok, located(value))
 end
 
 local function begin()
-  dying, is_over = nil, false
+  dying, found_source, found_line = nil, nil, nil
   outer, inner = 0, 0
   is_resp3 = false
+  door.set_resp3(false)
   modules.reset_json()
-  restrict()
 end
 
-local function run(f, keys, argv)
-  begin()
-  script_globals.KEYS, script_globals.ARGV = keys, argv
-  return outcome(xpcall(f, locate))
-end
-
-local function call_with(f, keys, argv)
-  begin()
-  return outcome(xpcall(function()
-    return f(keys, argv)
-  end, locate))
-end
-
--- A few arguments come as they are, the keys first: that is faster than tables which the host makes.
-local function split(count, ...)
-  local argv = { ... }
+-- The keys and the arguments that wait at the door, as two tables.
+local function keys_and_arguments(count)
+  local kind, items = door.given()
+  if kind == NIL then
+    return {}, {}
+  elseif kind ~= RESP then
+    error(OUT_OF_MEMORY, 0)
+  end
+  items = read_reply(items, more)
   if count == 0 then
-    return {}, argv
+    return {}, items
   end
-  local keys, rest = {}, {}
+  local keys, argv = {}, {}
   for i = 1, count do
-    keys[i] = argv[i]
+    keys[i] = items[i]
   end
-  for i = count + 1, #argv do
-    rest[i - count] = argv[i]
+  for i = count + 1, #items do
+    argv[i - count] = items[i]
   end
-  return keys, rest
+  return keys, argv
 end
 
--- What a library registers, or why it registers nothing.
-local function load_library(text)
+-- Functions that the host knows by their numbers.
+local kept, free = {}, {}
+
+local function keep(f)
+  local number = #kept + 1
+  if #free > 0 then
+    number = free[#free]
+    free[#free] = nil
+  end
+  kept[number] = f
+  return number
+end
+
+local function run(number, count)
+  begin()
+  script_globals.KEYS, script_globals.ARGV = keys_and_arguments(count)
+  is_over = false
+  return ended(xpcall(kept[number], note))
+end
+
+local function call_function(number, count)
+  begin()
+  local keys, argv = keys_and_arguments(count)
+  is_over = false
+  return ended(xpcall(function()
+    return (kept[number](keys, argv))
+  end, note))
+end
+
+local function given_text()
+  local kind, text = door.given()
+  return kind == TEXT and text or error(OUT_OF_MEMORY, 0)
+end
+
+local function compile_script()
+  local f, e = compile_text(given_text(), "@user_script", script_env, true)
+  if not f then
+    return nil, e
+  end
+  return keep(f)
+end
+
+-- How many functions a library registers (`registered` tells them), or why it registers none.
+local registered
+local function load_library()
   local env, meta = library_environment()
-  local f, e = compile_text(text, "@user_function", env, true)
+  local f, e = compile_text(given_text(), "@user_function", env, true)
   if not f then
     return false, e
   end
   pending = {}
-  local ok, problem = xpcall(f, locate)
+  local ok, problem = xpcall(f, note)
   meta.__index = run_env
   contents[env], views[env] = contents[run_env], views[run_env]
-  local registered = pending
-  pending = nil
+  registered, pending = pending, nil
   if not ok then
-    problem = dying or problem
-    if problem == exhausted or problem == OUT_OF_MEMORY then
-      error(problem, 0)
+    if problem == OUT_OF_MEMORY or dying == exhausted then
+      error(OUT_OF_MEMORY, 0)
     end
-    return nil, type(problem) == "table" and problem.err or "ERR " .. tostring(problem)
+    return nil, located(problem).err
   end
-  return #registered, function(i)
-    return unpack(registered[i], 1, 4)
-  end
+  return #registered
 end
 
 local function finish(ok, ...)
   is_over = true
-  host.lift()
   if ok then
     return SCALAR, ...
   end
   return report(ok, ...)
 end
 
+local function attempt(f)
+  begin()
+  is_over = false
+  return finish(pcall(f))
+end
+
 sethook(hook, "", HOOK_COUNT)
 local exports = {
-  compile = function(text)
-    begin()
-    return finish(pcall(compile_text, text, "@user_script", script_env, true))
+  compile = function()
+    return attempt(compile_script)
   end,
   run = run,
-  run_few = function(f, ...)
-    return run(f, split(...))
+  call = call_function,
+  load = function()
+    return attempt(load_library)
   end,
-  call = call_with,
-  call_few = function(f, ...)
-    return call_with(f, split(...))
+  -- One of the functions that were registered: name, number, description, flags.
+  registered = function(i)
+    local name, callback, description, flags = unpack(registered[i], 1, 4)
+    return name, keep(callback), description, flags
   end,
-  load = function(text)
-    begin()
-    return finish(pcall(load_library, text))
-  end,
-  slice = function(first, last)
-    return unpack(out, first, last)
-  end,
+  slice = results.slice,
   -- Why the script was told to end, and where it was, if it was: for an end that `report` could not tell of.
   verdict = function()
     is_over = true
@@ -1248,12 +1059,20 @@ local exports = {
       return dying.err, dying.source, dying.line
     end
   end,
+  release = function(number)
+    kept[number], free[#free + 1] = false, number
+  end,
   forget = function()
-    out, pieces, pending = nil, nil, nil
+    registered, pending = nil, nil
+    results.forget()
+    modules.resp.forget()
     modules.reset_json()
   end,
+  collect = function()
+    collectgarbage()
+  end,
 }
-for _, f in ipairs({ next_token, deliver, request, sha1hex, unless_ambiguous, begin, outcome, report, finish, run, call_with }) do
+for _, f in ipairs({ more, sha1hex, begin, outcome, report, ended, finish, attempt, run, call_function }) do
   jit_off(f)
 end
 

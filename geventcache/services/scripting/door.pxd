@@ -1,0 +1,41 @@
+cdef enum:
+    KIND = 0
+    VALUE = 1
+    VERDICT = 2
+    IS_RESP3 = 3
+    LIMIT = 4
+    FACTS = 5
+    ANSWER = 0
+    REASON = 1
+    PLACES = 2
+    FEW = 4
+
+cpdef enum:
+    CALL = 0
+    ALLOWED = 1
+    SHA1 = 2
+    LOG = 3
+    MORE = 4
+    TICK = 5
+    PROTOCOL = 6
+    LOST = 0
+    NUMBER = 1
+    OKAY = 2
+    FALSE = 3
+    NIL = 4
+    ENDED = 5
+    TEXT = 8
+    RESP = 9
+    FAILED = 10
+
+cdef class Door:
+    cdef double facts[FACTS]
+    cdef const char *places[PLACES]
+    cdef const char *texts[FEW]
+    cdef double numbers[FEW]
+    cdef object answer
+    cdef bytes kept, verdict
+    cpdef give(self, int kind, double number=*)
+    cpdef give_text(self, int kind, bytes text)
+    cpdef give_verdict(self, bytes text)
+    cdef entered(self, int operation, int count, const char **texts, const double *numbers)
