@@ -86,9 +86,9 @@ class Cron:
         self.server.journaling.tick()
         self.server.migrating.tick()
         self.server.feeding.tick()
-        if len(self.state.databases.graveyard) or any(
-            keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()
-        ):
+        graveyard = self.state.databases.graveyard
+        has_work = len(graveyard) or graveyard.leaves_much
+        if has_work or any(keyspace.deadlines.overdue() for keyspace in self.state.databases.existing()):
             self.server.expiry.nudge()
         if self.server.owns_process:
             self.collect()

@@ -437,5 +437,6 @@ class Expiry:
                     yield from keyspace.deadlines.sweep()
             is_done = self.state.memory_limit.step() and not len(graveyard)
             yield graveyard.step()
-        if steps >= MUCH_FREED:
+        if steps >= MUCH_FREED or graveyard.leaves_much:
+            graveyard.leaves_much = False
             yield from give_back()

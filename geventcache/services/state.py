@@ -349,6 +349,9 @@ class ServerState:
         The words of an error may be those of the request: where that has secrets, the log gets kind and place alone.
         """
         try:
+            if isinstance(error, MemoryError):
+                self.log.error("out_of_memory", command=name.decode())
+                return NO_MEMORY
             declaration = declaration_of(name.split(b"|"))
             if declaration is None or declaration.secrets is None:
                 self.log.error("command_failed", command=name.decode(), error=repr(error), exc_info=error)

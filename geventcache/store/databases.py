@@ -17,11 +17,16 @@ FREED_A_STEP = 512
 
 
 class Graveyard:
-    """Values too large to be freed at once. Whoever has time calls `step`."""
+    """Values too large to be freed at once. Whoever has time calls `step`.
+
+    Attributes:
+        leaves_much: much was freed elsewhere, which the system may have back.
+    """
 
     def __init__(self) -> None:
         self.values: deque[Any] = deque()
         self.freed = 0
+        self.leaves_much = False
 
     def append(self, value: Any) -> None:
         """Bury a container, a table, or tickets: whatever is released in steps."""
@@ -33,6 +38,10 @@ class Graveyard:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def note_much(self) -> None:
+        """Much was freed at once: the system should have it back when there is time."""
+        self.leaves_much = True
 
     def step(self) -> bool:
         """Free some hundred elements; return whether nothing is left."""

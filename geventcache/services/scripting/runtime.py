@@ -15,7 +15,6 @@ they are known by their numbers.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import mmap
 from collections.abc import Callable
 from importlib.resources import files
@@ -38,6 +37,10 @@ START = 16 << 20  # bytes that the system must have for Lua and the sandbox, whi
 SCALAR, VALUES, SLICES, FAILURE, OVERFLOW = range(5)
 OUT_OF_MEMORY = b"ERR the script needs more memory than script-max-memory or the system allows"
 NO_MEMORY = b"ERR the system has not the memory that scripts need"
+
+
+def nothing() -> None:
+    """Nobody wants to know."""
 
 
 def refuse_access(*args: Any) -> Any:
@@ -77,6 +80,7 @@ class Runtime:
         is_ending, last_words: the running script was told to end; the limit is lifted until it has.
         floor: the bytes that were in use after the last collection.
         released: numbers of functions that Lua need not keep any longer.
+        on_much_freed: is called when much memory of Lua's was freed.
 
     Raises:
         CommandError: there is no memory for it.
@@ -103,6 +107,7 @@ class Runtime:
         self.last_words = OUT_OF_MEMORY
         self.floor = 0
         self.released: list[int] = []
+        self.on_much_freed: Callable[[], None] = nothing
         self.exports = self.load_sandbox(versions)
         self.functions = {name: self.exports[name] for name in ENTRIES}
         # What lupa wraps amid a call, an error that is a table, takes one of these without an allocation.
@@ -169,7 +174,7 @@ class Runtime:
             self.functions[b"forget"]()
             self.functions[b"collect"]()
             self.floor = self.used()
-            give_back()
+            self.on_much_freed()
 
     # ------------------------------------------------------------------ scripts
 
@@ -302,12 +307,6 @@ def is_available(size: int) -> bool:
     except (OSError, ValueError, OverflowError, MemoryError):
         return False
     return True
-
-
-def give_back() -> None:
-    """Let the C library return free memory to the system, where it can."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def located(text: bytes, source: bytes | None = None, line: int | None = None) -> bytes:

@@ -147,6 +147,7 @@ class Scripting:
             client = self.state.new_client()
             client.is_script = True
             made = Runtime(self.answer, versions(), self.state.config["script-max-memory"])
+            made.on_much_freed = self.state.databases.graveyard.note_much
             self.client, self.door, self.made = client, made.door, made
             self.state.config.on_change("script-max-memory", self.made.limit_memory)
         return self.made

@@ -45,10 +45,12 @@ local function fault(text)
   error(text, 0)
 end
 
--- Complain of an argument as Lua does: the object of a method does not count.
+-- Complain of an argument as Lua does: the object of a method does not count, and what is called by no name has none.
 local function bad_argument(position, name, reason)
   local level = calling_level()
-  if getinfo(level - 1, "n").namewhat == "method" then
+  local called = getinfo(level - 1, "n")
+  name = called.name and name or "?"
+  if called.namewhat == "method" then
     position = position - 1
     if position == 0 then
       fault(format("calling '%s' on bad self (%s)", name, reason))

@@ -123,11 +123,11 @@ local function shown_name(name)
   return '[string "' .. (is_cut and sub(line, 1, 41) .. "..." or line) .. '"]'
 end
 
--- The innermost place in a script's own code: not of a C function, nor of this chunk.
+-- The innermost place in a script's own code: not of a function of the engine, nor of this chunk.
 local function where()
   local level = 3
   local info = getinfo(level, "S")
-  while info and (info.what == "C" or info.what == "tail" or info.source == base.ours) do
+  while info and (info.linedefined < 0 or info.source == base.ours) do
     level = level + 1
     info = getinfo(level, "S")
   end
@@ -168,7 +168,7 @@ local function note(e)
   is_over = true
   local level = 2
   local info = getinfo(2, "Sl")
-  while info and (info.what == "C" or info.what == "tail" or info.source == base.ours) do
+  while info and (info.linedefined < 0 or info.source == base.ours) do
     level = level + 1
     info = getinfo(level, "Sl")
   end
@@ -437,7 +437,9 @@ for _, name in ipairs({ "concat", "insert", "remove", "sort" }) do
 end
 local sort = tables.sort
 tables.sort = function(...)
-  if is_too_deep() then
+  if type((...)) ~= "table" then
+    bad_argument(1, "sort", "table expected, got " .. (select("#", ...) == 0 and "no value" or type((...))))
+  elseif is_too_deep() then
     fault("C stack overflow")
   end
   inner = inner + 1

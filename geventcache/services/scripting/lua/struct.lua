@@ -5,8 +5,8 @@
 -- well, made as text of nothing but sizes and places: LuaJIT compiles each, while a loop over items of many kinds stays slow.
 
 local base = ...
-local concat, error, floor, loadstring, min, select, tonumber, unpack =
-  table.concat, error, math.floor, loadstring, math.min, select, tonumber, unpack
+local concat, error, floor, loadstring, min, select, tonumber, type, unpack =
+  table.concat, error, math.floor, loadstring, math.min, select, tonumber, type, unpack
 local byte, char, find, rep, reverse, sub = string.byte, string.char, string.find, string.rep, string.reverse, string.sub
 local bad_argument, charge, fault, halves, number_of, text_of =
   base.bad_argument, base.charge, base.fault, base.halves, base.number, base.text
@@ -16,6 +16,7 @@ local MAX_SIZE = 32
 local MAX_ALIGNMENT = 8
 local MOST_RESULTS = 7990
 local places = base.places
+local MOST_DIRECT = 40 -- values that are arguments of a function
 local MOST_RETURNED = 100 -- values in one expression
 local MOST_KEPT = 4000 -- items of formats that are kept, in all
 local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1, s = 0 }
@@ -89,6 +90,7 @@ end
 
 local add_function
 local kept, kept_count = { pack = {}, size = {}, unpack = {} }, 0
+local packers, unpackers = {}, {} -- of the formats that are kept, those with few values
 
 local function items_of(text, name)
   local items = kept[name][text]
@@ -104,9 +106,14 @@ local function items_of(text, name)
     kept_count = kept_count + #text + 1
     if kept_count > MOST_KEPT then
       kept, kept_count = { pack = {}, size = {}, unpack = {} }, #text + 1
+      packers, unpackers = {}, {}
     end
     if places and name ~= "size" then
       add_function(items, name)
+      if items.is_brief then
+        local brief = name == "pack" and packers or unpackers
+        brief[text] = items
+      end
     end
     kept[name][text] = items
   end
@@ -155,11 +162,17 @@ local function made(lines, functions, pointer)
   if not make then
     error(problem, 0) -- no memory is left
   end
-  return make(functions, places.zero, places.text, pointer, unpack)
+  return make(functions, places.zero, places.text, pointer, unpack, charge)
 end
 
-local function packing(runs, bytes)
-  local lines = { "local put, zero, text = ... return function(values)" }
+-- Of a few values each is an argument of its own, behind the format; else they are a table.
+local function packing(runs, bytes, count)
+  local is_brief, names = count <= MOST_DIRECT, {}
+  for i = 1, is_brief and count or 0 do
+    names[i] = ", v" .. i + 1
+  end
+  local lines = { "local put, zero, text, _, _, charge = ... return function(values" .. concat(names) .. ")" }
+  lines[2] = ("charge(%g)"):format(count + bytes / 64)
   for i = 1, #runs do
     local run = runs[i]
     if run.gap > 0 then
@@ -168,10 +181,11 @@ local function packing(runs, bytes)
     local kind = run.kind:gsub("^[iu]", "n")
     if kind == "x" then
       lines[#lines + 1] = ("zero(%d, %d)"):format(run.at, run.count)
-    elseif run.count < 5 then
+    elseif run.count < 5 or is_brief then
       for k = 0, run.count - 1 do
         local place = run.first + k + 1
-        lines[#lines + 1] = ("put.%s(%d, values[%d], %d)"):format(kind, run.at + k * run.size, place, place)
+        local value = (is_brief and "v%d" or "values[%d]"):format(place)
+        lines[#lines + 1] = ("put.%s(%d, %s, %d)"):format(kind, run.at + k * run.size, value, place)
       end
     else
       lines[#lines + 1] = ("for k = 0, %d do put.%s(%d + k * %d, values[k + %d], k + %d) end"):format(
@@ -184,7 +198,9 @@ local function packing(runs, bytes)
 end
 
 local function unpacking(runs, bytes, count)
-  local lines, values = { "local get, _, _, pointer, unpack = ... return function(data, at)", "local p = pointer(data)" }, {}
+  local lines = { "local get, _, _, pointer, unpack, charge = ... return function(data, at)" }
+  lines[2] = ("charge(%d) local p = pointer(data)"):format(count)
+  local values = {}
   if count > MOST_RETURNED then
     lines[#lines + 1] = "local found = {}"
   end
@@ -219,7 +235,8 @@ function add_function(items, name)
   for i = 1, #items do
     items.is_aligned = items.is_aligned or items[i].alignment > 1
   end
-  items.run = name == "pack" and packing(runs, bytes) or unpacking(runs, bytes, count)
+  items.run = name == "pack" and packing(runs, bytes, count) or unpacking(runs, bytes, count)
+  items.is_brief = count <= MOST_DIRECT
 end
 
 -- ---------------------------------------------------------------- packing
@@ -261,10 +278,15 @@ local function item_bytes(item, value, position)
 end
 
 local function pack(...)
+  local brief = packers[...]
+  if brief then
+    return brief.run(...)
+  end
   local given, taken = { ... }, 1
   local items = items_of(text_of(given[1], 1, "pack", select("#", ...) == 0), "pack")
-  if items.run then
-    charge(#items + items.bytes / 64)
+  if items.is_brief then
+    return items.run(...)
+  elseif items.run then
     return items.run(given)
   end
   local out, length = {}, 0
@@ -324,8 +346,12 @@ local function integer_at(data, position, item)
 end
 
 local function unpack_values(...)
-  local given = select("#", ...)
   local text, data, start = ...
+  local brief = unpackers[text]
+  if brief and start == nil and type(data) == "string" and #data >= brief.bytes then
+    return brief.run(data, 0)
+  end
+  local given = select("#", ...)
   local items = items_of(text_of(text, 1, "unpack", given < 1), "unpack")
   data = text_of(data, 2, "unpack", given < 2)
   start = given > 2 and start ~= nil and number_of(start, 3, "unpack") or 1
@@ -339,7 +365,6 @@ local function unpack_values(...)
     if position + items.bytes > length then
       bad_argument(2, "unpack", PAST_END)
     end
-    charge(#items)
     return items.run(data, position)
   end
   local found, n = {}, 0
