@@ -26,6 +26,8 @@ from geventcache.upstream.link import Link
 from geventcache.upstream.nodes import Node, Nodes
 
 PAUSE_SECONDS = 0.025
+# For how long a replica that could not be connected to is left alone.
+REST_US = 1_000_000
 AGAIN = (b"TRYAGAIN", b"CLUSTERDOWN", b"LOADING", b"MASTERDOWN", b"READONLY", b"BUSYLOADING")
 STALE_MAP = (b"CLUSTERDOWN", b"MASTERDOWN", b"READONLY")
 UNCERTAIN = (
@@ -80,7 +82,8 @@ class Dispatcher:
         primary = self.nodes.owners[ask.slot] if ask.slot != NO_SLOT else self.any_primary()
         if primary is None or not ask.may_read_replica or self.read_from == PRIMARY:
             return primary
-        others = [node for node in self.nodes.replicas.get(primary, ()) if not node.failed_us]
+        now_us = monotonic_us()
+        others = [node for node in self.nodes.replicas.get(primary, ()) if node.failed_us + REST_US < now_us]
         if self.read_from == REPLICA:
             return random.choice(others) if others else primary
         return min([primary, *others], key=Node.round_trip_us)

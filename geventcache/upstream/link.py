@@ -271,13 +271,14 @@ class Link:
         if self.sock is not None:
             self.sock.close()
         self.on_lost(self)
-        sent, waiting = list(self.sent), list(self.waiting)
+        owed = [(ask, True) for ask in self.sent] + [(ask, False) for ask in self.waiting]
         self.sent.clear()
         self.waiting.clear()
-        for ask in sent:
-            self.on_unanswered(ask, True, reason)
-        for ask in waiting:
-            self.on_unanswered(ask, False, reason)
+        for ask, was_sent in owed:
+            try:
+                self.on_unanswered(ask, was_sent, reason)
+            except Exception as error:  # the others wait as well
+                self.on_defect(error)
 
     def close(self) -> None:
         """Nobody needs it any more."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from geventcache.resp.frames import array, bulk_value, error_text, is_error, items
 
 Merge = Callable[[list[bytes]], bytes]
+UNFIT = b"-ERR The replies of the upstream do not fit together\r\n"
 NOTHING_RUNS = b"NOTBUSY"
 NULLS = (b"_\r\n", b"$-1\r\n", b"*-1\r\n")
 
@@ -100,7 +101,12 @@ class Gather:
         def take(frames: list[bytes]) -> None:
             self.frames[index] = frames[-1]
             self.missing -= 1
-            if not self.missing:
-                self.done(self.merge(self.frames))
+            if self.missing:
+                return
+            merged = UNFIT
+            try:
+                merged = self.merge(self.frames)
+            finally:  # whoever waits is not left waiting because replies are not what they should be
+                self.done(merged)
 
         return take

@@ -18,6 +18,7 @@ from geventcache.base.clock import monotonic_us
 from geventcache.resp.frames import error_text, is_error
 from geventcache.services.clients import REPLY_ON, Client
 from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.merge import UNFIT
 
 UNWATCH = pack((b"UNWATCH",))
 
@@ -45,7 +46,10 @@ class Reply:
         if self.frame is not None or self.relay.is_closed:
             return
         if self.translate is not None:
-            frame = self.translate(frame)
+            try:
+                frame = self.translate(frame)
+            except (ValueError, IndexError):
+                frame = UNFIT
         self.frame = b"" if self.is_silent else frame
         self.command.note(monotonic_us() - self.began_us)
         if is_error(frame):

@@ -432,7 +432,7 @@ def keyspace(state: Any) -> Fields:
             f"keys_with_volatile_items={one.volatile_containers}"
         )
         for one in state.databases.existing()
-        if len(one)
+        if len(one) and one.index < state.databases.count
     }
 
 
