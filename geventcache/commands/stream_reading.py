@@ -249,4 +249,4 @@ def read_as_member(
     """The entries of one stream for one consumer: new ones, or its own pending ones after an ID."""
     if after_id == MAX_ID:
         return stream.read_new(group, consumer, request.count, request.is_noack, now_ms)
-    return stream.read_pending(consumer, after_id, request.count, now_ms)
+    return stream.read_pending(group, consumer, after_id, request.count, now_ms)

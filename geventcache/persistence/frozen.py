@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False
 """Large containers as they were at one instant, written in slices while commands change them.
 
-What stands on a Table is watched: what is to be changed is written before, and the rest when its turn comes. Of other
-containers a copy is made, of what can be copied at once.
+What stands on a Table is watched: what is to be changed is written before, and the rest when its turn comes. Lists and
+streams have nodes that can be held: who changes one makes a copy before. Of all else a copy is made.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ import cython
 from geventcache.base.table import END, Table, Watcher
 from geventcache.persistence import kinds
 from geventcache.persistence.output import Output
+from geventcache.persistence.streams import StreamImage
 from geventcache.persistence.value_writer import (
     DEADLINE,
     DOUBLE,
@@ -39,13 +40,20 @@ FEW_MEMBERS = 4096
 
 def is_large(value: Any) -> bool:
     """Would a container take too long to be written at once?"""
-    return len(value) > MOST_ELEMENTS or (len(value) > 1 and value.memory_usage() > MOST_BYTES)
+    if len(value) > MOST_ELEMENTS:
+        return True
+    # A single element cannot be cut; a stream's pending entries are none of its elements.
+    return (len(value) > 1 or isinstance(value, Stream)) and value.memory_usage() > MOST_BYTES
 
 
-def freeze(value: Any, compresses: bool, is_plain: bool = False) -> "FrozenTable | FrozenElements | FrozenCopy":
+def freeze(
+    value: Any, compresses: bool, is_plain: bool = False
+) -> "FrozenTable | FrozenElements | FrozenList | StreamImage":
     """A container as it is now; a plain hash without the deadlines of its fields."""
-    if isinstance(value, (List, Stream)):
-        return FrozenCopy(value)
+    if isinstance(value, Stream):
+        return StreamImage(value, is_watched=True)
+    if isinstance(value, List):
+        return FrozenList(value)
     kind = kind_of(value, is_plain)
     table = value.elements_table()
     if table is None or (kind == kinds.ZSET and len(value) <= FEW_MEMBERS):
@@ -68,11 +76,12 @@ class FrozenElements:
         """No more is asked of it."""
 
 
-class FrozenCopy:
-    """A copy of a list, which has its nodes in common with it, or of a stream."""
+class FrozenList:
+    """A copy of a list, which has its nodes in common with it."""
 
-    def __init__(self, value: List | Stream) -> None:
-        self.kind = kind_of(value)
+    kind = kinds.LIST
+
+    def __init__(self, value: List) -> None:
         self.value = value.copy()
 
     def slices(self, out: Output) -> Iterator[None]:

@@ -15,7 +15,7 @@ from geventcache.persistence.cursor import Cursor, DataError
 from geventcache.persistence.listpack import Listpack, as_text, read_listpack
 from geventcache.persistence.output import Output
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.stream_groups import UNKNOWN, Consumer, Group, Pending
+from geventcache.types.stream_groups import UNKNOWN, Group, Pending
 from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, Fields, make_id
 from geventcache.types.stream_nodes import Node
 from geventcache.types.streams import Stream
@@ -222,23 +222,83 @@ def read_consumer(group: Group, unowned: dict[int, tuple[int, int]], cursor: Cur
 # ---------------------------------------------------------------------- writing
 
 
-def stream_slices(out: Output, stream: Stream) -> Iterator[None]:
-    """Write a stream, with a pause after each part of it; it must not change meanwhile."""
-    out.length(len(stream.nodes))
-    for node in stream.nodes:
-        out.string(node.base_id().to_bytes(ID_SIZE, "big"))
-        out.string(packed_node(node))
-        yield
-    out.length(len(stream))
-    write_id(out, stream.last_id)
-    write_id(out, stream.first_id())
-    write_id(out, stream.max_deleted_id)
-    out.length(stream.entries_added)
-    groups = stream.sorted_groups()
-    out.length(len(groups))
-    for name, group in groups:
-        out.string(name)
-        yield from group_slices(out, group)
+class StreamImage:
+    """A stream as it is now, to be written in slices while it changes, if it is watched."""
+
+    kind = kinds.STREAM_7_0
+
+    def __init__(self, stream: Stream, is_watched: bool) -> None:
+        self.nodes: list[Node] = stream.shared_nodes() if is_watched else stream.nodes
+        self.length = len(stream)
+        self.ids = (stream.last_id, stream.first_id(), stream.max_deleted_id)
+        self.entries_added = stream.entries_added
+        self.groups = [GroupImage(name, group, is_watched) for name, group in stream.sorted_groups()]
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the stream, with a pause after each part of it."""
+        out.length(len(self.nodes))
+        for node in self.nodes:
+            out.string(node.base_id().to_bytes(ID_SIZE, "big"))
+            out.string(packed_node(node))
+            yield
+        out.length(self.length)
+        for entry_id in self.ids:
+            write_id(out, entry_id)
+        out.length(self.entries_added)
+        out.length(len(self.groups))
+        for group in self.groups:
+            yield from group.slices(out)
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+        for group in self.groups:
+            group.drop()
+
+
+class GroupImage:
+    """A group as it is now."""
+
+    def __init__(self, name: bytes, group: Group, is_watched: bool) -> None:
+        pending = group.pending
+        self.name = name
+        self.last_delivered_id = group.last_delivered_id
+        self.entries_read = group.entries_read
+        self.pending = pending
+        self.is_watched = is_watched
+        self.count = len(pending)
+        self.ids: list[int] = pending.watch() if is_watched else pending.order
+        self.consumers = [(consumer.name, consumer.seen_time_ms) for consumer in group.sorted_consumers()]
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the group, with pauses."""
+        owned: dict[bytes, list[bytes]] = {name: [] for name, _ in self.consumers}
+        out.string(self.name)
+        write_id(out, self.last_delivered_id)
+        out.length(UNKNOWN_COUNT if self.entries_read == UNKNOWN else self.entries_read)
+        out.length(self.count)
+        for number, entry_id in enumerate(self.ids):
+            entry = self.pending.was(entry_id)
+            if entry is not None:
+                raw_id = entry_id.to_bytes(ID_SIZE, "big")
+                owned[entry.consumer.name].append(raw_id)
+                out.raw(raw_id)
+                out.raw(TIME.pack(entry.delivery_time_ms))
+                out.length(entry.delivery_count)
+            if number % PENDING_A_SLICE == 0:
+                yield
+        out.length(len(self.consumers))
+        for name, seen_time_ms in self.consumers:
+            out.string(name)
+            out.raw(TIME.pack(seen_time_ms))
+            out.length(len(owned[name]))
+            for start in range(0, len(owned[name]), PENDING_A_SLICE):
+                out.raw(b"".join(owned[name][start : start + PENDING_A_SLICE]))
+                yield
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+        if self.is_watched:
+            self.pending.unwatch()
 
 
 def write_id(out: Output, entry_id: int) -> None:
@@ -280,33 +340,3 @@ def pack_entry(pack: Listpack, ms: int, seq: int, fields: Fields, names: Fields)
 def wrapped(distance: int) -> int:
     """A difference of two halves of IDs as a number of 64 bits with a sign, which wraps."""
     return (distance + HALF_RANGE & MAX_HALF) - HALF_RANGE
-
-
-def group_slices(out: Output, group: Group) -> Iterator[None]:
-    """Write a group, whose name is written already."""
-    write_id(out, group.last_delivered_id)
-    out.length(UNKNOWN_COUNT if group.entries_read == UNKNOWN else group.entries_read)
-    pending = group.pending.after(0, -1)
-    out.length(len(pending))
-    for count, entry in enumerate(pending):
-        out.raw(entry.entry_id.to_bytes(ID_SIZE, "big"))
-        out.raw(TIME.pack(entry.delivery_time_ms))
-        out.length(entry.delivery_count)
-        if count % PENDING_A_SLICE == 0:
-            yield
-    consumers = group.sorted_consumers()
-    out.length(len(consumers))
-    for consumer in consumers:
-        yield from consumer_slices(out, consumer)
-
-
-def consumer_slices(out: Output, consumer: Consumer) -> Iterator[None]:
-    """Write a consumer, and which entries it has pending."""
-    out.string(consumer.name)
-    out.raw(TIME.pack(consumer.seen_time_ms))
-    pending = consumer.pending.after(0, -1)
-    out.length(len(pending))
-    for count, entry in enumerate(pending):
-        out.raw(entry.entry_id.to_bytes(ID_SIZE, "big"))
-        if count % PENDING_A_SLICE == 0:
-            yield

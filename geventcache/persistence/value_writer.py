@@ -6,7 +6,7 @@ from typing import Any
 
 from geventcache.persistence import kinds
 from geventcache.persistence.output import Output
-from geventcache.persistence.streams import stream_slices
+from geventcache.persistence.streams import StreamImage
 from geventcache.store.keyspace import as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
@@ -47,7 +47,7 @@ def write_value(out: Output, value: Any, is_plain: bool = False) -> None:
 def value_slices(out: Output, value: Any, is_plain: bool = False) -> Iterator[None]:
     """Write a value, without its type, with a pause after each of some hundred elements."""
     if isinstance(value, Stream):
-        return stream_slices(out, value)
+        return StreamImage(value, is_watched=False).slices(out)
     if isinstance(value, List):
         return list_slices(out, value)
     if isinstance(value, Container):

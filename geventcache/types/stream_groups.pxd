@@ -5,11 +5,17 @@ cdef class Pending:
     cdef public Consumer consumer
     cdef public long long delivery_time_ms
     cdef public long long delivery_count
+    cpdef Pending copy(self)
 
 cdef class PendingList:
     cdef readonly dict by_id
     cdef readonly list order
     cdef Py_ssize_t head
+    cdef dict kept
+    cpdef list watch(self)
+    cpdef unwatch(self)
+    cpdef keep(self, object entry_id)
+    cpdef Pending was(self, object entry_id)
     cpdef Pending get(self, object entry_id)
     cpdef add(self, Pending pending)
     cpdef remove(self, object entry_id)
@@ -38,6 +44,7 @@ cdef class Group:
     cpdef bint ack(self, object entry_id) except -1
     cpdef assign(self, Pending pending, Consumer consumer)
     cpdef add(self, Pending pending)
+    cpdef redeliver(self, Pending pending, long long delivery_time_ms, long long delivery_count)
     cpdef deliver(self, object entry_id, Consumer consumer, long long now_ms)
     cpdef Group copy(self)
     cpdef bint release(self, Py_ssize_t count) except -1

@@ -37,6 +37,10 @@ class Pending:
         self.delivery_time_ms = delivery_time_ms
         self.delivery_count = delivery_count
 
+    def copy(self) -> "Pending":
+        """The same in an object of its own."""
+        return Pending(self.entry_id, self.consumer, self.delivery_time_ms, self.delivery_count)
+
 
 class PendingList:
     """Pending entries by ID, in order.
@@ -44,12 +48,17 @@ class PendingList:
     `order` has the IDs sorted, with those that were removed still among them; dead IDs are skipped at both ends at once
     and swept out when they outnumber the living, so that adding at the end and removing anywhere take constant time on
     average.
+
+    Attributes:
+        kept: while somebody watches, the entries that have changed since as they were before, None for those that were
+            not there; else None.
     """
 
     def __init__(self) -> None:
         self.by_id: dict[EntryId, Pending] = {}
         self.order: list[EntryId] = []
         self.head = 0
+        self.kept: dict[EntryId, Pending | None] | None = None
 
     def __len__(self) -> int:
         return len(self.by_id)
@@ -61,6 +70,8 @@ class PendingList:
     def add(self, pending: Pending) -> None:
         """Put in a pending entry whose ID is not in the list."""
         entry_id = pending.entry_id
+        if self.kept is not None:
+            self.keep(entry_id)
         self.by_id[entry_id] = pending
         order = self.order
         if not order or entry_id > order[len(order) - 1]:
@@ -74,6 +85,8 @@ class PendingList:
 
     def remove(self, entry_id: EntryId) -> None:
         """Take out an ID that is in the list."""
+        if self.kept is not None:
+            self.keep(entry_id)
         by_id = self.by_id
         order = self.order
         del by_id[entry_id]
@@ -83,6 +96,27 @@ class PendingList:
             self.head += 1
         if len(order) > 2 * len(by_id) + 16 or not order:
             self.sweep()
+
+    def watch(self) -> list[EntryId]:
+        """Keep what changes from now on; return the IDs in order, some of which may be of no entry."""
+        self.kept = {}
+        return self.order[self.head : len(self.order)]
+
+    def unwatch(self) -> None:
+        """Keep nothing any more."""
+        self.kept = None
+
+    def keep(self, entry_id: EntryId) -> None:
+        """Whoever watches has to know how an entry was, which is about to change."""
+        if self.kept is not None and entry_id not in self.kept:
+            pending = self.by_id.get(entry_id)
+            self.kept[entry_id] = None if pending is None else pending.copy()
+
+    def was(self, entry_id: EntryId) -> "Pending | None":
+        """How an entry was when somebody began to watch; None if there was none."""
+        if self.kept is not None and entry_id in self.kept:
+            return self.kept[entry_id]
+        return self.by_id.get(entry_id)
 
     def sweep(self) -> None:
         """Drop the dead IDs."""
@@ -205,6 +239,7 @@ class Group:
         owner = pending.consumer
         if owner is consumer:
             return
+        self.pending.keep(pending.entry_id)
         owner.pending.remove(pending.entry_id)
         pending.consumer = consumer
         consumer.pending.add(pending)
@@ -215,9 +250,14 @@ class Group:
         if pending is None:
             self.add(Pending(entry_id, consumer, now_ms, 1))
             return
-        pending.delivery_time_ms = now_ms
-        pending.delivery_count = 1
+        self.redeliver(pending, now_ms, 1)
         self.assign(pending, consumer)
+
+    def redeliver(self, pending: Pending, delivery_time_ms: cython.longlong, delivery_count: cython.longlong) -> None:
+        """Note when and how often a pending entry was delivered."""
+        self.pending.keep(pending.entry_id)
+        pending.delivery_time_ms = delivery_time_ms
+        pending.delivery_count = delivery_count
 
     def add(self, pending: Pending) -> None:
         """Put in a pending entry, with the consumer that it names."""

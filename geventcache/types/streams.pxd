@@ -26,7 +26,7 @@ cdef class Stream(Container):
     cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
     cdef Node node_for(self, unsigned long long ms, unsigned long long seq, tuple fields, Py_ssize_t size)
     cdef Node own(self, Py_ssize_t place)
-    cdef list shared_nodes(self)
+    cpdef list shared_nodes(self)
     cdef (Py_ssize_t, Py_ssize_t) find(self, object entry_id) except *
     cpdef tuple get(self, object entry_id)
     cpdef bint delete(self, object entry_id) except -1
@@ -47,7 +47,7 @@ cdef class Stream(Container):
     cpdef bint ack(self, Group group, object entry_id) except -1
     cpdef list read_new(self, Group group, Consumer consumer, Py_ssize_t count, bint is_noack, long long now_ms)
     cdef long long count_read(self, Group group, object entry_id) except -2
-    cpdef list read_pending(self, Consumer consumer, object after_id, Py_ssize_t count, long long now_ms)
+    cpdef list read_pending(self, Group group, Consumer consumer, object after_id, Py_ssize_t count, long long now_ms)
     cpdef tuple claim(
         self, Group group, Consumer consumer, object entry_id, long long min_idle_ms, long long now_ms,
         long long delivery_time_ms, long long retry_count=*, bint is_justid=*, bint is_force=*

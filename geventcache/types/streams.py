@@ -397,7 +397,7 @@ class Stream(Container):
         return group.entries_read + 1
 
     def read_pending(
-        self, consumer: Consumer, after_id: EntryId, count: cython.Py_ssize_t, now_ms: cython.longlong
+        self, group: Group, consumer: Consumer, after_id: EntryId, count: cython.Py_ssize_t, now_ms: cython.longlong
     ) -> "list[tuple[EntryId, Fields | None]]":
         """Up to `count` (negative: all) of a consumer's pending entries after an ID; those that are deleted have None.
 
@@ -407,8 +407,7 @@ class Stream(Container):
         for pending in consumer.pending.after(after_id + 1, count):
             fields = self.get(pending.entry_id)
             if fields is not None:
-                pending.delivery_time_ms = now_ms
-                pending.delivery_count += 1
+                group.redeliver(pending, now_ms, pending.delivery_count + 1)
             found.append((pending.entry_id, fields))
         if found:
             self.side_revision += 1
@@ -449,11 +448,9 @@ class Stream(Container):
             group.add(pending)
         elif min_idle_ms > 0 and now_ms - pending.delivery_time_ms < min_idle_ms:
             return None
-        if retry_count >= 0:
-            pending.delivery_count = retry_count
-        elif not is_justid:
-            pending.delivery_count += 1
-        pending.delivery_time_ms = delivery_time_ms
+        if retry_count < 0:
+            retry_count = pending.delivery_count if is_justid else pending.delivery_count + 1
+        group.redeliver(pending, delivery_time_ms, retry_count)
         group.assign(pending, consumer)
         consumer.active_time_ms = now_ms
         self.side_revision += 1

@@ -292,7 +292,7 @@ def test_deliveries_are_counted() -> None:
     first, second = (stream.create_consumer(group, name, 0) for name in (b"first", b"second"))
     stream.read_new(group, first, -1, False, 10)
     stream.delete(2)
-    assert stream.read_pending(first, 0, -1, 20) == [(1, (b"n", b"1")), (2, None)]
+    assert stream.read_pending(group, first, 0, -1, 20) == [(1, (b"n", b"1")), (2, None)]
     assert [(entry.delivery_count, entry.delivery_time_ms) for entry in first.pending.after(0, -1)] == [
         (2, 20),
         (1, 10),
