@@ -6,7 +6,7 @@ node's, fields with values (or only values, where the fields are the node's), an
 the nodes stand the stream's numbers and its groups.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any
 
@@ -267,6 +267,8 @@ class GroupImage:
         self.is_watched = is_watched
         self.count = len(pending)
         self.ids: list[int] = pending.watch() if is_watched else pending.order
+        # Somebody else may watch, whom what was before is for.
+        self.entry_of: Callable[[int], Pending | None] = pending.was if is_watched else pending.get
         self.consumers = [(consumer.name, consumer.seen_time_ms) for consumer in group.sorted_consumers()]
 
     def slices(self, out: Output) -> Iterator[None]:
@@ -277,7 +279,7 @@ class GroupImage:
         out.length(UNKNOWN_COUNT if self.entries_read == UNKNOWN else self.entries_read)
         out.length(self.count)
         for number, entry_id in enumerate(self.ids):
-            entry = self.pending.was(entry_id)
+            entry = self.entry_of(entry_id)
             if entry is not None:
                 raw_id = entry_id.to_bytes(ID_SIZE, "big")
                 owned[entry.consumer.name].append(raw_id)

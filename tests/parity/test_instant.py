@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .test_effects import ACTIONS, DATABASES, Driver, facts, requests, soon
 
 SIZE = 150
 NUMBERS = range(SIZE)
+MOST_STEPS = 400
 FILLING: tuple[tuple[Any, ...], ...] = (
     ("HSET", "hash", *(word for i in NUMBERS for word in (f"f{i}", f"v{i}"))),
     ("HSET", "volatile", *(word for i in NUMBERS for word in (f"f{i}", "v"))),
@@ -101,6 +103,7 @@ EDITING = (
     ("XREADGROUP", "GROUP", "g", s.flag("a", "b"), "COUNT", 3, "STREAMS", "stream", s.flag(">", "0")),
     ("XCLAIM", "stream", "g", "b", 0, number.map(lambda i: f"{i}-1")),
     ("XGROUP", "DESTROY", "stream", "g"),
+    ("DUMP", "stream"),
     ("XSETID", "stream", "100000-1"),
     ("SET", number.map(lambda i: f"key:{i}"), s.word, s.maybe("PX", soon)),
     ("DEL", number.map(lambda i: f"key:{i}")),
@@ -129,7 +132,7 @@ DOINGS: dict[str, Any] = {
     "moving": requests(MOVING),
     "free": st.just(("free", 0)),
 }
-KINDS = sorted(DOINGS) + ["editing"] * 60 + ["moving"] * 4 + ["free", "pass", "expire"]
+KINDS = sorted(DOINGS) + ["editing"] * 60 + ["moving"] * 8 + ["free"] * 8 + ["pass", "expire"]
 doings = st.sampled_from(KINDS).flatmap(lambda kind: DOINGS[kind])
 scripts = st.lists(st.tuples(st.integers(0, 2), doings), min_size=30, max_size=90)
 Contents = dict[int, dict[bytes, Any]]
@@ -165,9 +168,9 @@ def is_watched(keyspace: Keyspace) -> bool:
 
 
 def written_meanwhile(driver: InstantDriver, script: list[Any]) -> bytes:
-    """What is written of the data as they are now, while a script is played."""
+    """What is written of the data as they are now, while a script is played, over and over."""
     image = driver.server.state.snapshots.take()
-    pending = iter(script)
+    pending = islice(cycle(script), MOST_STEPS)
     data = bytearray()
     for block in image.blocks():
         data += block

@@ -22,6 +22,7 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 from geventcache.types.streams import Stream
 
+from ..support.inprocess import InProcessServer
 from .samples import content_here, made_here
 
 NUMBERS = st.integers(-(1 << 70), 1 << 70).map(lambda number: b"%d" % number)
@@ -428,3 +429,20 @@ def test_versions() -> None:
         assert payload.opened(payload.sealed(body, version), True) == body
         with pytest.raises(payload.FooterError):
             payload.opened(payload.sealed(body, version), False)
+
+
+def test_a_dump_is_of_now_while_a_snapshot_is_of_before() -> None:
+    """Entries of a group that are acknowledged meanwhile are pending in the one and not in the other."""
+    server = InProcessServer()
+    session = server.session()
+    for i in range(1, 2000):
+        session.do("XADD", "stream", f"{i}-1", "f", "v")
+    session.do("XGROUP", "CREATE", "stream", "g", "0")
+    session.do("XREADGROUP", "GROUP", "g", "before", "STREAMS", "stream", ">")
+    image = server.state.snapshots.take()
+    session.do("XACK", "stream", "g", "1-1", "2-1")
+    session.do("XCLAIM", "stream", "g", "later", "0", "3-1")
+    dumped = server.state.databases.get(0).find("stream")
+    session.do("COPY", "stream", "copy")
+    assert payload.dump(dumped, True) == payload.dump(server.state.databases.get(0).find("copy"), True)
+    image.end()

@@ -193,6 +193,40 @@ def test_a_snapshot_with_a_wrong_byte_is_refused() -> None:
                 read(bytes(damaged))
 
 
+def all_types(has_checksum: bool) -> bytes:
+    """A snapshot of a value of each type."""
+    records = [Record(0, name.encode(), value) for name, value in made_here().items()]
+    return snapshot(records, HEADER._replace(has_field_deadlines=True), has_checksum=has_checksum)
+
+
+def test_damage_to_any_type_is_refused() -> None:
+    """One that is cut at any byte, or has a wrong one, tells where; the checksum is the last to notice."""
+    data = all_types(has_checksum=True)
+    for place in range(len(data)):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << place % 8
+        for wrong in (data[:place], bytes(damaged)):
+            with pytest.raises(SnapshotError, match="at byte"):
+                read(wrong)
+
+
+def test_damage_without_a_checksum() -> None:
+    """It is refused where it makes no sense, and else read as what it says: nothing else happens."""
+    data = all_types(has_checksum=False)
+    outcomes = set()
+    for place in range(len(data) - 8):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[place] ^= 1 << bit
+            try:
+                read(bytes(damaged), relaxed=bool(bit % 2))
+            except SnapshotError:
+                outcomes.add("refused")
+            else:
+                outcomes.add("read")
+    assert outcomes == {"refused", "read"}
+
+
 @pytest.mark.parametrize("kind", [23, 26, 100, 242, 243, 246])
 def test_unknown_marks_are_refused(kind: int) -> None:
     """Nobody can tell what stands behind them."""
