@@ -37,7 +37,7 @@ POSITION_BITS = 53
 END = 1 << POSITION_BITS
 
 # One dict of ten million keys stalls for a second when it grows: a table of many keys has 256.
-_SHARD_BITS = 8
+_PART_BITS = 8
 _SPLIT_ABOVE = 4096
 _HASH_MASK = 0xFFFFFFFFFFFFFFFF
 _HASH_SHIFT = 64 - POSITION_BITS
@@ -129,7 +129,7 @@ class Table:
     packs = False
 
     def __init__(self) -> None:
-        self.shards: list[dict[bytes, Any]] = [{}]
+        self._parts: list[dict[bytes, Any]] = [{}]
         self._shift = self._mask = 0
         self.count = 0
         self.volatile = 0
@@ -138,7 +138,7 @@ class Table:
         self._changes = 0
         self._window: tuple[int, int, list[int], list[bytes]] = (0, -1, [], [])
         self._key = b""
-        self._shard = self.shards[0]
+        self._part = self._parts[0]
         self._held: Any = None
         self.watcher: Watcher | None = None
         self._met: set[bytes] = set()
@@ -154,8 +154,8 @@ class Table:
     def seek(self, key: bytes) -> int:
         """Go to the place of `key`; return the kind of its value, ABSENT if there is none."""
         self._key = key
-        self._shard = shard = self.shards[hash(key) >> self._shift & self._mask]
-        self._held = held = shard.get(key)
+        self._part = part = self._parts[hash(key) >> self._shift & self._mask]
+        self._held = held = part.get(key)
         if held is None:
             return ABSENT
         if type(held) is _Box:
@@ -210,7 +210,7 @@ class Table:
         objects = self.objects - _is_object(held)
         volatile = self.volatile - (self.deadline() != NEVER_MS)
         memory = self.memory - _size(held) - _SLOT_BYTES - _BYTES_OVERHEAD - len(self._key)
-        del self._shard[self._key]
+        del self._part[self._key]
         self._held = None
         self.count = count
         self._changes = changes
@@ -262,11 +262,11 @@ class Table:
 
         Keys of equal position come together.
         """
-        shift = POSITION_BITS - (_SHARD_BITS if self._mask else 0)
+        shift = POSITION_BITS - (_PART_BITS if self._mask else 0)
         found: list[bytes] = []
         while position < END and len(found) < count:
             number = position >> shift
-            positions, keys = self._sorted_shard(number)
+            positions, keys = self._sorted_part(number)
             at = bisect_left(positions, position)
             stop = at + count - len(found)
             if stop < len(positions):
@@ -279,8 +279,8 @@ class Table:
         """All keys whose deadline is later."""
         return [
             key
-            for shard in self.shards
-            for key, held in shard.items()
+            for part in self._parts
+            for key, held in part.items()
             if type(held) is not _Box or held.deadline_ms > now_ms
         ]
 
@@ -299,11 +299,11 @@ class Table:
         if not self.count:
             return None
         at = randrange(self.count)
-        for shard in self.shards:
-            if at < len(shard):
-                return next(islice(shard, at, None))
-            at -= len(shard)
-        raise AssertionError("the count is that of the shards")
+        for part in self._parts:
+            if at < len(part):
+                return next(islice(part, at, None))
+            at -= len(part)
+        raise AssertionError("the count is that of the parts")
 
     def sift(self, tickets: Tickets, start: int, stop: int, time_ms: int, kept: Tickets) -> None:
         """Add to `kept` those of tickets[start:stop] of the bucket of `time_ms` that still count, each once."""
@@ -313,12 +313,12 @@ class Table:
 
     def release(self, count: int, bury: Callable[[Any], None]) -> bool:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""
-        for shard in self.shards:
-            while shard and count:
+        for part in self._parts:
+            while part and count:
                 if self.watcher is not None:
-                    self.seek(next(reversed(shard)))
+                    self.seek(next(reversed(part)))
                     self.preserve()
-                held = shard.popitem()[1]
+                held = part.popitem()[1]
                 value = held.value if type(held) is _Box else held
                 if _KINDS.get(type(value), OBJECT) == OBJECT:
                     bury(value)
@@ -349,8 +349,8 @@ class Table:
         """
         while most > 0 and position < END:
             if self._queued <= position:
-                shift = POSITION_BITS - (_SHARD_BITS if self._mask else 0)
-                self._queue = list(self.shards[position >> shift])
+                shift = POSITION_BITS - (_PART_BITS if self._mask else 0)
+                self._queue = list(self._parts[position >> shift])
                 self._queued = (position >> shift) + 1 << shift
             while self._queue and most > 0:
                 key = self._queue.pop()
@@ -387,14 +387,14 @@ class Table:
             return held
         box = _Box(held)
         self.memory += _BOX_BYTES
-        self._shard[self._key] = self._held = box
+        self._part[self._key] = self._held = box
         return box
 
     def _unbox(self, box: _Box) -> None:
         """Let a box go that holds nothing but the value."""
         if not box.is_needed():
             self.memory -= _BOX_BYTES
-            self._shard[self._key] = self._held = box.value
+            self._part[self._key] = self._held = box.value
 
     def _settle(self, value: Any, deadline_ms: int, filed_ms: int) -> None:
         """Have this value and these times at the place."""
@@ -420,34 +420,34 @@ class Table:
         else:
             objects -= _is_object(former)
             memory -= _size(former)
-        self._shard[self._key] = held
+        self._part[self._key] = held
         self._held = held
         self.objects = objects
         self.memory = memory
         self.count = count
         self._changes = changes
         self.volatile = volatile
-        if len(self._shard) > _SPLIT_ABOVE and not self._mask:
+        if len(self._part) > _SPLIT_ABOVE and not self._mask:
             self._split()
 
     def _split(self) -> None:
         """Part the one dict into many."""
-        held = self.shards[0]
-        shift, mask = 64 - _SHARD_BITS, (1 << _SHARD_BITS) - 1
-        shards: list[dict[bytes, Any]] = [{} for _ in range(1 << _SHARD_BITS)]
+        held = self._parts[0]
+        shift, mask = 64 - _PART_BITS, (1 << _PART_BITS) - 1
+        parts: list[dict[bytes, Any]] = [{} for _ in range(1 << _PART_BITS)]
         for key, value in held.items():
-            shards[hash(key) >> shift & mask][key] = value
-        self.shards, self._shift, self._mask = shards, shift, mask
-        self._shard = self.shards[hash(self._key) >> self._shift & self._mask]
+            parts[hash(key) >> shift & mask][key] = value
+        self._parts, self._shift, self._mask = parts, shift, mask
+        self._part = self._parts[hash(self._key) >> self._shift & self._mask]
         self._changes += 1
-        self.memory += 64 * len(self.shards) - self.structure
-        self.structure = 64 * len(self.shards)
+        self.memory += 64 * len(self._parts) - self.structure
+        self.structure = 64 * len(self._parts)
 
-    def _sorted_shard(self, number: int) -> tuple[list[int], list[bytes]]:
-        """The positions of a shard's keys, and the keys, in their order; kept while no key comes or goes."""
+    def _sorted_part(self, number: int) -> tuple[list[int], list[bytes]]:
+        """The positions of a part's keys, and the keys, in their order; kept while no key comes or goes."""
         made, of, positions, keys = self._window
         if made != self._changes or of != number:
-            pairs = sorted((self.position(key), key) for key in self.shards[number])
+            pairs = sorted((self.position(key), key) for key in self._parts[number])
             positions = [pair[0] for pair in pairs]
             keys = [pair[1] for pair in pairs]
             self._window = (self._changes, number, positions, keys)
