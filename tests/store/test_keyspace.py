@@ -186,7 +186,7 @@ def test_large_values_are_freed_in_steps() -> None:
     """A large container goes to the graveyard, whose steps are bounded."""
     _, databases = make_databases(1)
     keyspace = databases.get(0)
-    keyspace.edit_or_create(b"l", List, b"rpush").extend_right([b"x"] * 5000)
+    keyspace.edit_or_create(b"l", List, b"rpush").extend_right([b"x" * 100] * 5000)
     keyspace.settle()
     keyspace.delete(b"l")
     steps = 1
