@@ -260,3 +260,17 @@ def test_redirected_messages(pair: Pair, name: str, protocol: int) -> None:
     words = [split_line(f"CLIENT TRACKING on REDIRECT {number} {options}") for number in ids]
     pair.client("cache").send_each(*words)
     converse(pair, script, listener)
+
+
+def test_move_that_waited_is_told_of_after_its_reply(pair: Pair) -> None:
+    """A client hears of what its own command changed after the reply, and of what others change at once."""
+    if pair.protocol == 2:
+        pytest.skip("RESP2 has no messages among replies")
+    waiter = pair.client("waiter")
+    for words in (("CLIENT", "TRACKING", "on"), ("LRANGE", "source", 0, -1), ("LRANGE", "target", 0, -1)):
+        waiter.do(*words)
+    waiter.send("BLMOVE", "source", "target", "LEFT", "LEFT", 0)
+    pair.wait_blocked(1)
+    pair.do("RPUSH", "source", "x")
+    told = [waiter.receive() for _ in range(3)]
+    assert [reply.is_push for reply in told] == [True, False, True]
