@@ -18,8 +18,8 @@ _BUILD = "compiled" if IS_COMPILED else "pure"
 def pytest_configure(config: pytest.Config) -> None:
     """Stop if GEVENTCACHE_EXPECT_BUILD names the other build.
 
-    GEVENTCACHE_TEST_LUA names the module of lupa that runs scripts of tests in this process: `lua51` is what does where
-    lupa has no LuaJIT.
+    GEVENTCACHE_TEST_LUA names the module of lupa that runs the scripts of tests: `lua51` is what does where lupa has no
+    LuaJIT.
     """
     expected = os.environ.get("GEVENTCACHE_EXPECT_BUILD", _BUILD)
     if expected != _BUILD:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..support.client import Client
+from ..support.inprocess import InProcessServer
 from ..support.process import memory_kb, serving
 from ..support.subject import environment
 from ..support.wire import Argument, Reply, encoded, request
@@ -105,3 +106,17 @@ def test_a_value_for_which_there_is_no_memory() -> None:
         assert other.do("SET", "k", b"x" * 1_000_000) == Reply("+", b"OK")
         client.close()
         assert process.popen.poll() is None
+
+
+def test_a_command_without_memory_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command out of memory is answered by an error that clients know, with one line of log, no traceback."""
+    state = InProcessServer().state
+    lines: list[tuple[str, dict[str, object]]] = []
+
+    class Log:
+        def error(self, event: str, **fields: object) -> None:
+            lines.append((event, fields))
+
+    monkeypatch.setattr(state, "log", Log())
+    assert state.on_defect(MemoryError(), b"echo") == b"OOM the system has no memory left for this"
+    assert lines == [("out_of_memory", {"command": "echo"})]

@@ -14,9 +14,19 @@ import geventcache
 _FOLDER = Path(geventcache.__file__).resolve().parents[1]
 
 
+WITH_LUA = """
+import importlib, os, runpy
+from geventcache.services.scripting import runtime
+module = importlib.import_module("lupa." + os.environ["GEVENTCACHE_TEST_LUA"])
+runtime.engine = lambda: module
+runpy.run_module("geventcache", run_name="__main__", alter_sys=True)
+"""
+
+
 def command(*options: str) -> list[str]:
-    """Return the command line of a server."""
-    return [sys.executable, "-m", "geventcache", *options]
+    """Return the command line of a server, with the Lua that GEVENTCACHE_TEST_LUA names."""
+    run = ["-c", WITH_LUA] if "GEVENTCACHE_TEST_LUA" in os.environ else ["-m", "geventcache"]
+    return [sys.executable, *run, *options]
 
 
 def environment() -> dict[str, str]:

@@ -49,7 +49,7 @@ end
 local function bad_argument(position, name, reason)
   local level = calling_level()
   local called = getinfo(level - 1, "n")
-  name = called.name and name or "?"
+  name = (called.name or not has_jit) and name or "?" -- Lua 5.1 loses names where we call ourselves last
   if called.namewhat == "method" then
     position = position - 1
     if position == 0 then

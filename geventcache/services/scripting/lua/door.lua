@@ -80,7 +80,7 @@ if type(given.enter) == "number" then
     return taken()
   end
 
-  -- This one is compiled when it is used much.
+  -- Ask with up to four arguments; this is compiled when it is used much.
   local function ask_few(op, count, a, b, c, d)
     if
       (count > 0 and is_refused(0, a))
@@ -94,6 +94,8 @@ if type(given.enter) == "number" then
     enter(host, op, count, few_texts, few_numbers)
     return taken()
   end
+
+  door.ask_few = ask_few
 
   function door.ask(op, ...)
     local count = select("#", ...)
@@ -174,6 +176,10 @@ else
       end
     end
     return taken(enter(op, true, concat(sizes, ","), concat(items)))
+  end
+
+  function door.ask_few(op, _, ...)
+    return door.ask(op, ...)
   end
 
   function door.given()
