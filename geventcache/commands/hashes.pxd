@@ -1,3 +1,4 @@
+from geventcache.base.counters cimport added
 from geventcache.command.effects cimport Told
 from geventcache.command.integers cimport at_least, integer
 from geventcache.services.clients cimport Client
@@ -5,7 +6,7 @@ from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.hashes cimport Hash
 from geventcache.types.random_pick cimport random_key, random_keys
 
-cdef long long INT64_MAX, INT64_MIN
+cdef long long INT64_MIN
 
 cdef set_many(Keyspace db, bytes key, tuple pairs, bytes name)
 cdef list draw(Hash target, long long count, long long now_ms)

@@ -3,6 +3,7 @@
 import cython
 
 from geventcache.base import errors
+from geventcache.base.counters import added
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
 from geventcache.base.long_double import LongDouble, parse_long_double
@@ -19,7 +20,6 @@ from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 from geventcache.types.random_pick import random_key, random_keys
 
-INT64_MAX = 9223372036854775807
 INT64_MIN = -9223372036854775808
 ZERO = LongDouble(0, 0)
 
@@ -148,9 +148,7 @@ def hincrby(ctx: Client, key: bytes, field: bytes, by: bytes):
     target: Hash = db.edit_or_create(key, Hash, HINCRBY)
     old: bytes | None = target.get_live(field, db.clock.now_ms)
     number: cython.longlong = 0 if old is None else at_least(old, INT64_MIN, errors.HASH_NOT_INTEGER)
-    if (addend > 0 and number > INT64_MAX - addend) or (addend < 0 and number < INT64_MIN - addend):
-        raise CommandError(errors.OVERFLOW)
-    number += addend
+    number = added(number, addend)
     target.set(field, b"%d" % number, db.clock.now_ms, True)
     return number
 

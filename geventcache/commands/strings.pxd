@@ -1,3 +1,4 @@
+from geventcache.base.counters cimport added
 from geventcache.command.expiration cimport deadline_of, parse_expiration
 from geventcache.command.integers cimport at_least, integer
 from geventcache.services.clients cimport Client

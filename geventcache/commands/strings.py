@@ -5,6 +5,7 @@ from typing import Any
 import cython
 
 from geventcache.base import errors
+from geventcache.base.counters import added
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
 from geventcache.base.long_double import LongDouble, parse_long_double
@@ -20,7 +21,6 @@ from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 
-INT64_MAX = 9223372036854775807
 INT64_MIN = -9223372036854775808
 INT32_MAX = 2147483647
 ZERO = LongDouble(0, 0)
@@ -407,10 +407,7 @@ def increment(ctx: Client, key: bytes, by: cython.longlong, event: bytes):
     if total is not None:
         return total
     value = db.find(key)
-    number: cython.longlong = 0 if value is None else integer(as_string(value))
-    if (by > 0 and number > INT64_MAX - by) or (by < 0 and number < INT64_MIN - by):
-        raise CommandError(errors.OVERFLOW)
-    total = number + by
+    total = added(0 if value is None else integer(as_string(value)), by)
     db.replace(key, total, event)
     return total
 

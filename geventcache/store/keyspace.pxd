@@ -1,11 +1,11 @@
 cimport cython
+from geventcache.base.counters cimport added
 from geventcache.base.table cimport Table
 from geventcache.store.places cimport Places
 from geventcache.types.container cimport Container
 
 cdef long long NEVER, KEPT
 cdef int ABSENT, BYTES, INTEGER, OBJECT, PACKED
-cdef long long INT64_MAX, INT64_MIN
 
 @cython.final
 cdef class Edit:

@@ -21,7 +21,8 @@ A string is kept as ``bytes``, as ``int`` (a counter: no parsing), as ``bytearra
 
 import cython
 
-from geventcache.base.errors import OVERFLOW, WRONG_TYPE, CommandError
+from geventcache.base.counters import added
+from geventcache.base.errors import WRONG_TYPE, CommandError
 from geventcache.base.events import event
 from geventcache.base.table import ABSENT, BYTES, INTEGER, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
@@ -30,8 +31,6 @@ from geventcache.types.container import Container
 
 NEVER = NEVER_MS
 KEPT = 0  # in the place of a deadline: the one that the key has
-INT64_MAX = (1 << 63) - 1
-INT64_MIN = -(1 << 63)
 
 EXPIRE = event(b"expire", "g")
 PERSIST = event(b"persist", "g")
@@ -388,10 +387,7 @@ class Keyspace(Places):
         """
         if self.seek(key) != INTEGER:
             return None
-        number: cython.longlong = self.table.value()
-        if (by > 0 and number > INT64_MAX - by) or (by < 0 and number < INT64_MIN - by):
-            raise CommandError(OVERFLOW)
-        total: object = number + by
+        total: object = added(self.table.value(), by)
         self.table.put(total)
         if self.uses is not None:
             self.uses.note(self.table)
