@@ -44,6 +44,7 @@ LEFT_OUT = {
     "CONFIG": "settings have tests of their own",
     "DEBUG": "sleeps",
     "FAILOVER": "ends replication",
+    "GEVENTCACHE": "the reference has no such command",
     "LOLWUT": "shows what each likes",
     "LSET|index": "the reference cuts the index to 32 bits, and sets another element",
     "MEMORY": "estimates differ",
