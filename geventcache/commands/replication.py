@@ -150,6 +150,7 @@ def follow(ctx, host, port):
     flags="admin noscript no_async_loading no_multi",
     since="2.8.0",
     args="replicationid offset:integer",
+    traits="no_cache",
 )
 def psync(ctx: Client, replicationid: bytes, offset: bytes, *options: bytes):
     """An internal command used in replication."""
@@ -176,6 +177,7 @@ def psync(ctx: Client, replicationid: bytes, offset: bytes, *options: bytes):
     arity=1,
     flags="admin noscript no_async_loading no_multi",
     since="1.0.0",
+    traits="no_cache",
 )
 def sync(ctx: Client):
     """An internal command used in replication."""

@@ -132,7 +132,7 @@ class Cache:
         at once, as if its time were over. Messages to subscribers are not kept.
 
         Raises:
-            ResponseError: the command was refused or failed, as MONITOR and SHUTDOWN always do.
+            ResponseError: the command was refused or failed, as MONITOR, SHUTDOWN, SYNC and PSYNC always do.
             RuntimeError: the cache is closed, or belongs to another thread or process.
             TypeError: an argument is neither bytes nor text nor a number.
         """

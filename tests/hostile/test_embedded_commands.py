@@ -20,7 +20,7 @@ WORDS = (
     *(b"AUTH", b"", b"return 1", b"return redis.call('GET', KEYS[1])", b"maxclients", b"x" * 300),
 )
 KEYS = (b"k", b"h", b"l", b"s", b"z", b"x", b"geo", b"nokey")
-REFUSED = ("MONITOR", "SHUTDOWN")
+REFUSED = ("MONITOR", "SHUTDOWN", "SYNC", "PSYNC")
 
 
 def all_names() -> list[list[bytes]]:
