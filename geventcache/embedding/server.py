@@ -29,6 +29,7 @@ from geventcache.web import accompany
 Result = TypeVar("Result")
 
 _start_new_thread = monkey.get_original("_thread", "start_new_thread")
+get_ident = monkey.get_original("_thread", "get_ident")
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
 _in_threads: WeakSet[Server] = WeakSet()
 
@@ -287,6 +288,7 @@ class _HubThread:
         self._ready.acquire()
 
     def _run(self) -> None:
+        self._thread = get_ident()
         hub = get_hub()
         over = Event()
         # The one watcher that other threads may touch; it also keeps the hub alive while there is nothing to do.
@@ -300,7 +302,13 @@ class _HubThread:
         self._ended.release()
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Call the function in a greenlet of the thread, and wait for it."""
+        """Call the function in a greenlet of the thread, and wait for it.
+
+        Raises:
+            RuntimeError: the caller is one of the server's own functions, which would wait for itself.
+        """
+        if get_ident() == self._thread:
+            raise RuntimeError("a function that the server calls cannot call it: ctx.call and db.call run commands")
         answered = _held_lock()
         outcome: list[tuple[Any, BaseException | None]] = []
 

@@ -23,6 +23,7 @@ from geventcache.base.errors import CommandError
 from geventcache.launcher.config_file import DEFAULT_FILE, ConfigFileError, read_config_file
 from geventcache.launcher.hooks import Hooks
 from geventcache.launcher.kept_settings import KeptSettingsError, path_beside, read_kept_settings, write_kept_settings
+from geventcache.services.extensions import NO_DATA
 from geventcache.services.settings.binding import shard_addresses
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.kinds import InvalidSettingError
@@ -181,6 +182,8 @@ class Settings:
         _load(config, "argument ", dict(_given(self._options)), "--")
         if config["upstream"]:
             _check_upstream(config)
+        if config["upstream"] and hooks.commands:
+            raise SettingsError(NO_DATA)
         try:
             shard_addresses(config)
         except ValueError as error:

@@ -80,6 +80,7 @@ class Travel:
     def set(self, ms: int) -> None:
         """Let it be `ms` milliseconds since the epoch; if that is later than now, the time passes until then."""
         with self.lock:
+            self.wait_for_worker()
             if ms >= self.clock.update():
                 self.pass_until(ms)
             else:
@@ -152,6 +153,10 @@ class Travel:
             self.slice_us = monotonic_us()
 
     def wait_for_worker(self) -> None:
-        """Let the worker of expiry, and a script that lets others in, finish: what was due comes first."""
-        while self.lets_others_in and (self.state.scripting.is_busy or self.expiry.is_at_work()):
+        """Let a load, a script that lets others in, and the worker of expiry finish: what was due comes first."""
+        while self.lets_others_in and self.is_busy():
             gevent.sleep(PAUSE_SECONDS)
+
+    def is_busy(self) -> bool:
+        """Is something going on that goes by the time as it is?"""
+        return bool(self.state.snapshots.is_loading or self.state.scripting.is_busy or self.expiry.is_at_work())

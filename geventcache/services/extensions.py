@@ -25,6 +25,7 @@ from geventcache.resp.writer import ReplyWriter
 from geventcache.services.clients import Client
 from geventcache.services.listeners.notify import HEXPIRED, HEXPIRED_AT_ONCE
 from geventcache.services.losses import EXPIRED, Loss, Taker
+from geventcache.services.shards.slots import NO_SLOT
 from geventcache.store.changes import HOST_RANK, Listener
 from geventcache.store.keyspace import Keyspace
 
@@ -36,6 +37,8 @@ GROUP = "module"
 DECLARED = "geventcache_command"
 VALUES = "geventcache_values"
 UNWANTED = "nm"  # classes of events that ``A`` of notify-keyspace-events leaves out, too: new keys and misses
+NO_DATA = "commands of one's own belong where the data is, not at its near side"
+FOREIGN_KEY = "ERR a key of another shard"
 READ_ONLY = "ERR Write commands are not allowed from read-only commands."
 
 
@@ -239,8 +242,10 @@ class Extensions:
         """Let a function that was declared be a command.
 
         Raises:
-            DeclarationError: it was not declared, or there is a command of its name.
+            DeclarationError: it was not declared, or there is a command of its name; or the data is another server's.
         """
+        if self.state.config["upstream"]:
+            raise DeclarationError(NO_DATA)
         declaration = declaration_in(function)
         if declaration is None:
             raise DeclarationError(f"{function!r} is not declared as a command")
@@ -315,7 +320,15 @@ class Extensions:
             return READ_ONLY
         if found.is_write and self.state.replication.refuses_writes:
             return errors.READ_ONLY_REPLICA.decode()
-        return None
+        return None if self.is_own(found, args) else FOREIGN_KEY
+
+    def is_own(self, found: Any, args: list[bytes]) -> bool:
+        """Are the keys of a request this server's, if it is one of several?"""
+        if self.state.cluster is None:
+            return True
+        slots = self.state.cluster.slots
+        slot: int = slots.slot_of_request(found, args)
+        return slot == NO_SLOT or slots.first <= slot <= slots.last
 
     @property
     def client(self) -> Client:

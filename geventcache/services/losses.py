@@ -114,7 +114,9 @@ class Losses:
             else:
                 self.noted += [self.field_loss(keyspace, key, name, (kept or {}).get(name)) for name in names]
         except MemoryError:
-            pass  # what is lost is not told of; it is lost all the same
+            pass  # it is lost all the same
+        except Exception as error:  # a defect of ours must not keep a key that is over
+            self.state.log.error("loss_not_noted", error=repr(error), exc_info=error)
 
     def loss_of(self, keyspace: Keyspace, key: bytes) -> Loss:
         """The loss of a key."""

@@ -54,6 +54,25 @@ def test_each_test_has_a_clean_server(run) -> None:
     run(source).assert_outcomes(passed=3)
 
 
+def test_each_test_has_its_own_time_and_luck(run) -> None:
+    """The clock and the faults of one test are not those of the next; local clients may set them, too."""
+    source = """
+    import time
+
+    import pytest
+    from helpers import ask
+
+    @pytest.mark.parametrize("turn", range(2))
+    def test_steered(geventcache, turn):
+        assert abs(geventcache.clock.time() - time.time()) < 60
+        assert ask(geventcache, "PING") == [b"+PONG"]
+        geventcache.advance(days=2)
+        geventcache.clock.freeze()
+        assert ask(geventcache, "GEVENTCACHE FAULT ADD ERROR no COMMAND PING", "PING") == [b":1", b"-no"]
+    """
+    run(source).assert_outcomes(passed=2)
+
+
 def test_session_server_keeps_its_data(run) -> None:
     """The session's server is another one, and is not emptied."""
     source = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from geventcache.launcher.config_file import ConfigFileError, read_config_file
+from geventcache.launcher.settings import Settings, SettingsError
 
 from ..support.client import Client
 from ..support.servers import running_shards, running_subject
@@ -25,6 +26,12 @@ def total(ctx, key):
 def add(ctx, key, item, price):
     """Puts an item into a cart."""
     return ctx.call("HSET", key, item, price)
+
+
+@command("CART.ASK", keys=1)
+def ask(ctx, key, other):
+    """Asks for a key that it did not say."""
+    return ctx.call("GET", other)
 
 
 def on_key_event(event, key, db):
@@ -76,8 +83,16 @@ def test_two_workers(path: Path) -> None:
         assert own.do("EXEC").value[0].value == b"2"
         assert own.do("EVAL", "return redis.call('CART.TOTAL', KEYS[1])", 1, "{cart}:1").value == b"2"
         assert own.do("GET", "{cart}changes").value == b"1"
+        number = next(n for n in range(9) if own.do("GET", n).is_error)
+        assert own.do("CART.ASK", "{cart}:1", number).value == b"ERR a key of another shard"
         for client in clients:
             client.close()
+
+
+def test_not_at_a_near_side(path: Path) -> None:
+    """Commands read data, and a near side has only copies."""
+    with pytest.raises(SettingsError, match="near side"):
+        Settings(["-c", str(path), "--upstream", "redis://127.0.0.1:1"])
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,26 @@ def test_blocked_clients_time_out(connect: OpenOne) -> None:
     assert endless.receive().value[1].value == b"v"
 
 
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        ("WAIT 1 5000", Reply(":", 0)),
+        ("XREAD BLOCK 5000 STREAMS s $", Reply("*", None)),
+        ("BLMOVE a b LEFT RIGHT 5", Reply("*", None)),
+        ("BZPOPMIN z 5", Reply("*", None)),
+    ],
+)
+def test_all_that_waits(connect: OpenOne, request_: str, answer: Reply) -> None:
+    """Every command that waits for a time is answered when that has passed, and not before."""
+    client, waiting = connect(), connect()
+    waiting.send(*request_.split())
+    wait_blocked(client, 1)
+    travel(client, "ADVANCE", 4999)
+    assert not waiting.has_input()
+    travel(client, "ADVANCE", 1)
+    assert waiting.receive() == answer
+
+
 def test_who_waits_goes_on_after_its_timeout(connect: OpenOne) -> None:
     """A client that was timed out by hand serves its next command, and waits anew."""
     client, waiting = connect(), connect()

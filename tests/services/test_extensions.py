@@ -363,6 +363,16 @@ def test_hooks_of_a_server(server: Server) -> None:
         assert seen[-1] == ("set", b"again")
 
 
+def test_a_hook_that_calls_its_server(caplog: pytest.LogCaptureFixture) -> None:
+    """It would wait for itself: that is an error, not a standstill."""
+    server = Server(thread=True, on_key_event=lambda event, key, db: server.advance(1))
+    with server, opened(server) as open_one:
+        client = open_one()
+        client.do("SET", "k", "v")
+        assert client.do("GET", "k").value == b"v"
+    assert "cannot call it" in caplog.text
+
+
 def test_nothing_is_noted_without_hooks(server: Server, cache: Cache) -> None:
     """While nobody has hooks, nobody listens."""
     for state in (cache._state, server._app.state):
