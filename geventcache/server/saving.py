@@ -17,7 +17,7 @@ from geventcache.persistence.files import NewFile, Run, at_once, remove_leftover
 from geventcache.persistence.snapshot_reader import SnapshotError
 from geventcache.services.snapshots import Image
 
-SLICE_US = 1000
+SLICE_US = 250  # with 1000, a bystander waited twice as long, for four fifths of the time
 TINY_SECONDS = 1e-6
 
 

@@ -1,9 +1,9 @@
 """Snapshots: what a bystander waits at most while the data are saved under writes, what that takes, and the load.
 
-The keys have 20 bytes and values of 64 that do not compress. While BGSAVE runs, a writer sets random ones of them, one
-request after the other, up to a tenth of all; a bystander sends GET every millisecond. The memory is what the processes
-take more than before, at most; pages that a forked one has in common with its parent count once. Then the same with
-one list of as many elements, at whose front a writer pushes.
+The keys have 20 bytes and values of 64 that do not compress. While BGSAVE runs, a writer sets random ones of them,
+fifty a pipeline, up to a tenth of all; a bystander sends GET every millisecond. The memory is what the processes take
+more than before, at most; pages that a forked one has in common with its parent count once. Then the same with one
+list of as many elements, at whose front a writer pushes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .servers import Program, Server, running
 _KEY = b"key:%016d"
 _ELEMENTS_A_REQUEST = 100
 _POLL_S = 0.01
+_PIPELINE = 50
 _MIB = 1 << 20
 
 
@@ -72,40 +73,39 @@ def _list(count: int) -> Iterator[bytes]:
         yield encode("RPUSH", "list", *(b"element:%014d" % i for i in range(start, start + _ELEMENTS_A_REQUEST)))
 
 
-def _set(client: Client, count: int, choose: random.Random) -> None:
-    client.do("SET", _KEY % choose.randrange(count), choose.randbytes(64))
+def _set(client: Client, count: int, choose: random.Random) -> int:
+    requests = (encode("SET", _KEY % choose.randrange(count), choose.randbytes(64)) for _ in range(_PIPELINE))
+    client.exchange(b"".join(requests), _PIPELINE)
+    return _PIPELINE
 
 
-def _push(client: Client, count: int, choose: random.Random) -> None:
+def _push(client: Client, count: int, choose: random.Random) -> int:
     client.do("LPUSH", "list", "pushed")
     time.sleep(0.001)
+    return 1
 
 
 def _measured(
     program: Program,
     fill: Callable[[int], Iterator[bytes]],
-    write: Callable[[Client, int, random.Random], None],
+    write: Callable[[Client, int, random.Random], int],
     options: argparse.Namespace,
 ) -> Outcome:
-    """Fill a server, save, and load in another one."""
+    """Fill a server, save twice, since a look at memory holds a server up, and load in another one."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         with running(program, "--dir", folder) as server, Client(server.port) as client:
             client.fill(fill(options.keys))
             server.settle()
             before = _own_bytes(server)
-            # The first save also takes what a server needs but once.
-            writer = _Writer(server, partial(write, count=options.keys, choose=random.Random(2)), options.keys // 10)
+            act = partial(write, count=options.keys, choose=random.Random(2))
             with bystander(server.port) as passer:
                 started = time.time()
-                client.do("BGSAVE")
-                writer.start()
-                peak = before
-                while _field(client, "rdb_bgsave_in_progress"):
-                    peak = max(peak, _own_bytes(server))
-                    time.sleep(_POLL_S)
+                writes = _save(client, _Writer(server, act, options.keys // 10), lambda: None)
                 seconds = time.time() - started
-                writes = writer.stop()
                 waits = sorted(passer.finish().since(started).ms)
+            server.settle()
+            seen = [before]
+            _save(client, _Writer(server, act, options.keys // 10), lambda: seen.append(_own_bytes(server)))
         size = Path(folder, "dump.rdb").stat().st_size
         return Outcome(
             waits[-1],
@@ -113,16 +113,26 @@ def _measured(
             seconds,
             writes,
             size,
-            peak - before,
+            max(seen) - before,
             before,
             _load_s(program, folder),
         )
 
 
+def _save(client: Client, writer: _Writer, look: Callable[[], None]) -> int:
+    """Save while somebody writes; return how often that was."""
+    client.do("BGSAVE")
+    writer.start()
+    while _field(client, "rdb_bgsave_in_progress"):
+        look()
+        time.sleep(_POLL_S)
+    return writer.stop()
+
+
 class _Writer:
     """Writes, in a thread of its own, until it is stopped or has written often enough."""
 
-    def __init__(self, server: Server, write: Callable[[Client], None], most: int) -> None:
+    def __init__(self, server: Server, write: Callable[[Client], int], most: int) -> None:
         self._port = server.port
         self._write = write
         self._most = most
@@ -133,8 +143,7 @@ class _Writer:
     def _run(self) -> None:
         with Client(self._port) as client:
             while not self._is_over and self._count < self._most:
-                self._write(client)
-                self._count += 1
+                self._count += self._write(client)
 
     def start(self) -> None:
         self._thread.start()
