@@ -24,6 +24,7 @@ from geventcache.persistence.snapshot_reader import SnapshotError
 BLOCK_BYTES = 32 << 10
 SNAPSHOT_MAGICS = (b"REDIS", b"VALKEY")
 SELECT = b"select"
+CALLS_AT_ONCE = 64
 
 
 class StoppedError(JournalError):
@@ -68,18 +69,30 @@ class JournalLoader:
         """Load one file."""
         file = self.state.snapshots.file = OldFile(path, self.run, BLOCK_BYTES)
         try:
-            reader = self.reader_of(file, path)
-            try:
-                while unit := reader.unit():
-                    self.repeat(unit, path, reader.whole)
-            except EndError as error:
-                if not is_last or not self.state.config["aof-load-truncated"]:
-                    raise JournalError(f"{path}: {error}, at byte {reader.whole}") from None
-                self.cut(path, reader.whole)
-            except DataError as error:
-                raise JournalError(f"{path}: {error}, at byte {reader.cursor.offset()}") from None
+            self.repeat_all(self.reader_of(file, path), path, is_last)
         finally:
             file.close()
+
+    def repeat_all(self, reader: JournalReader, path: str, is_last: bool) -> None:
+        """Run all requests of a file, some at a time, and cut off an end that is not whole."""
+        calls: list[Any] = []
+        end: EndError | None = None
+        try:
+            while unit := reader.unit():
+                calls += self.calls_of(unit, path, reader.whole)
+                if len(calls) >= CALLS_AT_ONCE:
+                    self.run_calls(calls, path, reader.whole)
+                    calls = []
+        except EndError as error:
+            end = error
+        except DataError as error:
+            raise JournalError(f"{path}: {error}, at byte {reader.cursor.offset()}") from None
+        self.run_calls(calls, path, reader.whole)
+        if end is None:
+            return
+        if not is_last or not self.state.config["aof-load-truncated"]:
+            raise JournalError(f"{path}: {end}, at byte {reader.whole}")
+        self.cut(path, reader.whole)
 
     def reader_of(self, file: OldFile, path: str) -> JournalReader:
         """A reader of a file's requests; the snapshot before them, if there is one, is loaded."""
@@ -109,14 +122,19 @@ class JournalLoader:
         self.run(os.truncate, path, size)
         self.state.log.warning("journal_cut", path=path, bytes=size, cut_off=before - size)
 
-    def repeat(self, unit: list[list[bytes]], path: str, offset: int) -> None:
-        """Run the requests of a unit, which ends at that offset."""
+    def calls_of(self, unit: list[list[bytes]], path: str, offset: int) -> list[tuple[Any, list[bytes]]]:
+        """The commands of a unit, which ends at that offset, with its requests."""
+        table = self.state.table
         calls = []
         for args in unit:
-            command = self.state.table.find(args)
+            command = table.find(args)
             if command is None or command.handler is None or not command.low <= len(args) <= command.high:
                 raise JournalError(f"{path}: the command {args[0][:100]!r} is not known, before byte {offset}")
             calls.append((command, args))
+        return calls
+
+    def run_calls(self, calls: list[tuple[Any, list[bytes]]], path: str, offset: int) -> None:
+        """Run requests, the last of which ends at that offset."""
         for command, error in self.state.engine.replay(self.client, calls):
             text = error.text.decode(errors="replace")
             if command.name == SELECT:  # what follows would go where it does not belong

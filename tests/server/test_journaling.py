@@ -210,6 +210,24 @@ def test_damage_before_the_end_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- loading
 
 
+def test_nothing_is_evicted_while_it_is_loaded(tmp_path: Path) -> None:
+    """Neither by the worker nor for a client: what went is told by the journal, and what is too much goes later."""
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    (folder / "appendonly.aof.manifest").write_text("file a seq 1 type i\n")
+    pushes = b"".join(request((b"RPUSH", b"list:%d" % (i % 5000), b"x" * 100)) for i in range(50_000))
+    (folder / "a").write_bytes(pushes)
+    limits = ("--maxmemory", "2mb", "--maxmemory-policy", "allkeys-random")
+    with serving(*journaling(tmp_path, *limits)) as process:
+        client = process.connect()
+        assert client.do("SET", "k", "v").value.startswith(b"LOADING ")
+        ready(process)
+        assert all(client.do("LLEN", f"list:{i}").value == 10 for i in range(0, 5000, 97))
+        assert eventually(lambda: not client.do("SET", "k", "v").is_error and client.do("DBSIZE").value < 5000)
+        kept = [key.value for key in client.do("KEYS", "list:*").value]
+        assert all(client.do("LLEN", key).value == 10 for key in kept[:100])
+
+
 def test_an_old_journal_becomes_the_base(tmp_path: Path) -> None:
     """The one file of before Redis 7 moves into the folder, with a snapshot at its beginning or without."""
     (tmp_path / "appendonly.aof").write_bytes(request((b"SET", b"k", b"v")))

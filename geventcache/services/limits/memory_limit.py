@@ -194,8 +194,9 @@ class MemoryLimit:
 
     @property
     def is_left_to_another(self) -> bool:
-        """The server that is followed evicts for this one, too."""
-        return self.state.replication.primary is not None and bool(self.config["replica-ignore-maxmemory"])
+        """The server that is followed evicts for this one, too; or a journal is loaded that tells what went."""
+        is_led = self.state.replication.primary is not None and bool(self.config["replica-ignore-maxmemory"])
+        return is_led or self.state.snapshots.is_loading
 
     def is_short(self, keyspace: Keyspace) -> bool:
         """Make room before a command that needs memory runs in a database; True if it must be refused."""
@@ -218,7 +219,7 @@ class MemoryLimit:
 
     def step(self) -> bool:
         """Count and evict for a fraction of a millisecond; True when there is nothing to do, or nothing to be done."""
-        if not self.is_pressed or self.is_left_to_another or self.state.snapshots.is_loading:
+        if not self.is_pressed or self.is_left_to_another:
             return True
         accounts = self.accounts()
         stuck = self.make_room(accounts, STEP_US)
