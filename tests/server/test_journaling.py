@@ -225,7 +225,7 @@ def test_nothing_is_evicted_while_it_is_loaded(tmp_path: Path) -> None:
         assert all(client.do("LLEN", f"list:{i}").value == 10 for i in range(0, 5000, 97))
         assert eventually(lambda: not client.do("SET", "k", "v").is_error and client.do("DBSIZE").value < 5000)
         kept = [key.value for key in client.do("KEYS", "list:*").value]
-        assert all(client.do("LLEN", key).value == 10 for key in kept[:100])
+        assert all(client.do("LLEN", key).value in (0, 10) for key in kept[:100])  # more go meanwhile, whole
 
 
 def test_an_old_journal_becomes_the_base(tmp_path: Path) -> None:
