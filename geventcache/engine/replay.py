@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """Carries out a stream of requests that another server has written, as it did itself.
 
 The rules:
@@ -15,13 +16,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import cython
+
 from geventcache.base.errors import CommandError
 from geventcache.command import effects
+from geventcache.command.table import Command
 from geventcache.resp.reader import RequestReader
 from geventcache.services.clients import Client
 
 REQUESTS_A_STEP = 64
 LONGEST = 1 << 62
+UNKNOWN = CommandError(b"ERR there is no such command here")
 # What older servers send as it came to them, with times that count from now.
 RELATIVE = frozenset(
     [effects.set_, effects.setex, effects.psetex, effects.expire, effects.pexpire, effects.getex, effects.restore]
@@ -60,7 +65,10 @@ class Replay:
         on_ask: Callable[[], None],
         on_failure: Callable[[bytes, CommandError], None],
     ) -> None:
-        self.state = state
+        self.clock = state.clock
+        self.engine = state.engine
+        self.table = state.table
+        self.multi, self.exec, self.replconf = (self.table.find([name]) for name in (b"MULTI", b"EXEC", b"REPLCONF"))
         self.client = client
         self.position = position
         self.on_passed = on_passed
@@ -69,7 +77,7 @@ class Replay:
         self.reader = RequestReader(LONGEST, LONGEST)
         self.waiting: deque[list[bytes]] = deque()
         self.unpassed = bytearray()
-        self.unit: list[tuple[Any, list[bytes]]] | None = None
+        self.unit: Any = None
         self.unit_bytes = 0
         self.done = 0
 
@@ -100,64 +108,88 @@ class Replay:
         finally:
             self.pass_on()
 
-    def carry_out(self, args: list[bytes]) -> None:
+    def carry_out(self, args):
         """Carry out a request, or keep it until its transaction is complete; and count it."""
-        name = args[0].upper()
-        if name == b"REPLCONF":
-            self.pass_on()  # who asks counts up to the question
-            self.answer(args)
-        elif name == b"MULTI":
-            self.unit = []
-        elif name == b"EXEC":
-            self.run(self.unit or [])
-            self.unit = None
-        else:
-            self.take(args)
+        command: Command = self.table.find(args)
+        if command is not None and not self.is_special(command, args):
+            self.take(command, args)
+        elif command is None:
+            self.on_failure(args[0], UNKNOWN)
         self.unit_bytes += size_of(args)
         if self.unit is None:
             self.done += self.unit_bytes
             self.unit_bytes = 0
 
+    def is_special(self, command, args):
+        """Carry out what is about the stream itself; False if it is another request."""
+        if command is self.multi:
+            self.unit = []
+        elif command is self.exec:
+            self.run(self.unit or [])
+            self.unit = None
+        elif command is self.replconf:
+            self.pass_on()  # who asks counts up to the question
+            self.answer(args)
+        else:
+            return False
+        return True
+
     def pass_on(self) -> None:
         """Tell of the bytes that are done."""
         if self.done:
-            passed = bytes(self.unpassed[: self.done])
+            passed = bytes(memoryview(self.unpassed)[: self.done])
             del self.unpassed[: self.done]
             self.position += self.done
             self.done = 0
             self.on_passed(passed)
 
-    def answer(self, args: list[bytes]) -> None:
+    def answer(self, args):
         """The other server asks, or tells something."""
         if len(args) > 1 and args[1].upper() == b"GETACK":
             self.on_ask()
 
-    def take(self, args: list[bytes]) -> None:
+    def take(self, command, args):
         """A request comes by itself, or within a unit."""
-        command = self.state.table.find(args)
-        if command is None or command.handler is None or not command.low <= len(args) <= command.high:
-            self.on_failure(args[0], CommandError(b"ERR there is no such command here"))
+        if command.handler is None or not command.low <= len(args) <= command.high:
+            self.on_failure(args[0], UNKNOWN)
             return
-        calls = [(command, args)]
+        calls: list = [(command, args)]
         if command.effect in RELATIVE and is_relative(command.effect, args):
-            requests = absolute(command, args, self.state.clock.now_ms)
-            calls = [(self.state.table.find(request), request) for request in requests]
+            requests = absolute(command, args, self.clock.now_ms)
+            calls = [(self.table.find(request), request) for request in requests]
         if self.unit is None:
             self.run(calls)
         else:
             self.unit += calls
 
-    def run(self, calls: list[tuple[Any, list[bytes]]]) -> None:
-        """Carry out requests as a unit."""
-        for command, error in self.state.engine.replay(self.client, calls):
+    def run(self, calls):
+        """Carry out requests as a unit.
+
+        Raises:
+            StreamError: one of them is for a database that is not here.
+        """
+        for command, error in self.engine.replay(self.client, calls):
             if command.name == b"select":
                 raise StreamError("it uses a database that is not here: the setting databases is too low")
             self.on_failure(command.name, error)
 
 
-def size_of(args: list[bytes]) -> int:
+def size_of(args):
     """The bytes of a request as an array of bulk strings."""
-    return len(b"*%d\r\n" % len(args)) + sum(len(b"$%d\r\n\r\n" % len(arg)) + len(arg) for arg in args)
+    size: cython.Py_ssize_t = 3 + digits(len(args))
+    arg: bytes
+    for arg in args:
+        size += 5 + digits(len(arg)) + len(arg)
+    return size
+
+
+def digits(number):
+    """How many digits a number has."""
+    count: cython.Py_ssize_t = 1
+    while number >= 10:
+        number //= 10
+        count += 1
+    return count
 
 
 def absolute(command: Any, args: list[bytes], now_ms: int) -> list[list[bytes]]:

@@ -55,6 +55,8 @@ class Following:
         self.client: Client | None = None
         self.selected = 0
         self.knows_history = False
+        self.synced = 0
+        self.is_syncing = False
         self.slice_end_us = 0
 
     # ------------------------------------------------------------------ start and stop
@@ -227,6 +229,7 @@ class Following:
             raise
         self.exchange(databases, libraries)
         self.history.adopt(history_id, position)
+        self.synced = 0
         primary.transfer = None
         self.selected = database_of(reader.facts, self.state.databases.count)
         self.server.feeding.drop_replicas()
@@ -346,9 +349,26 @@ class Following:
             link.close()
 
     def acknowledge(self) -> None:
-        """Tell the primary how far we are."""
-        if self.link is not None and self.replay is not None:
-            self.link.send(b"REPLCONF", b"ACK", b"%d" % self.replay.position)
+        """Tell the primary how far we are, and how far on our disk."""
+        if self.link is None or self.replay is None:
+            return
+        words = [b"REPLCONF", b"ACK", b"%d" % self.replay.position]
+        if self.state.journal.is_on:
+            self.ask_journal(self.replay.position)
+            words += [b"FACK", b"%d" % self.synced]
+        self.link.send(*words)
+
+    def ask_journal(self, position: int) -> None:
+        """Note when the journal has all up to a position on the disk."""
+
+        def note() -> None:
+            self.is_syncing = False
+            self.synced = max(self.synced, position)
+
+        if not self.is_syncing:
+            self.is_syncing = True
+            if not self.state.journal.on_wait(note):
+                note()
 
     # ------------------------------------------------------------------ others
 

@@ -18,6 +18,7 @@ import ssl
 from typing import Any
 
 import gevent
+from gevent import ssl as gevent_ssl
 
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.kinds import InvalidSettingError
@@ -96,13 +97,15 @@ def build_context(config: Config, kind: type[ssl.SSLContext] = ssl.SSLContext) -
     return context
 
 
-def client_context(config: Config) -> ssl.SSLContext:
-    """The context of connections to other servers: their certificates are verified, and they get ours.
+def client_context(config: Config) -> Any:
+    """The context of connections to other servers, for sockets that wait as greenlets do.
+
+    Their certificates are verified, and they get ours.
 
     Raises:
         TlsError: the settings of TLS do not work.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context: Any = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # servers are named by their addresses, which certificates seldom tell
     try:
         if config["tls-cert-file"]:
