@@ -57,6 +57,7 @@ PRIMARY_DOWN = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-dat
 NO_PRIMARY_LINK = b"NOMASTERLINK Can't SYNC while not connected with my master"
 SYNC_AMID_FAILOVER = b"NOMASTERLINK Can't SYNC while failing over"
 FOREIGN_HISTORY = b"ERR PSYNC FAILOVER replid must match my replid."
+NO_CONNECTION = b"ERR only a connection can be sent a stream"
 NEEDS_MARK = b"ERR Filtered replica requires EOF capability"
 REPLICA_AND_KEYS = b"ERR Replica can't interact with the keyspace"
 NO_REPLICAS = b"NOREPLICAS Not enough good replicas to write."

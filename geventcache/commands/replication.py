@@ -164,7 +164,7 @@ def psync(ctx: Client, replicationid: bytes, offset: bytes, *options: bytes):
         if replicationid != replication.history.id:
             raise CommandError(errors.FOREIGN_HISTORY)
         replication.lead()
-    check_parts(ctx)
+    check_can_follow(ctx)
     if not replication.attach(ctx, replicationid, first):
         return NO_REPLY
     knows_ids = b"psync2" in ctx.peer.capabilities
@@ -186,7 +186,7 @@ def sync(ctx: Client):
         return NO_REPLY
     if replication.failover is not None:
         raise CommandError(errors.SYNC_AMID_FAILOVER)
-    check_parts(ctx)
+    check_can_follow(ctx)
     replication.introduce(ctx).knows_ids = False
     replication.attach(ctx, b"?", -1)
     return NO_REPLY
@@ -197,12 +197,14 @@ def is_attached(ctx):
     return ctx in ctx.server.replication.replicas
 
 
-def check_parts(ctx):
-    """Who wants parts of the data alone must understand a file without a size.
+def check_can_follow(ctx):
+    """A stream needs a connection; who wants parts of the data alone must understand a file without a size.
 
     Raises:
-        CommandError: it does not.
+        CommandError: there is none, or it does not.
     """
+    if ctx.transport is None:
+        raise CommandError(errors.NO_CONNECTION)
     if ctx.peer is not None and ctx.peer.parts is not None and b"eof" not in ctx.peer.capabilities:
         raise CommandError(errors.NEEDS_MARK)
 
