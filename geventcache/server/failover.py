@@ -1,7 +1,8 @@
 """FAILOVER: this server changes places with one of its replicas, and no write gets lost.
 
-Writes wait until the replica has all that was written; then this server follows it and asks it to lead. Whatever goes
-wrong, it leads again, and the writes go on.
+Writes wait until the replica has all that was written, which it tells each second by itself: to ask would lengthen the
+stream by the question, and who is asked again and again never has all of it. Then this server follows it and asks it to
+lead. Whatever goes wrong, it leads again, and the writes go on.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ class FailoverRun:
                     self.abort("the replica has gone")
                     return
                 break
-            self.replication.on_ask()
             self.server.end_turn()
             gevent.sleep(POLL_SECONDS)
         failover.state = IN_PROGRESS
