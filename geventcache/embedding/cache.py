@@ -80,7 +80,6 @@ class Cache:
         self._client = self._state.new_client()
         self._client.resp3 = True
         self._client.transport = self
-        self._state.clients.add(self._client)
         self._reader = new_reader()
         self._refused = {one.name for one in self._state.table.all() if "no_cache" in one.declaration.traits}
         self._thread = forks.thread_id()
@@ -99,6 +98,7 @@ class Cache:
         self._server.journaling.use_directly()
         self._server.start()
         self._server.load()
+        self._state.clients.add(self._client)  # a start that fails would wait for it to leave
 
     # ------------------------------------------------------------------ the end
 
