@@ -194,6 +194,7 @@ class Following:
             raise LinkError(f"it answers PSYNC with {b' '.join(answer)[:100].decode(errors='replace')!r}")
         self.knows_history = True
         primary.state = CONNECTED
+        primary.has_data = True
         self.state.review()
 
     def go_on(self, history_id: bytes) -> None:

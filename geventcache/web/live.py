@@ -14,6 +14,7 @@ from typing import Any
 
 from geventcache import __version__
 from geventcache.base.histogram import Histogram, slot_of, upper_bound
+from geventcache.services.replication import facts
 
 
 def live(server: Any) -> dict[str, Any]:
@@ -46,8 +47,15 @@ def live(server: Any) -> dict[str, Any]:
         "latency_us": slots(command.latency for command in called if command.latency is not None),
         "lag_ms": slots([worker.lags]),
         "top": [[command.name.decode(), command.calls, command.usec] for command in called],
+        "replication": replication(state),
         "databases": [[one.index, len(one), one.volatile] for one in spaces if len(one)],
     }
+
+
+def replication(state: Any) -> dict[str, Any]:
+    """What INFO tells of replication, while there is some."""
+    is_idle = state.replication.primary is None and not state.replication.replicas
+    return {} if is_idle else facts.fields(state)
 
 
 def slots(histograms: Iterable[Histogram]) -> dict[int, int]:

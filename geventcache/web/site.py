@@ -223,7 +223,10 @@ class Site:
         """Why clients are not served; empty if they are."""
         if self.server.is_stopping or self.server.stopping.is_set():
             return "stopping"
-        return "loading" if self.server.state.snapshots.is_loading else ""
+        if self.server.state.snapshots.is_loading:
+            return "loading"
+        primary = self.server.state.replication.primary
+        return "" if primary is None or primary.has_data else "a replica without the data of its primary"
 
     def metrics(self, environ: Mapping[str, Any]) -> Answer:
         """All metrics, in the format that is asked for."""

@@ -29,6 +29,7 @@ class Primary:
         host, port: where it is.
         state: of the link.
         heard_ms: when something came from it last, NEVER if nothing has; down_ms: since when the link is down.
+        has_data: the data here have been its, at some time.
         transfer: the file that comes in, if one does.
         takes_over: it follows this server, and is asked to lead.
     """
@@ -43,6 +44,7 @@ class Primary:
         self.down_ms = now_ms
         self.transfer: Transfer | None = None
         self.takes_over = False
+        self.has_data = False
 
     @property
     def is_up(self) -> bool:

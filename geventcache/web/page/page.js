@@ -153,6 +153,12 @@ function about(now) {
   fill("databases", now.databases.map(([index, keys, volatile]) => [String(index), n(count(keys)), n(count(volatile)), n(count(keys - volatile))]));
 }
 
+function showReplication(told) {
+  const shown = Object.entries(told).filter(([name]) => /^(role|master_host|master_port|master_link_status|master_link_down|master_sync_perc|master_failover|master_repl_offset|slave\d)/.test(name));
+  at("replication-section").hidden = !shown.length;
+  fill("replication", shown.map(([name, value]) => [name.replaceAll("_", " "), data(String(value))]));
+}
+
 async function lookSlowly() {
   for (const [path, show] of [["clients.json", showClients], ["slow.json", showSlow]]) {
     try { show(await ask(path)); } catch (error) { if (error.status) show(null, error.message); }
@@ -215,6 +221,7 @@ async function look() {
       token = now.token; isWritable = now.is_writable;
       setGone("");
       about(now);
+      showReplication(now.replication);
       if (last && last.run_id === now.run_id) draw(now, last);
       last = now;
       if (now.workers > 1) await lookAtWorkers();
