@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from geventcache.base.build import IS_COMPILED
+
 PATIENCE_S = 120
 STEPS = 40
 WALK = """
@@ -125,4 +127,6 @@ def test_a_script_for_which_there_is_no_memory(script: str, lua: str) -> None:
     """Each allocation of a script is the one for which the system has no memory: it ends, and the server goes on."""
     pytest.importorskip(f"lupa.{lua}")
     pytest.importorskip("_testcapi", reason="this Python has no hook that lets allocations fail")
+    if lua == "luajit21" and not IS_COMPILED:
+        pytest.skip("uncompiled, the door is made by ctypes, which does not survive every allocation that fails")
     assert output_of("-m", "tests.hostile.crowded", script, lua).startswith(b"survived ")
