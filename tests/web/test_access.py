@@ -109,23 +109,34 @@ def test_requests(pair: Pair) -> None:
     assert pair.get("/health/ready", Host="evil.example").body == "ready\n"
 
 
+WITHOUT_DATA = SimpleNamespace(has_data=False)
+WITH_DATA = SimpleNamespace(has_data=True)
+
+
 @pytest.mark.parametrize(
-    ("is_stopping", "is_told_to_stop", "is_loading", "expected"),
+    ("is_stopping", "is_told_to_stop", "is_loading", "primary", "expected"),
     [
-        (False, False, False, ""),
-        (True, True, False, "stopping"),
-        (False, True, False, "stopping"),
-        (False, False, True, "loading"),
+        (False, False, False, None, ""),
+        (True, True, False, None, "stopping"),
+        (False, True, False, None, "stopping"),
+        (False, False, True, None, "loading"),
+        (False, False, True, WITHOUT_DATA, "loading"),
+        (False, False, False, WITHOUT_DATA, "a replica without the data of its primary"),
+        (False, False, False, WITH_DATA, ""),
     ],
 )
-def test_readiness(is_stopping: bool, is_told_to_stop: bool, is_loading: bool, expected: str) -> None:
-    """Not ready is who loads or stops."""
+def test_readiness(
+    is_stopping: bool, is_told_to_stop: bool, is_loading: bool, primary: SimpleNamespace | None, expected: str
+) -> None:
+    """Not ready is who loads or stops, or follows another and has not got its data."""
     server = SimpleNamespace(
         config={"http": ()},
         log=None,
         is_stopping=is_stopping,
         stopping=SimpleNamespace(is_set=lambda: is_told_to_stop),
-        state=SimpleNamespace(snapshots=SimpleNamespace(is_loading=is_loading)),
+        state=SimpleNamespace(
+            snapshots=SimpleNamespace(is_loading=is_loading), replication=SimpleNamespace(primary=primary)
+        ),
     )
     site = Site(server)
     assert site.obstacle() == expected
