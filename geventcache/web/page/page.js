@@ -110,13 +110,18 @@ function percentile(now, before, part) {
   return null;
 }
 
-function draw(now, before) {
+function since(now, before) {
   const seconds = Math.max((now.now_ms - before.now_ms) / 1000, 0.001);
   const rate = name => Math.max(0, now[name] - before[name]) / seconds;
+  const hits = rate("hits"), looked = hits + rate("misses");
+  return { seconds, rate, hitRatio: looked ? hits / looked : null };
+}
+
+function draw(now, before) {
+  const { seconds, rate, hitRatio } = since(now, before);
   charts.requests.add(rate("commands"));
   charts.latency.add(percentile(now.latency_us, before.latency_us, .5), percentile(now.latency_us, before.latency_us, .99));
-  const hits = rate("hits"), looked = hits + rate("misses");
-  charts.hits.add(looked ? hits / looked : null);
+  charts.hits.add(hitRatio);
   charts.memory.add(now.memory, now.resident);
   charts.clients.add(now.clients, now.blocked);
   charts.network.add(rate("bytes_in"), rate("bytes_out"));
@@ -179,9 +184,8 @@ function showSlow(told, problem) {
 // ---------------------------------------------------------------- workers side by side
 
 function figures(now, before) {
-  const seconds = Math.max((now.now_ms - before.now_ms) / 1000, 0.001), rate = name => Math.max(0, now[name] - before[name]) / seconds;
-  const hits = rate("hits"), looked = hits + rate("misses");
-  return [n(count(rate("commands"))), n(micros(percentile(now.latency_us, before.latency_us, .99))), n(percent(looked ? hits / looked : null)), n(bytes(now.memory)), n(count(now.clients)), n(count(now.databases.reduce((sum, one) => sum + one[1], 0))), n(count(rate("expired"))), n(millis(percentile(now.lag_ms, before.lag_ms, .99)))];
+  const { rate, hitRatio } = since(now, before);
+  return [n(count(rate("commands"))), n(micros(percentile(now.latency_us, before.latency_us, .99))), n(percent(hitRatio)), n(bytes(now.memory)), n(count(now.clients)), n(count(now.databases.reduce((sum, one) => sum + one[1], 0))), n(count(rate("expired"))), n(millis(percentile(now.lag_ms, before.lag_ms, .99)))];
 }
 
 async function lookAtWorkers() {
