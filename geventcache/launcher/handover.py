@@ -117,11 +117,18 @@ class Handover:
             replica.ask("CONFIG", "SET", name, value)
 
     def has_caught_up(self) -> bool:
-        """Does the new server follow closely?"""
-        facts = self.new.facts("replication")
-        return facts.get("master_link_status") == "up" and position_of(facts) >= position_of(
-            self.old.facts("replication")
-        )
+        """Does the new server follow closely? It gets all that the old one has by now, in the time of the pause."""
+        is_linked = self.new.facts("replication").get("master_link_status") == "up"
+        return is_linked and self.arrives(position_of(self.old.facts("replication")))
+
+    def arrives(self, position: int) -> bool:
+        """Wait for the new server to reach a position of the stream; False if the pause is too short for it."""
+        end_s = time.monotonic() + PAUSE_SHARE * self.pause_ms / 1000
+        while position_of(self.new.facts("replication")) < position:
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(QUICK_POLL_S)
+        return True
 
     def change_places(self) -> None:
         """Hold writes back, let the new server lead and the old one follow."""
@@ -132,11 +139,8 @@ class Handover:
         self.repairs.append(lambda: old.ask("CLIENT", "UNPAUSE"))
         started_s = time.monotonic()
         old.ask("CLIENT", "PAUSE", self.pause_ms, "WRITE")
-        target = position_of(old.facts("replication"))
-        while position_of(new.facts("replication")) < target:
-            if time.monotonic() > started_s + PAUSE_SHARE * self.pause_ms / 1000:
-                raise RemoteError(f"{new.place}: it has not got all while writes were held back")
-            time.sleep(QUICK_POLL_S)
+        if not self.arrives(position_of(old.facts("replication"))):
+            raise RemoteError(f"{new.place}: it has not got all while writes were held back")
         new.ask("REPLICAOF", "NO", "ONE")
         self.repairs.clear()
         if can_return:
