@@ -41,7 +41,7 @@ class FailoverRun:
         failover = self.replication.failover
         assert failover is not None
         while (replica := self.ready()) is None:
-            if failover.deadline_ms and self.state.clock.update() >= failover.deadline_ms:
+            if failover.is_over(self.state.clock.update()):
                 if not failover.is_forced:
                     self.abort("the time is over")
                     return
@@ -53,11 +53,11 @@ class FailoverRun:
             self.server.end_turn()
             gevent.sleep(POLL_SECONDS)
         failover.state = IN_PROGRESS
-        self.log.info("failover_to", replica=f"{replica.ip.decode(errors='replace')}:{replica.port}")
+        self.log.info("failover_to", replica=replica.place)
         self.replication.follow(replica.ip, replica.port, takes_over=True)
         self.server.end_turn()
         while self.replication.primary is not None and not self.replication.primary.is_up:
-            if failover.deadline_ms and self.state.clock.update() >= failover.deadline_ms:
+            if failover.is_over(self.state.clock.update()):
                 self.abort("the time is over")
                 return
             gevent.sleep(POLL_SECONDS)

@@ -87,7 +87,7 @@ class Feeding:
         """Note what happens."""
         if not self.is_noting:
             self.is_noting = True
-            self.feed.selected = UNKNOWN_DATABASE
+            self.select_anew()
             self.state.engine.add_sink(self.feed)
 
     def turn_off(self) -> None:
@@ -95,6 +95,10 @@ class Feeding:
         if self.is_noting:
             self.is_noting = False
             self.state.engine.remove_sink(self.feed)
+
+    def select_anew(self) -> None:
+        """Whoever begins to read here does not know the database: a SELECT comes first."""
+        self.feed.selected = UNKNOWN_DATABASE
 
     def keep_stream(self) -> None:
         """Somebody begins to follow: from now on there is a stream."""
@@ -202,18 +206,18 @@ class Feeding:
         replica.on_room = self.more.set
         replica.state = ONLINE
         replica.is_fed = True
-        self.log.info("replica_online", replica=name_of(replica), position=replica.position)
+        self.log.info("replica_online", replica=replica.place, position=replica.position)
         self.state.chores.append(self.send)
 
     def synchronise(self, replica: Replica) -> None:
         """A replica is to get all data."""
         self.keep_stream()
         replica.position = self.history.position
-        self.transfers.add(replica)
+        self.transfers.begin()
 
     def drop(self, replica: Replica, reason: str) -> None:
         """End the connection of a replica."""
-        self.log.warning("replica_dropped", replica=name_of(replica), reason=reason)
+        self.log.warning("replica_dropped", replica=replica.place, reason=reason)
         self.replication.detach(replica.client)
         if replica.client.transport is not None:
             replica.client.transport.break_off()
@@ -250,8 +254,3 @@ class Feeding:
     def is_ping_due(self, now_ms: int) -> bool:
         """Is it time to tell the replicas that this server is there?"""
         return bool(now_ms - self.pinged_ms >= self.config["repl-ping-replica-period"] * SECOND_MS)
-
-
-def name_of(replica: Replica) -> str:
-    """A replica, for people."""
-    return f"{replica.ip.decode(errors='replace')}:{replica.port}"

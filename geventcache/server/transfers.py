@@ -52,8 +52,8 @@ class Transfers:
         self.preparing: list[Replica] = []
         self.slice_end_us = 0
 
-    def add(self, replica: Replica) -> None:
-        """A replica needs all data."""
+    def begin(self) -> None:
+        """A replica waits for all data."""
         if self.greenlet is None:
             self.greenlet = gevent.spawn(self.run)
 
@@ -162,13 +162,13 @@ class Transfers:
         replica.position = self.replication.position
         replica.acknowledged = 0
         replica.state = SENDING
-        self.feeding.feed.selected = -1
+        self.feeding.select_anew()
         if replica.knows_ids:
             replica.client.push(b"+FULLRESYNC %b %d\r\n" % (self.history.id, replica.position))
 
     def finish(self, replica: Replica, takes_mark: bool) -> None:
         """A replica has been sent its file."""
-        self.log.info("replica_sent", replica=f"{replica.ip.decode(errors='replace')}:{replica.port}")
+        self.log.info("replica_sent", replica=replica.place)
         if replica.wants_file_only:
             replica.client.close()
         elif not takes_mark:

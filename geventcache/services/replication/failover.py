@@ -21,3 +21,7 @@ class Failover:
         self.is_forced = False
         self.deadline_ms = 0
         self.state = WAITING
+
+    def is_over(self, now_ms: int) -> bool:
+        """It should have been done by now."""
+        return 0 < self.deadline_ms <= now_ms

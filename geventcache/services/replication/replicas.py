@@ -57,6 +57,11 @@ class Replica:
         return self.host or bytes(self.client.address.rpartition(b":")[0].strip(b"[]"))
 
     @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.ip.decode(errors='replace')}:{self.port}"
+
+    @property
     def is_online(self) -> bool:
         """It has the data, and follows."""
         return self.state == ONLINE
