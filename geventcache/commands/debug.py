@@ -155,7 +155,7 @@ def reload(ctx, *options):
             state.snapshots.save()
         if b"noflush" not in words:
             state.databases.flush()
-            state.scripting.libraries.put([], clears=True)
+            state.scripting.libraries.clear()
         state.snapshots.load(merges=b"merge" in words)
     except OSError:
         raise CommandError(errors.SAVE_FAILED) from None

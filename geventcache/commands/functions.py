@@ -122,7 +122,7 @@ def function_load(ctx: Client, first: bytes, *more: bytes):
     name, _ = read_library(code)
     if name in scripting.libraries.by_name and not options:
         raise CommandError(b"ERR Library '%b' already exists" % name)
-    scripting.libraries.put(scripting.load_libraries([code]))
+    scripting.libraries.put([scripting.library_of(code)])
     return name
 
 
@@ -205,7 +205,7 @@ def function_flush(ctx: Client, *mode: bytes):
 )
 def function_dump(ctx: Client):
     """Dumps all libraries into a serialized binary payload."""
-    return payload.dump(library.code for library in ctx.server.scripting.libraries.by_name.values())
+    return payload.dump(ctx.server.scripting.libraries.codes())
 
 
 @command(
@@ -227,7 +227,7 @@ def function_restore(ctx: Client, data: bytes, *policy: bytes):
     if word not in (b"append", b"replace", b"flush"):
         raise CommandError(RESTORE_POLICY)
     scripting = ctx.server.scripting
-    libraries = scripting.load_libraries(payload.restore(data))
+    libraries = [scripting.library_of(code) for code in payload.restore(data)]
     taken = scripting.libraries.by_name
     for library in libraries:
         if word == b"append" and library.name in taken:

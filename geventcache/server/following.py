@@ -26,6 +26,7 @@ from geventcache.server.tls import TlsError, client_context
 from geventcache.services.clients import Client
 from geventcache.services.observing.info import VALKEY_VERSION
 from geventcache.services.replication.primary import CONNECT, CONNECTED, CONNECTING, HANDSHAKE, SYNC, Primary, Transfer
+from geventcache.services.scripting.libraries import Library
 from geventcache.store.databases import Databases
 
 SLICE_US = 1000
@@ -224,7 +225,7 @@ class Following:
         codes: list[bytes] = []
         try:
             reader, loaded = self.read(source, primary.transfer, databases, codes)
-            libraries = self.libraries(codes)
+            libraries = [self.state.snapshots.library_of(code) for code in codes]
         except BaseException:
             self.state.databases.graveyard.extend(one.table for one in databases.existing())
             raise
@@ -249,9 +250,7 @@ class Following:
             self.note_heard()
             return data
 
-        is_relaxed = self.config["rdb-version-check"] == b"relaxed"
-        reader = SnapshotReader(receive, databases.limits, is_relaxed)
-        reader.checks = self.config["rdbchecksum"]
+        reader = self.state.snapshots.reader(receive)
         reader.on_function = codes.append
         loaded = Loaded()
         load_records(reader, databases, False, loaded, keeps_due=True)
@@ -261,14 +260,7 @@ class Following:
             raise LinkError("more comes after the end of its file")
         return reader, loaded
 
-    def libraries(self, codes: list[bytes]) -> list[Any]:
-        """The libraries of functions."""
-        try:
-            return [library for code in codes for library in self.state.scripting.load_libraries([code])]
-        except CommandError as error:
-            raise SnapshotError(f"a library of functions: {error.text.decode(errors='replace')}") from None
-
-    def exchange(self, databases: Databases, libraries: list[Any]) -> None:
+    def exchange(self, databases: Databases, libraries: list[Library]) -> None:
         """Let the data that were read take the place of those that are served."""
         state = self.state
         if state.snapshots.image is not None:

@@ -330,7 +330,7 @@ class Journaling:
         if not self.journal.is_on:
             self.journal.find()
         self.state.databases.flush()
-        self.state.scripting.libraries.put([], clears=True)
+        self.state.scripting.libraries.clear()
         JournalLoader(self.state, at_once).load(self.journal.folder, self.journal.manifest)
 
     def stop(self) -> None:

@@ -130,7 +130,7 @@ class Transfers:
     def take(self, parts: frozenset[bytes] | None) -> tuple[Any, Iterator[bytes | memoryview]]:
         """Take what is to be sent, of all data or only some parts; an image if it needs one."""
         if parts is not None:
-            codes = [one.code for one in self.state.scripting.libraries.by_name.values()] if FUNCTIONS in parts else []
+            codes = self.state.scripting.libraries.codes() if FUNCTIONS in parts else []
             return None, SnapshotWriter(Header(False, {}, codes), []).blocks()
         selected = self.server.following.selected if self.replication.primary is not None else 0
         # The stream of another server cannot be added to: then only servers that know such files can follow this one.

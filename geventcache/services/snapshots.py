@@ -17,6 +17,7 @@ from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, OnDeadlines, SnapshotWriter
 from geventcache.services.observing.info import REDIS_VERSION
+from geventcache.services.scripting.libraries import Library
 
 RETRY_S = 5
 NEVER_SAVED = -1
@@ -44,7 +45,7 @@ class Image:
         header = Header(
             on_deadlines is None and any(keyspace.volatile_containers for keyspace in keyspaces),
             {b"redis-ver": REDIS_VERSION.encode(), b"redis-bits": b"64", b"ctime": b"%d" % snapshots.now_s(), **facts},
-            [library.code for library in state.scripting.libraries.by_name.values()],
+            state.scripting.libraries.codes(),
         )
         self.snapshots = snapshots
         self.changes = snapshots.all_changes()
@@ -304,11 +305,20 @@ class Snapshots:
 
     def load_function(self, code: bytes, merges: bool) -> None:
         """Put a library of functions in place."""
-        scripting = self.state.scripting
+        libraries = self.state.scripting.libraries
+        library = self.library_of(code)
+        if not merges and library.name in libraries.by_name:
+            raise SnapshotError("a library of functions stands there twice")
+        libraries.put([library])
+
+    def library_of(self, code: bytes) -> Library:
+        """The library of functions of a code that a snapshot holds.
+
+        Raises:
+            SnapshotError: it cannot be loaded.
+        """
         try:
-            libraries = scripting.load_libraries([code])
+            library: Library = self.state.scripting.library_of(code)
         except CommandError as error:
             raise SnapshotError(f"a library of functions: {error.text.decode(errors='replace')}") from None
-        if not merges and libraries[0].name in scripting.libraries.by_name:
-            raise SnapshotError("a library of functions stands there twice")
-        scripting.libraries.put(libraries, clears=False)
+        return library

@@ -185,7 +185,7 @@ def scripts(state: Any) -> Fields:
     """Scripts, functions and the memory of Lua, which both share."""
     scripting = state.scripting
     used = scripting.used_memory()
-    texts = scripting.cache.text_bytes + sum(len(one.code) for one in scripting.libraries.by_name.values())
+    texts = scripting.cache.text_bytes + sum(map(len, scripting.libraries.codes()))
     return {
         "used_memory_lua": used,
         "used_memory_lua_human": human(used),

@@ -77,6 +77,10 @@ class Libraries:
     def __len__(self) -> int:
         return len(self.by_name)
 
+    def codes(self) -> list[bytes]:
+        """The codes of all libraries, as they were sent."""
+        return [library.code for library in self.by_name.values()]
+
     def put(self, libraries: Iterable[Library], clears: bool = False) -> None:
         """Take libraries in, in the place of those of the same names, or of all.
 

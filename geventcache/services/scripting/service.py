@@ -33,7 +33,7 @@ from geventcache.services.scripting.door import (
     TICK,
 )
 from geventcache.services.scripting.headers import Rules, read_script
-from geventcache.services.scripting.libraries import Function, Libraries, load_library
+from geventcache.services.scripting.libraries import Function, Libraries, Library, load_library
 from geventcache.services.scripting.runtime import Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 from geventcache.services.shards.slots import NO_SLOT, slot_of_keys
@@ -253,13 +253,13 @@ class Scripting:
         else:
             self.door.give(NIL)
 
-    def load_libraries(self, codes: list[bytes]) -> list[Any]:
-        """Make libraries of their codes; they are not yet in place.
+    def library_of(self, code: bytes) -> Library:
+        """Make a library of its code; it is not yet in place.
 
         Raises:
-            CommandError: one of them cannot be loaded.
+            CommandError: it cannot be loaded.
         """
-        return [load_library(code, self.load) for code in codes]
+        return load_library(code, self.load)
 
     def load(self, body: bytes) -> Any:
         """Run the code of a library; return what it registers."""
