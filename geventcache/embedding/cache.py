@@ -28,7 +28,8 @@ from geventcache.embedding.settings import config_of, embedded_log
 from geventcache.embedding.steering import STEERABLE, ClockKind, SteeredClock, SteeredFaults
 from geventcache.resp.replies import Data, ResponseError, encode, new_reader
 from geventcache.server import forks
-from geventcache.server.app import TINY_SECONDS, Server
+from geventcache.server.app import Server
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.services.extensions import Database, Function, command
 
 Result = TypeVar("Result")

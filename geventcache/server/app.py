@@ -37,6 +37,7 @@ from geventcache.server.journaling import Journaling
 from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.server.travel import Travel
 from geventcache.services.clients import Client
@@ -47,7 +48,6 @@ from geventcache.services.settings.kinds import InvalidSettingError
 from geventcache.services.shards.cluster import Topology
 from geventcache.services.state import ServerState
 
-TINY_SECONDS = 1e-6
 NO_ROOM = "The operating system is not able to handle the specified number of clients, try with %d"
 PROTECTED = (
     b"-DENIED geventcache is in protected mode: no password is set, so only clients on this machine are served. "

@@ -27,12 +27,12 @@ from gevent.server import StreamServer
 from gevent.socket import socket as green_socket
 
 from geventcache.server import forks
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.services.pubsub import bulk
 
 BACKLOG_LIMIT = 32 << 20
 WARNING_S = 10.0
 PIECE_BYTES = 8192
-TINY_SECONDS = 1e-6
 
 
 class Host(Protocol):

@@ -29,11 +29,11 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.histogram import Histogram
 from geventcache.base.table import Tickets
 from geventcache.base.times import NEVER_MS
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.store.deadlines import Deadlines
 from geventcache.store.keyspace import Keyspace
 
 BUSY_SECONDS = 0.01
-YIELD_SECONDS = 1e-6
 LONGEST_TIMER_MS = 3_600_000
 GROWTH_LIMIT = 16
 STRIDE = 64  # keys between two looks at the time
@@ -331,7 +331,7 @@ class Expiry:
         """Let clients in if the time budget is used up."""
         if monotonic_us() - self.slice_us >= self.config["expire-time-budget"]:
             self.end_turn()
-            sleep(YIELD_SECONDS)
+            sleep(TINY_SECONDS)
             self.begin_slice()
 
     def drain(self, due: Due) -> None:

@@ -16,10 +16,10 @@ import gevent
 from gevent.event import Event
 
 from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, append_request
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.server.transfers import Transfers
 from geventcache.services.replication.replicas import ONLINE, SENDING, WAITING, Replica
 
-TINY_SECONDS = 1e-6
 SECOND_MS = 1000
 
 

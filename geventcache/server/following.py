@@ -22,6 +22,7 @@ from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.server.listening import name_of
 from geventcache.server.primary_link import FileSource, LinkError, LinkTransport, PrimaryLink, RefusedError
+from geventcache.server.slices import Slices
 from geventcache.server.tls import TlsError, client_context
 from geventcache.services.clients import Client
 from geventcache.services.observing.info import VALKEY_VERSION
@@ -30,7 +31,6 @@ from geventcache.services.scripting.libraries import Library
 from geventcache.store.databases import Databases
 
 SLICE_US = 1000
-TINY_SECONDS = 1e-6
 SECONDS = 1.0
 LONGEST_DELAY_S = 16.0
 TAKING_OVER_S = 0.05
@@ -58,7 +58,7 @@ class Following:
         self.knows_history = False
         self.synced = 0
         self.is_syncing = False
-        self.slice_end_us = 0
+        self.slices = Slices(server, SLICE_US)
 
     # ------------------------------------------------------------------ start and stop
 
@@ -369,14 +369,12 @@ class Following:
         """Others have been let in, whose script may still be amid its work: a slice's time begins."""
         while self.state.scripting.is_busy:
             gevent.sleep(BUSY_SECONDS)
-        self.slice_end_us = monotonic_us() + SLICE_US
+        self.slices.begin()
         self.state.clock.update()
 
     def breathe(self) -> None:
         """Let others in, if this slice is over."""
-        if monotonic_us() >= self.slice_end_us:
-            self.server.end_turn()
-            gevent.sleep(TINY_SECONDS)
+        if self.slices.breathe():
             self.begin_slice()
 
 

@@ -20,7 +20,7 @@ from geventcache.persistence.journal_manifest import INCREMENT, JournalError, Ma
 from geventcache.server.journal_writer import JournalWriter
 from geventcache.services.journal_loader import JournalLoader
 from geventcache.services.settings.kinds import InvalidSettingError
-from geventcache.services.snapshots import Image
+from geventcache.services.snapshots import Image, write_image
 
 FACTS = {b"aof-base": b"1"}
 
@@ -163,10 +163,10 @@ class Journaling:
         """
         self.image = self.snapshots.take(FACTS)
         self.base = NewFile(self.journal.path_of(part.name), run, self.config["aof-rewrite-incremental-fsync"])
-        image: Any = self.image
+        image: Image | RequestImage = self.image
         if not self.config["aof-use-rdb-preamble"]:
-            image = RequestImage(image, self.state.databases.limits)
-        self.server.saving.write(image, self.base, pauses=run is not at_once)
+            image = RequestImage(self.image, self.state.databases.limits)
+        write_image(image, self.base, None if run is at_once else self.server.saving.slices.breathe)
 
     def supersede(self) -> None:
         """A new base is safe: all that was noted before the present file is in it."""

@@ -6,7 +6,6 @@ The bytes go to and from the disk in gevent's thread pool, by one call at a time
 from __future__ import annotations
 
 import os
-from errno import ECANCELED
 from typing import Any
 
 import gevent
@@ -15,10 +14,10 @@ from gevent import get_hub
 from geventcache.base.clock import monotonic_us
 from geventcache.persistence.files import NewFile, Run, at_once, remove_leftovers
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.services.snapshots import Image
+from geventcache.server.slices import Slices
+from geventcache.services.snapshots import Image, write_image
 
 SLICE_US = 250  # with 1000, a bystander waited twice as long, for four fifths of the time
-TINY_SECONDS = 1e-6
 
 
 def outcome(function: Any, args: Any) -> tuple[Any, OSError | None]:
@@ -40,13 +39,13 @@ class Saving:
         self.server = server
         self.state = server.state
         self.snapshots = self.state.snapshots
+        self.slices = Slices(server, SLICE_US)
         self.run: Run = self.in_thread_pool
         self.snapshots.on_begin = self.begin
         self.snapshots.on_cancel = self.cancel
         self.snapshots.on_scheduled = self.call_back
         self.greenlet: Any = None
         self.file: NewFile | None = None
-        self.slice_end_us = 0
 
     def tick(self) -> None:
         """Once a second: begin a save if one is due."""
@@ -104,7 +103,7 @@ class Saving:
         """Save until it succeeds or fails."""
         snapshots = self.snapshots
         try:
-            self.write(image, file)
+            write_image(image, file, self.slices.breathe)
             snapshots.duration_s = snapshots.now_s() - snapshots.began_s
             snapshots.note_saved(image.changes)
             self.state.log.info("snapshot_saved", path=file.path, bytes=file.size, keys=image.done)
@@ -114,29 +113,6 @@ class Saving:
         finally:
             if self.greenlet is gevent.getcurrent():
                 self.finish()
-
-    def write(self, image: Image, file: NewFile, pauses: bool = True) -> None:
-        """Write an image into a file, in slices, and let the file take its place.
-
-        The image is ended, and nothing is left of a file that could not be written. Nobody else has a turn meanwhile
-        unless it `pauses`.
-
-        Raises:
-            OSError: the file cannot be written, or somebody has ended the image.
-        """
-        try:
-            file.open()
-            for block in image.blocks():
-                if block:
-                    file.write(block)
-                if pauses:
-                    self.pause()
-            if image.is_void:
-                raise OSError(ECANCELED, os.strerror(ECANCELED))
-            file.commit()
-        finally:
-            image.end()
-            file.discard()
 
     def in_thread_pool(self, function: Any, *args: Any) -> Any:
         """Call a function in the thread pool, and wait for it as only greenlets do.
@@ -149,17 +125,10 @@ class Saving:
         finally:
             call.wait()
         result, error = call.get()
-        self.slice_end_us = monotonic_us() + SLICE_US
+        self.slices.begin()
         if error is not None:
             raise error
         return result
-
-    def pause(self) -> None:
-        """Let others run, if this slice is over."""
-        if monotonic_us() >= self.slice_end_us:
-            self.server.end_turn()
-            gevent.sleep(TINY_SECONDS)
-            self.slice_end_us = monotonic_us() + SLICE_US
 
     def announce(self) -> None:
         """Tell clients to wait, if there is a snapshot to be loaded."""

@@ -19,13 +19,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from geventcache.base.clock import monotonic_us
 from geventcache.base.table import Table
 from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
+from geventcache.server.slices import Slices
 from geventcache.services.replication.replicas import SENDING, WAITING, WINDOW_BYTES, Replica
 from geventcache.types.hashes import Hash
 
-TINY_SECONDS = 1e-6
 SLICE_US = 1000
 RETRY_SECONDS = 0.05
 MARK_CHARACTERS = 40
@@ -47,10 +46,10 @@ class Transfers:
         self.replication = feeding.replication
         self.history = feeding.history
         self.greenlet: Any = None
+        self.slices = Slices(self.server, SLICE_US)
         self.room = Event()
         self.group: list[Replica] = []
         self.preparing: list[Replica] = []
-        self.slice_end_us = 0
 
     def begin(self) -> None:
         """A replica waits for all data."""
@@ -106,7 +105,7 @@ class Transfers:
         parts, takes_mark = kind
         image = None
         try:
-            self.begin_slice()
+            self.slices.begin()
             image, blocks = self.take(parts)
             for replica in self.group:
                 self.announce(replica)
@@ -196,7 +195,7 @@ class Transfers:
                 if block:
                     run(file.write, block)
                     size += len(block)
-                self.breathe()
+                self.slices.breathe()
             self.preparing = []
             self.push(b"$%d\r\n" % size)
             file.seek(0)
@@ -215,7 +214,7 @@ class Transfers:
                 self.replication.fed_bytes += len(block)
             self.server.end_turn()
             self.wait_for_room()
-        self.breathe()
+        self.slices.breathe()
         self.keep_present()
         return bool(self.group)
 
@@ -229,22 +228,11 @@ class Transfers:
                     if replica.client.outbox_size == size:
                         self.feeding.drop(replica, "it takes nothing for too long")
             self.keep_present()
-            self.begin_slice()
+            self.slices.begin()
 
     def keep_present(self) -> None:
         """Forget who has gone."""
         self.group = [one for one in self.group if one.client in self.replication.replicas]
-
-    def begin_slice(self) -> None:
-        """Others have been let in: a slice's time begins."""
-        self.slice_end_us = monotonic_us() + SLICE_US
-
-    def breathe(self) -> None:
-        """Let others in, if this slice is over."""
-        if monotonic_us() >= self.slice_end_us:
-            self.server.end_turn()
-            gevent.sleep(TINY_SECONDS)
-            self.begin_slice()
 
 
 def kind_of(replica: Replica) -> tuple[frozenset[bytes] | None, bool]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from errno import ENOMEM
+from errno import ECANCELED, ENOMEM
 from typing import Any
 
 from geventcache.base.errors import CommandError
 from geventcache.persistence.files import NewFile, OldFile, Run, at_once
+from geventcache.persistence.journal_base import RequestImage
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header, OnDeadlines, SnapshotWriter
@@ -84,6 +85,32 @@ class Image:
             self.snapshots.image = None
             if self.snapshots.is_scheduled:
                 self.snapshots.on_scheduled()
+
+
+def write_image(image: Image | RequestImage, file: NewFile, pause: Callable[[], object] | None = None) -> None:
+    """Write an image into a file, and let the file take its place.
+
+    The image is ended, and nothing is left of a file that could not be written.
+
+    Args:
+        pause: called after each block, so that others have a turn.
+
+    Raises:
+        OSError: the file cannot be written, or somebody has ended the image.
+    """
+    try:
+        file.open()
+        for block in image.blocks():
+            if block:
+                file.write(block)
+            if pause is not None:
+                pause()
+        if image.is_void:
+            raise OSError(ECANCELED, os.strerror(ECANCELED))
+        file.commit()
+    finally:
+        image.end()
+        file.discard()
 
 
 class Snapshots:
@@ -204,15 +231,7 @@ class Snapshots:
         image = self.take()
         file = self.new_file()
         try:
-            try:
-                file.open()
-                for block in image.blocks():
-                    if block:
-                        file.write(block)
-                file.commit()
-            finally:
-                image.end()
-                file.discard()
+            write_image(image, file)
         except OSError as error:
             self.state.log.error("snapshot_failed", path=file.path, error=str(error))
             raise

@@ -20,11 +20,11 @@ import gevent
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float, parse_integer
+from geventcache.server.slices import TINY_SECONDS
 from geventcache.services.limits.client_memory import memory_of
 from geventcache.services.observing.client_report import age_of, flags_of, idle_of
 
 LOOK_US = 4000
-YIELD_SECONDS = 1e-6
 PAGE_KEYS = 100  # as many keys, or as few more as one step of SCAN gives
 STEP_KEYS = 100
 KEYS_A_TURN = 20
@@ -102,7 +102,7 @@ class Browser:
     def let_others_in(self) -> None:
         """Clients are served in between."""
         self.server.end_turn()
-        gevent.sleep(YIELD_SECONDS)
+        gevent.sleep(TINY_SECONDS)
         self.begin()
 
     def select(self, query: Mapping[str, str]) -> None:
