@@ -20,4 +20,7 @@ cdef class Command:
 cdef class CommandTable:
     cdef readonly dict commands
     cdef readonly dict by_spelling
+    cdef object last_spelling
+    cdef Command last
+    cdef Command spelled(self, object name)
     cpdef Command find(self, list args)

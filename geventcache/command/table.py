@@ -115,6 +115,8 @@ class CommandTable:
     def __init__(self, declarations=None) -> None:
         self.commands: dict[bytes, Command] = {}
         self.by_spelling: dict[bytes, Command] = {}
+        self.last_spelling: bytes | None = None
+        self.last: Command | None = None
         for name, declaration in (DECLARATIONS if declarations is None else declarations).items():
             self.add(name, declaration)
 
@@ -123,9 +125,23 @@ class CommandTable:
         command = Command(declaration)
         if declaration.subcommands:
             command.subcommands = {name.lower().encode(): Command(one) for name, one in declaration.subcommands.items()}
+        self.last_spelling = None
         self.commands[name.lower().encode()] = command
         # The two spellings that clients use are found at once; others by folding the case.
         self.by_spelling[name.lower().encode()] = self.by_spelling[name.upper().encode()] = command
+
+    def spelled(self, name):
+        """The command of a name as clients spell it, or None: `find` knows of other spellings, and of subcommands.
+
+        A pipeline mostly repeats its command, and its reader then gives the same object: that is not looked up again.
+        """
+        if name is self.last_spelling:
+            return self.last
+        command: Command | None = self.by_spelling.get(name)
+        if command is not None:
+            self.last_spelling = name
+            self.last = command
+        return command
 
     def find(self, args):
         """The command of a request, a subcommand where there is one; None if there is no such command.

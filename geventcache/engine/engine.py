@@ -108,7 +108,7 @@ class Engine:
         args: list
         for i in range(start, stop):
             args = commands[i]
-            command: Command = self.table.by_spelling.get(args[0])
+            command: Command = self.table.spelled(args[0])
             if command is not None and 0 < command.first_key < len(args):
                 key: bytes = args[command.first_key]
                 if key != last:
@@ -129,7 +129,7 @@ class Engine:
         request was postponed (`Client.postponed`), or it closes.
         """
         out: ReplyWriter = self.out
-        command: Command = self.table.by_spelling.get(args[0])
+        command: Command = self.table.spelled(args[0])
         if command is None or command.subcommands is not None:
             command = self.table.find(args)
         out.resp3 = client.resp3

@@ -9,8 +9,34 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object)
     int resize_bytes "_PyBytes_Resize"(PyObject **, Py_ssize_t) except -1
 
+cdef extern from *:
+    """
+    #if CYTHON_USE_PYLIST_INTERNALS && CYTHON_ASSUME_SAFE_MACROS && CYTHON_ASSUME_SAFE_SIZE
+    /* An empty list that has room for some items, and an append that fills the room: no list grows twice. */
+    static CYTHON_INLINE PyObject *geventcache_roomy_list(Py_ssize_t room) {
+        PyObject *list = PyList_New(room);
+        if (list != NULL) Py_SET_SIZE(list, 0);
+        return list;
+    }
+    static CYTHON_INLINE int geventcache_append(PyObject *list, PyObject *item) {
+        Py_ssize_t size = Py_SIZE(list);
+        if (((PyListObject *)list)->allocated <= size) return PyList_Append(list, item);
+        Py_INCREF(item);
+        PyList_SET_ITEM(list, size, item);
+        Py_SET_SIZE(list, size + 1);
+        return 0;
+    }
+    #else
+    #define geventcache_roomy_list(room) PyList_New(0)
+    #define geventcache_append PyList_Append
+    #endif
+    """
+    list roomy_list "geventcache_roomy_list"(Py_ssize_t room)
+    int append "geventcache_append"(list target, object item) except -1
+
 cdef Py_ssize_t MAX_ELEMENTS, MAX_INLINE, MAX_ELEMENTS_UNAUTHENTICATED, MAX_BULK_UNAUTHENTICATED
-cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER, MAX_DIGITS, MAX_LENGTH
+cdef Py_ssize_t LARGE, FIRST_PIECE, ELEMENT_OVERHEAD, NOT_A_NUMBER, MAX_DIGITS, MAX_LENGTH, ROOM, LONGEST_NAME, COUNT_OF_NAMES
+cdef list NAMES
 
 @cython.final
 cdef class RequestReader:
@@ -25,7 +51,6 @@ cdef class RequestReader:
     cdef Py_ssize_t length
     cdef bytes tail
     cdef Py_ssize_t pending
-    cdef bytes name
     cdef PyObject *large
     cdef Py_ssize_t large_size
     cdef Py_ssize_t large_length

@@ -23,6 +23,13 @@ from geventcache.base.errors import ProtocolError
 if not cython.compiled:
     from geventcache.resp.fast_requests import FastRequests
 
+    append = list.append
+
+    def roomy_list(room):
+        """An empty list, which grows as it likes."""
+        return []
+
+
 MAX_ELEMENTS = 2_147_483_647
 MAX_INLINE = 64 * 1024
 MAX_ELEMENTS_UNAUTHENTICATED = 10
@@ -30,6 +37,10 @@ MAX_BULK_UNAUTHENTICATED = 16384
 LARGE = 32 * 1024
 FIRST_PIECE = 1024 * 1024
 ELEMENT_OVERHEAD = 33
+LONGEST_NAME = 32
+COUNT_OF_NAMES = 256
+NAMES: list[bytes] = [b""] * COUNT_OF_NAMES
+ROOM = 8  # elements that a list has room for before they arrive
 
 NO_MEMORY = ProtocolError(b"out of memory")
 MAX_DIGITS = 19
@@ -53,6 +64,16 @@ def find_byte(
             i += 1
         return -1
     return p.find(byte, start, end)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def short_length(p: cython.p_const_uchar, pos: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """The digit of a header that has one, as most have; -1 for any other."""
+    if end - pos < 4 or p[pos + 2] != 13 or not 48 <= p[pos + 1] <= 57:
+        return -1
+    return p[pos + 1] - 48
 
 
 @cython.cfunc
@@ -101,6 +122,27 @@ def cut(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_
     if cython.compiled:
         return p[start:end]
     return bytes(p[start:end])
+
+
+if cython.compiled:
+
+    @cython.cfunc
+    @cython.inline
+    def name_at(p: cython.p_const_uchar, length: cython.Py_ssize_t) -> bytes:
+        """The name of a command, up to LONGEST_NAME bytes: mostly one that was read before, of whatever client.
+
+        The same object again spares an allocation, its hash, and whoever looks it up a comparison.
+        """
+        place: cython.uint = 0
+        i: cython.Py_ssize_t
+        for i in range(length):
+            place = place * 125 + p[i]  # a factor that keeps the everyday names apart
+        place &= COUNT_OF_NAMES - 1
+        name: bytes = NAMES[place]
+        if len(name) != length or memcmp(PyBytes_AS_STRING(name), p, length) != 0:  # noqa: F821
+            name = p[:length]
+            NAMES[place] = name
+        return name
 
 
 @cython.cfunc
@@ -152,7 +194,6 @@ class RequestReader:
         self.tail: bytes | None = None
         self.pending = 0
         self.filled = 0
-        self.name: bytes | None = None
         if not cython.compiled:
             self.large: bytearray | None = None
             self.fast = FastRequests()
@@ -193,7 +234,6 @@ class RequestReader:
         pos: cython.Py_ssize_t = 0
         eol: cython.Py_ssize_t
         joined: bytes
-        last: bytes | None
         if length >= LARGE and self.is_filling():
             pos = self.fill(p, 0, end)
             if self.filled - 2 < length:  # `length + 2` may be more than there are numbers, here and below
@@ -230,12 +270,15 @@ class RequestReader:
                         if not self.is_trusted:
                             break
                     continue
-                eol = find_byte(p, 13, pos, end)
-                if eol < 0 or eol + 1 >= end:
-                    if eol < 0 and end - pos > MAX_INLINE:
-                        return self.fail(done, b"too big mbulk count string")
-                    break
-                want = parse_length(p, pos + 1, eol)
+                want = short_length(p, pos, end)
+                eol = pos + 2
+                if want < 0:
+                    eol = find_byte(p, 13, pos, end)
+                    if eol < 0 or eol + 1 >= end:
+                        if eol < 0 and end - pos > MAX_INLINE:
+                            return self.fail(done, b"too big mbulk count string")
+                        break
+                    want = parse_length(p, pos + 1, eol)
                 if p[eol + 1] != 10:
                     return self.fail(done, b"invalid CRLF in request")
                 if want == NOT_A_NUMBER or want > MAX_ELEMENTS:
@@ -246,18 +289,21 @@ class RequestReader:
                 if want <= 0:
                     want = 0
                     continue
-                args = []
+                args = roomy_list(want if want < ROOM else ROOM)
                 continue
             if length < 0:
-                eol = find_byte(p, 13, pos, end)
-                if eol < 0 or eol + 1 >= end:
-                    if eol < 0 and end - pos > MAX_INLINE:
-                        return self.fail(done, b"too big bulk count string")
-                    break
-                if p[pos] != 36:  # "$"
-                    found: bytes = b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)
-                    return self.fail(done, b"expected '$', got '%b'" % found)
-                length = parse_length(p, pos + 1, eol)
+                length = short_length(p, pos, end) if p[pos] == 36 else -1  # "$"
+                eol = pos + 2
+                if length < 0:
+                    eol = find_byte(p, 13, pos, end)
+                    if eol < 0 or eol + 1 >= end:
+                        if eol < 0 and end - pos > MAX_INLINE:
+                            return self.fail(done, b"too big bulk count string")
+                        break
+                    if p[pos] != 36:
+                        found: bytes = b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)
+                        return self.fail(done, b"expected '$', got '%b'" % found)
+                    length = parse_length(p, pos + 1, eol)
                 if p[eol + 1] != 10:
                     return self.fail(done, b"invalid CRLF in request")
                 if length < 0 or length > self.max_bulk:
@@ -272,14 +318,10 @@ class RequestReader:
                 break
             if p[pos + length] != 13 or p[pos + length + 1] != 10:
                 return self.fail(done, b"invalid CRLF in request")
-            if cython.compiled and not args:
-                # Mostly the name of the command before: the same object again spares an allocation and a hash.
-                last = self.name
-                if last is None or len(last) != length or memcmp(PyBytes_AS_STRING(last), p + pos, length) != 0:  # noqa: F821
-                    last = self.name = p[pos : pos + length]
-                args.append(last)
+            if cython.compiled and not args and 0 < length <= LONGEST_NAME:
+                append(args, name_at(p + pos, length))
             else:
-                args.append(cut(p, pos, pos + length))
+                append(args, cut(p, pos, pos + length))
             self.pending += length + ELEMENT_OVERHEAD
             pos += length + 2
             length = -1

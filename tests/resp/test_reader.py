@@ -48,6 +48,11 @@ CASES = {
     "two": Case(bulks(b"PING") + bulks(b"GET", b"k"), [[b"PING"], [b"GET", b"k"]]),
     "many of one name": Case(bulks(b"GET", b"k") * 50, [[b"GET", b"k"]] * 50),
     "names alike": Case(bulks(b"GET") + bulks(b"GEX") + bulks(b"GETX"), [[b"GET"], [b"GEX"], [b"GETX"]]),
+    "names of all lengths": Case(
+        b"".join(bulks(b"n" * size) for size in [*range(41), *range(41)]),
+        [[b"n" * size] for size in [*range(41), *range(41)]],
+    ),
+    "more names than are kept": Case(b"".join(bulks(b"%d" % i) for i in range(999)), [[b"%d" % i] for i in range(999)]),
     "empty items": Case(bulks(b"", b""), [[b"", b""]]),
     "line ends inside": Case(bulks(b"SET", b"\r\n$1\r\n", b"\0\xff"), [[b"SET", b"\r\n$1\r\n", b"\0\xff"]]),
     "many items": Case(bulks(*[b"x"] * 2000), [[b"x"] * 2000]),
