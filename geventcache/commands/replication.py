@@ -12,8 +12,8 @@ from geventcache.services.replication import facts
 from geventcache.services.replication.failover import Failover
 from geventcache.services.replication.replicas import Replica
 from geventcache.services.replication.service import Waiting
+from geventcache.services.settings.addresses import HIGHEST_PORT
 
-MAX_PORT = 65535
 CONNECTED_ALREADY = Simple(b"OK Already connected to specified master")
 PLACE = "args(host-port{host port:integer} | no-one{NO ONE})"
 
@@ -135,7 +135,7 @@ def follow(ctx, host, port):
         replication.lead()
         return OK
     number = parse_integer(port)
-    if number is None or not 0 <= number <= MAX_PORT:
+    if number is None or not 0 <= number <= HIGHEST_PORT:
         raise CommandError(errors.PRIMARY_PORT_INVALID)
     return OK if replication.follow(host, number) else CONNECTED_ALREADY
 

@@ -181,7 +181,7 @@ def call_slot(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes
     found = slots.slot_of_request(command, args)
     if found == NO_SLOT:
         return None
-    if not slots.first <= found <= slots.last:
+    if not slots.owns(found):
         return FOREIGN_KEY
     run = state.scripting.running
     if run.keeps_slot and run.slot not in (NO_SLOT, found):

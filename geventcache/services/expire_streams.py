@@ -6,6 +6,7 @@ journals have the entry too.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from geventcache.base.errors import CommandError
@@ -37,7 +38,7 @@ class ExpireStreams(Taker):
 
     def follow(self, places: dict[int | None, StreamPlace]) -> None:
         """The setting expire-stream has changed."""
-        self.places = places
+        self.places = {index: place._replace(key=self.key_of(place.key)) for index, place in places.items()}
         if places:
             self.state.losses.give_to(self)
         else:
@@ -52,11 +53,8 @@ class ExpireStreams(Taker):
         """Write entries."""
         for loss in losses:
             place = self.places.get(loss.database) or self.places.get(None)
-            if place is None:
-                continue
-            key = self.key_of(place.key)
-            if loss.key != key:
-                self.write(loss, key, place.most)
+            if place is not None and loss.key != place.key:
+                self.write(loss, *place)
 
     def write(self, loss: Loss, key: bytes, most: int) -> None:
         """Write an entry. What cannot be written, because the key holds something else, is told by the log."""
@@ -82,11 +80,9 @@ class ExpireStreams(Taker):
     def key_of(self, key: bytes) -> bytes:
         """The key of the stream. One of several shards has one of its own: {n}KEY, for the first n that is its own."""
         cluster = self.state.cluster
-        if cluster is None or cluster.slots.first <= slot_of(key) <= cluster.slots.last:
+        if cluster is None or cluster.slots.owns(slot_of(key)):
             return key
-        number = 0
-        while not cluster.slots.first <= slot_of(b"%d" % number) <= cluster.slots.last:
-            number += 1
+        number = next(number for number in count() if cluster.slots.owns(slot_of(b"%d" % number)))
         return b"{%d}%b" % (number, key)
 
 

@@ -328,7 +328,7 @@ class Extensions:
             return True
         slots = self.state.cluster.slots
         slot: int = slots.slot_of_request(found, args)
-        return slot == NO_SLOT or slots.first <= slot <= slots.last
+        return slot == NO_SLOT or bool(slots.owns(slot))
 
     @property
     def client(self) -> Client:

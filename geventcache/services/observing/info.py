@@ -358,11 +358,6 @@ def stale_percentage(state: Any) -> float:
     return percentage(waiting, sum(one.volatile for one in keyspaces))
 
 
-def replication(state: Any) -> Fields:
-    """Who follows whom."""
-    return facts.fields(state)
-
-
 def cpu(state: Any) -> Fields:
     """Seconds of CPU."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -479,7 +474,7 @@ SECTIONS: dict[bytes, Section] = {
     b"memory": Section("Memory", memory),
     b"persistence": Section("Persistence", persistence),
     b"stats": Section("Stats", stats),
-    b"replication": Section("Replication", replication),
+    b"replication": Section("Replication", facts.fields),
     b"cpu": Section("CPU", cpu),
     b"modules": Section("Modules", modules, is_in_all=False),
     b"commandstats": Section("Commandstats", command_statistics, is_default=False),

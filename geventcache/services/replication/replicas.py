@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from geventcache.services.observing.client_report import ip_of
 from geventcache.services.replication.backlog import Backlog
 
 # States, as INFO shows them. A client that has only introduced itself is none yet.
@@ -54,7 +55,7 @@ class Replica:
     @property
     def ip(self) -> bytes:
         """Where others reach it."""
-        return self.host or bytes(self.client.address.rpartition(b":")[0].strip(b"[]"))
+        return self.host or ip_of(self.client)
 
     @property
     def place(self) -> str:

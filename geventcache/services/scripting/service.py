@@ -16,7 +16,7 @@ from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float
 from geventcache.resp.values import OK
 from geventcache.resp.writer import ReplyWriter
-from geventcache.services.observing.info import REDIS_VERSION
+from geventcache.services.observing.info import REDIS_VERSION, VALKEY_VERSION
 from geventcache.services.scripting.door import (
     ALLOWED,
     CALL,
@@ -38,7 +38,6 @@ from geventcache.services.scripting.runtime import Runtime
 from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 from geventcache.services.shards.slots import NO_SLOT, slot_of_keys
 
-VALKEY_VERSION = "9.1.2"
 LOAD_LIMIT_MS = 500
 NO_ARGUMENTS = b"ERR Please specify at least one argument for this call"
 UNKNOWN_COMMAND = b"ERR Unknown command called from script"

@@ -11,10 +11,9 @@ import os
 from typing import Any, ClassVar, NamedTuple
 
 from geventcache.base.numbers import format_float, parse_float, parse_integer, parse_memory, parse_yes_no
-from geventcache.services.settings.addresses import parse_address
+from geventcache.services.settings.addresses import HIGHEST_PORT, parse_address
 from geventcache.services.settings.upstream_url import parse_upstream
 
-MAX_PORT = 65535
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 UINT64_MAX = 2**64 - 1
@@ -254,7 +253,7 @@ class Server(Kind):
         if text.strip().lower() in (b"", b"no one"):
             return b""
         port = parse_integer(words[1]) if len(words) == 2 else None
-        if port is None or not 0 < port <= MAX_PORT:
+        if port is None or not 0 < port <= HIGHEST_PORT:
             raise InvalidSettingError(
                 "Invalid master port" if len(words) == 2 else "argument must be a host and a port"
             )

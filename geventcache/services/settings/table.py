@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from geventcache.services.settings.addresses import HIGHEST_PORT
 from geventcache.services.settings.ignored import IGNORED
 from geventcache.services.settings.kinds import (
     INT32_MAX,
     INT64_MAX,
-    MAX_PORT,
     UINT64_MAX,
     Addresses,
     BufferLimit,
@@ -179,7 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "port",
-        Integer(0, 65535),
+        Integer(0, HIGHEST_PORT),
         6379,
         _NETWORK,
         "Port of addresses that name none.",
@@ -206,7 +206,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("timeout", Integer(), 0, _NETWORK, "Seconds after which an idle client is closed; 0 keeps it."),
     Setting(
         "tls-port",
-        Integer(0, 65535),
+        Integer(0, HIGHEST_PORT),
         0,
         _TLS,
         "Port for TLS of addresses that name none; 0 for none. With it, port 0 means no port without TLS.",
@@ -283,7 +283,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "cluster-announce-port",
-        Integer(0, 65535),
+        Integer(0, HIGHEST_PORT),
         0,
         _CLUSTER,
         "Port that clients are told for the first shard, each further one has the next; 0 for the real ones.",
@@ -714,7 +714,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "replica-announce-port",
-        Integer(0, MAX_PORT),
+        Integer(0, HIGHEST_PORT),
         0,
         _REPLICATION,
         "Port that the followed server is told; 0 for the one that is listened on.",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
+from geventcache.services.settings.addresses import HIGHEST_PORT
+
 DEFAULT_PORT = 6379
 SENTINEL_PORT = 26379
-HIGHEST_PORT = 65535
 PLAIN = ("valkey", "redis")
 ENCRYPTED = ("valkeys", "rediss")
 

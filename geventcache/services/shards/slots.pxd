@@ -17,6 +17,7 @@ cpdef list keys_in_slot(list keys, int slot)
 cdef class Slots:
     cdef readonly int first, last
     cdef readonly object redirect
+    cpdef bint owns(self, int slot)
     cpdef int slot_of_request(self, Command command, list args) except? -1
     cpdef refusal(self, Client client, Command command, list args)
     cpdef queue_refusal(self, Client client, list queue)

@@ -74,6 +74,10 @@ class Slots:
         self.last = last
         self.redirect = redirect
 
+    def owns(self, slot):
+        """Is a slot one of these?"""
+        return self.first <= slot <= self.last
+
     def slot_of_request(self, command, args):
         """The slot of a request's keys; NONE without keys, SEVERAL if they do not share one.
 
@@ -124,7 +128,7 @@ class Slots:
 
     def verdict(self, client, slot):
         """The error text for the slot of a request, None if it is served here."""
-        if slot == NONE or self.first <= slot <= self.last:
+        if slot == NONE or self.owns(slot):
             return None
         return errors.CROSS_SLOT if slot == SEVERAL else self.redirect(slot, client)
 
