@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import hiredis
 
+from geventcache.resp.frames import pack
+
 DEFAULT_PORT = 6379
 PATIENCE_S = 10.0
 OURS, VALKEY, REDIS = "geventcache", "Valkey", "Redis"
@@ -85,7 +87,7 @@ class Remote:
             RemoteError: it is an error, or does not come.
         """
         try:
-            self.sock.sendall(hiredis.pack_command(tuple(str(word).encode() for word in words)))  # type: ignore[arg-type]
+            self.sock.sendall(pack(tuple(str(word).encode() for word in words)))
             while (reply := self.reader.gets()) is False:
                 data = self.sock.recv(1 << 16)
                 if not data:

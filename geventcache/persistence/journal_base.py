@@ -12,6 +12,7 @@ from geventcache.base.numbers import format_float
 from geventcache.base.times import NEVER_MS
 from geventcache.persistence import payload
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
+from geventcache.resp.frames import pack
 from geventcache.store.keyspace import as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
@@ -51,17 +52,17 @@ class RequestImage:
         selected = -1
         for index, key, value, deadline_ms in self.records(reader):
             while functions:
-                data += encoded([b"FUNCTION", b"LOAD", functions.pop(0)])
+                data += pack((b"FUNCTION", b"LOAD", functions.pop(0)))
             if index != selected:
                 selected = index
-                data += encoded([b"SELECT", b"%d" % index])
+                data += pack((b"SELECT", b"%d" % index))
             for request in requests_of(key, value, deadline_ms):
-                data += encoded(request)
+                data += pack(tuple(request))
                 if len(data) >= BLOCK_BYTES:
                     yield bytes(data)
                     data.clear()
         for code in functions:
-            data += encoded([b"FUNCTION", b"LOAD", code])
+            data += pack((b"FUNCTION", b"LOAD", code))
         yield bytes(data)
 
     def records(self, reader: SnapshotReader) -> Iterator[tuple[int, bytes, Any, int]]:
@@ -71,11 +72,6 @@ class RequestImage:
         except SnapshotError:
             if not self.is_void:
                 raise
-
-
-def encoded(request: Request) -> bytes:
-    """A request as it is sent."""
-    return b"*%d\r\n%b" % (len(request), b"".join(b"$%d\r\n%b\r\n" % (len(item), item) for item in request))
 
 
 def requests_of(key: bytes, value: Any, deadline_ms: int) -> Iterator[Request]:

@@ -11,12 +11,15 @@ The rules:
 Specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import hiredis
 
+# A request as it is sent. The types of hiredis know of tuples of one item only.
+pack: Callable[[tuple[bytes, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 CRLF = b"\r\n"
-NULL = b"_\r\n"
+NULL, NULL_BULK, NULL_ARRAY = b"_\r\n", b"$-1\r\n", b"*-1\r\n"
 BULKS = frozenset(b"$!=")
 LINES = frozenset(b"+-:_#,(")
 ARRAYS = frozenset(b"*~>")
@@ -99,6 +102,11 @@ def is_error(frame: bytes) -> bool:
     return frame[0] == ERROR
 
 
+def first_error(frames: Iterable[bytes]) -> bytes | None:
+    """The first error among replies, None if there is none."""
+    return next((frame for frame in frames if is_error(frame)), None)
+
+
 def error_text(frame: bytes) -> bytes:
     """The text of an error."""
     return frame[1:-2]
@@ -165,7 +173,7 @@ def piece_of_resp2(kind: bytes, text: bytes, frame: bytes, at: int, line: int, a
     if kind == b"%":
         return b"*%d\r\n" % (2 * int(text))
     if kind == b"_":
-        return b"$-1\r\n"
+        return NULL_BULK
     if kind == b"#":
         return b":1\r\n" if text == b"t" else b":0\r\n"
     if kind == b"=":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -11,6 +10,7 @@ import hiredis
 from gevent import socket
 
 from geventcache.base import errors
+from geventcache.resp.frames import pack
 from geventcache.resp.values import OK
 from geventcache.server import forks
 from geventcache.services.migration import Migration, Target
@@ -23,8 +23,6 @@ CONNECTING = b"connecting to the client"
 WRITING = b"writing to target instance"
 READING = b"reading to target instance"
 Request = tuple[bytes, ...]
-# Its types know of tuples of one item only.
-pack: Callable[[Request], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 
 class LinkError(Exception):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-import hiredis
 from gevent import socket, ssl
 
+from geventcache.resp.frames import pack
 from geventcache.server import forks
 
 LONGEST_LINE = 64 << 10
@@ -110,7 +110,7 @@ class PrimaryLink:
 
     def send(self, *words: bytes) -> None:
         """Send a request, and do not wait for an answer."""
-        self.send_bytes(hiredis.pack_command(words))  # type: ignore[arg-type]
+        self.send_bytes(pack(words))
 
     def ask(self, *words: bytes) -> bytes:
         """Send a request; return the line that answers it.

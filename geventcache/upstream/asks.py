@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import hiredis
+from geventcache.resp.frames import pack
+from geventcache.services.shards.slots import NO_SLOT
 
-# Its types know of tuples of one item only.
-pack: Callable[[tuple[bytes, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
-NO_SLOT = -1
 ASKING = pack((b"ASKING",))
 
 
@@ -24,7 +22,6 @@ class Ask:
         db, resp3: the database, and the protocol of the replies.
         may_repeat: it changes nothing, so it may be sent again when nobody knows what became of it.
         may_read_replica: a replica may answer.
-        is_tracked: it must go where invalidations come from: to the primary, by its connection in RESP3.
         is_whole: it is a transaction, which cannot be told that it goes to a slot that is on its way.
         is_asking: the next node takes the slot over, and must be told that we know.
         until_us: until when it is tried again.
@@ -38,7 +35,6 @@ class Ask:
         "error",
         "frames",
         "is_asking",
-        "is_tracked",
         "is_whole",
         "link",
         "may_read_replica",
@@ -60,7 +56,6 @@ class Ask:
         resp3: bool = True,
         may_repeat: bool = False,
         may_read_replica: bool = False,
-        is_tracked: bool = False,
     ) -> None:
         self.parts = parts
         self.done = done
@@ -70,7 +65,6 @@ class Ask:
         self.resp3 = resp3
         self.may_repeat = may_repeat
         self.may_read_replica = may_read_replica
-        self.is_tracked = is_tracked
         self.is_asking = self.is_whole = False
         self.until_us = 0
         self.frames: list[bytes] = []

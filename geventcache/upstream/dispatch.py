@@ -20,8 +20,9 @@ from typing import Any
 from gevent import get_hub
 
 from geventcache.base.clock import monotonic_us
-from geventcache.resp.frames import error, error_text, is_error
-from geventcache.upstream.asks import NO_SLOT, Ask
+from geventcache.resp.frames import error, error_text, first_error
+from geventcache.services.shards.slots import NO_SLOT
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import Link
 from geventcache.upstream.nodes import Node, Nodes
 
@@ -35,9 +36,7 @@ UNCERTAIN = (
     b"out, so it was not sent again"
 )
 UNREACHABLE = b"ERR The upstream cannot be reached: "
-PRIMARY, REPLICA, NEAREST = b"primary", b"replica", b"nearest"
-# No request passes between servers for ever.
-MOST_REDIRECTIONS = 16
+PRIMARY, REPLICA = b"primary", b"replica"
 
 
 class Dispatcher:
@@ -58,7 +57,7 @@ class Dispatcher:
         self.after = after
         self.parked: deque[Ask] = deque()
         self.timer: Any = None
-        self.redirected = self.repeated = self.uncertain = self.sent = 0
+        self.redirected = self.repeated = self.uncertain = 0
 
     def prepare(self, link: Link) -> None:
         """A new link: what it answers, and what it does not, comes here."""
@@ -69,7 +68,6 @@ class Dispatcher:
         """Ask whoever is the right one."""
         if not ask.until_us:
             ask.until_us = monotonic_us() + self.patience_us
-        self.sent += 1
         node = ask.node or self.find(ask)
         if node is None or node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
             self.nodes.refresh()
@@ -96,48 +94,45 @@ class Dispatcher:
 
     def answered(self, link: Link, ask: Ask) -> None:
         """All replies are there: they are what was asked for, or say where to ask, or when."""
-        found = next((frame for frame in ask.frames if is_error(frame)), None)
+        found = first_error(ask.frames)
         if found is None or link.is_patient:
             ask.done(ask.frames)
             return
         text = error_text(found)
         word = text.partition(b" ")[0]
-        if word in (b"MOVED", b"ASK") and self.redirect(link, ask, word, text.split()):
+        redirection = self.nodes.redirection(text, link.node)
+        if redirection is not None:
+            self.redirect(link, ask, text, *redirection)
             return
-        if word in AGAIN and not self.is_final(word, ask):
+        if word in AGAIN and not self.is_final(word):
             if word in STALE_MAP:
                 self.nodes.refresh()
             self.park(ask, text)
             return
         ask.done(ask.frames)
 
-    def is_final(self, word: bytes, ask: Ask) -> bool:
+    def is_final(self, word: bytes) -> bool:
         """Is that what any server would say? One that stands alone and only reads will not do otherwise soon."""
         return word == b"READONLY" and not self.nodes.is_cluster and not self.nodes.target.sentinel
 
-    def redirect(self, link: Link, ask: Ask, word: bytes, words: list[bytes]) -> bool:
-        """Send an ask where a node says; False if it does not say it properly."""
-        host, _, port = words[2].rpartition(b":") if len(words) == 3 else (b"", b"", b"")
-        if not port.isdigit() or not words[1].isdigit():
-            return False
+    def redirect(self, link: Link, ask: Ask, text: bytes, slot: int, node: Node) -> None:
+        """Send an ask where a node says."""
         self.redirected += 1
-        node = self.nodes.node((host.decode() or link.node.place[0], int(port)))
         ask.may_read_replica = False
         if monotonic_us() > ask.until_us:
             ask.done(ask.frames)
-        elif word == b"MOVED":
+        elif text.startswith(b"MOVED"):
             ask.is_asking = False
             ask.node = None
             if not link.node.is_replica:
-                self.nodes.assign(int(words[1]), node)
+                self.nodes.assign(slot, node)
             self.nodes.refresh()
             self.go(node, ask)
         elif ask.is_whole:
-            self.park(ask, b" ".join(words))
+            self.park(ask, text)
         else:
             ask.is_asking = True
             self.go(node, ask)
-        return True
 
     def go(self, node: Node, ask: Ask) -> None:
         """Send an ask to a node, if that can be reached."""

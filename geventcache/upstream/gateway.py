@@ -20,14 +20,15 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
-from geventcache.resp.frames import NULL, array, bulk, bulk_value, error, error_text, is_error, items, to_resp2
+from geventcache.resp.frames import NULL, array, bulk, bulk_value, error, error_text, is_error, items, pack, to_resp2
 from geventcache.services.clients import Client
 from geventcache.services.shards.slots import NO_SLOT, SLOTS, Slots, slot_of
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.dispatch import UNREACHABLE, Dispatcher
 from geventcache.upstream.door import Door, field_of
+from geventcache.upstream.link import Link
 from geventcache.upstream.merge import Gather, merge_of
 from geventcache.upstream.near import GET, Near
 from geventcache.upstream.nodes import NO_LINK, Node, Nodes
@@ -226,7 +227,7 @@ class Gateway:
         else:
             self.dispatcher.send(ask)
 
-    def selecting(self, client: Client, link: Any) -> list[bytes]:
+    def selecting(self, client: Client, link: Link) -> list[bytes]:
         """What takes a connection of one client alone to the client's database, if it is not there."""
         wanted = self.db_of(client) + self.nodes.target.database
         if link.db == wanted:
@@ -393,7 +394,7 @@ class Gateway:
         assert node is not None
         fetch = self.near.begin_fetch(node, db, key, field)
         fetch.askers.append(take)
-        ask = Ask((pack((b"PTTL", key)), request), lambda frames: None, slot, None, db, True, True, is_tracked=True)
+        ask = Ask((pack((b"PTTL", key)), request), lambda frames: None, slot, None, db, True, True)
         begun = fetch
 
         def done(frames: list[bytes]) -> None:
@@ -453,15 +454,27 @@ class Gateway:
         slot = self.slot_of(command, args)
         if slot == SEVERAL:
             return self.fail(client, command, errors.CROSS_SLOT)
+        try:
+            link = self.own_link(client, slot)
+        except CommandError as wrong:
+            return self.fail(client, command, wrong.text)
+        Waiting(self, client, command, args, plan, slot, link).begin()
+        return True
+
+    def own_link(self, client: Client, slot: int) -> Link:
+        """A connection for one client alone, to the node of a slot.
+
+        Raises:
+            CommandError: there is none to be had.
+        """
         node = self.nodes.owners[max(slot, 0)]
         if node is None:
             self.nodes.refresh()
-            return self.fail(client, command, UNREACHABLE + self.nodes.error)
+            raise CommandError(UNREACHABLE + self.nodes.error)
         link = self.nodes.own_link(node, self.db_of(client), client.resp3)
         if link is None:
-            return self.fail(client, command, NO_LINK)
-        Waiting(self, client, command, args, plan, slot, link).begin()
-        return True
+            raise CommandError(NO_LINK)
+        return link
 
     # ------------------------------------------------------------------ databases and channels
 
@@ -515,18 +528,6 @@ class Gateway:
 
         relay.bar(begin)
         return True
-
-    # ------------------------------------------------------------------ clients that go
-
-    def forget(self, client: Client) -> None:
-        """A client has gone, or begins anew."""
-        if client.relay is not None:
-            client.relay.unpin()
-
-    def leave(self, client: Client) -> None:
-        """A client has gone."""
-        if client.relay is not None:
-            client.relay.close()
 
 
 def scanned(frame: bytes, number: int, numbers: list[int]) -> bytes:

@@ -21,8 +21,8 @@ import gevent
 from gevent import get_hub, socket
 
 from geventcache.base.clock import monotonic_us
-from geventcache.resp.frames import PUSH, FrameReader, error_text, is_error
-from geventcache.upstream.asks import Ask, pack
+from geventcache.resp.frames import PUSH, FrameReader, error_text, is_error, pack
+from geventcache.upstream.asks import Ask
 
 READ_SIZE = 64 << 10
 KEEPALIVE_SECONDS = 5

@@ -6,19 +6,24 @@ All work on frames; each gets the frames in the order of the requests, and retur
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from geventcache.resp.frames import array, bulk_value, error_text, is_error, items
+from geventcache.resp.frames import (
+    NULL,
+    NULL_ARRAY,
+    NULL_BULK,
+    array,
+    bulk_value,
+    error_text,
+    first_error,
+    is_error,
+    items,
+)
 
 Merge = Callable[[list[bytes]], bytes]
 UNFIT = b"-ERR The replies of the upstream do not fit together\r\n"
 NOTHING_RUNS = b"NOTBUSY"
-NULLS = (b"_\r\n", b"$-1\r\n", b"*-1\r\n")
-
-
-def first_error(frames: Sequence[bytes]) -> bytes | None:
-    """The first error among the replies."""
-    return next((frame for frame in frames if is_error(frame)), None)
+NULLS = (NULL, NULL_BULK, NULL_ARRAY)
 
 
 def integer(frame: bytes) -> int:

@@ -20,10 +20,10 @@ import gevent
 from gevent.event import AsyncResult, Event
 
 from geventcache.base.clock import monotonic_us
-from geventcache.resp.frames import decode, is_error
+from geventcache.resp.frames import decode, is_error, pack
 from geventcache.services.settings.upstream_url import Upstream
 from geventcache.services.shards.slots import SLOTS
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import Link, Way
 
 Place = tuple[str, int]
@@ -125,6 +125,16 @@ class Nodes:
             owning = {node for node in self.owners if node is not None}
             self.owning = [node for node in self.scanned if node in owning]
         return self.owning
+
+    def redirection(self, text: bytes, told_by: Node) -> tuple[int, Node] | None:
+        """The slot of which MOVED or ASK tells, and the node that it names; None if the error is neither."""
+        words = text.split()
+        if len(words) != 3 or words[0] not in (b"MOVED", b"ASK"):
+            return None
+        host, _, port = words[2].rpartition(b":")
+        if not port.isdigit() or not words[1].isdigit() or int(words[1]) >= SLOTS:
+            return None
+        return int(words[1]), self.node((host.decode() or told_by.place[0], int(port)))
 
     def assign(self, slot: int, node: Node) -> None:
         """A node says that a slot is another's."""

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from geventcache.base.clock import monotonic_us
-from geventcache.resp.frames import error_text, is_error
+from geventcache.resp.frames import error_text, is_error, pack
 from geventcache.services.clients import REPLY_ON, Client
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.merge import UNFIT
 
 UNWATCH = pack((b"UNWATCH",))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.resp.frames import array, is_error, items
+from geventcache.resp.frames import array, first_error, is_error, items
 from geventcache.services.shards.slots import NO_SLOT, slot_of
 from geventcache.upstream.merge import POLICIES, Merge
 from geventcache.upstream.plan import Plan
@@ -62,7 +62,7 @@ def in_order(places: list[list[int]]) -> Merge:
     """What puts the elements of several arrays into the order of the request; `places` are those of each array."""
 
     def merge(frames: list[bytes]) -> bytes:
-        wrong = next((frame for frame in frames if is_error(frame)), None)
+        wrong = first_error(frames)
         if wrong is not None:
             return wrong
         found: dict[int, bytes] = {}

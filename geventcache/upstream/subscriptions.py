@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from geventcache.resp.frames import bulk_value, error_text, is_error, items
+from geventcache.resp.frames import bulk_value, error_text, first_error, is_error, items, pack
 from geventcache.services.shards.slots import slot_of
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import Link
 from geventcache.upstream.nodes import Node, Nodes
 
@@ -127,7 +127,7 @@ class Subscriptions:
 
     def answered(self, link: Link, ask: Ask) -> None:
         """A PING was answered, or a subscription refused."""
-        refused = next((frame for frame in ask.frames if is_error(frame)), None)
+        refused = first_error(ask.frames)
         if refused is not None:
             for name in [name for name in self.at.get(link.node, {}) if not self.at[link.node][name]]:
                 del self.at[link.node][name]

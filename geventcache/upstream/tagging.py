@@ -9,20 +9,18 @@ import gevent
 from gevent.event import AsyncResult
 
 from geventcache.command.table import Command
-from geventcache.resp.frames import bulk_value, is_error, items
+from geventcache.resp.frames import NULL_BULK, bulk_value, is_error, items, pack
 from geventcache.services.clients import Client
 from geventcache.services.shards.slots import NO_SLOT, slot_of
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.plan import Plan
 from geventcache.upstream.relay import Relay, Reply
 from geventcache.upstream.subscriptions import EVENTS
 
 if TYPE_CHECKING:
     from geventcache.upstream.gateway import Gateway
-
-NULL_BULK = b"$-1\r\n"
 
 
 class Tagging:

@@ -17,13 +17,11 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
-from geventcache.resp.frames import NULL, error, error_text, is_error
+from geventcache.resp.frames import NULL, NULL_ARRAY, error, error_text, is_error, pack
 from geventcache.services.clients import Client
 from geventcache.upstream import plan as plans
-from geventcache.upstream.asks import Ask, pack
-from geventcache.upstream.dispatch import UNREACHABLE
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.merge import Gather
-from geventcache.upstream.nodes import NO_LINK
 from geventcache.upstream.plan import Plan
 from geventcache.upstream.relay import Relay, Reply
 from geventcache.upstream.splitting import SEVERAL, Batch, Part, split
@@ -77,7 +75,7 @@ class Transactions:
         self.gateway.state.end_transaction(client)
         if pinned is not None and (pinned.is_lost or not self.gateway.is_at(next(iter(groups)), pinned.node)):
             relay.unpin()
-            return self.gateway.answer(client, command, NULL if client.resp3 else b"*-1\r\n")
+            return self.gateway.answer(client, command, undone(client))
         reply = relay.begin(command)
         relay.translate = None
         relay.is_executing = pinned is not None
@@ -142,7 +140,7 @@ class Transactions:
             if len(frames) > 1 and is_error(frame):
                 wrong = next((one for one in frames[1:-1] if is_error(one)), None)
                 if wrong is not None and pinned is not None and error_text(wrong).startswith((b"MOVED", b"ASK")):
-                    frame = NULL if reply.relay.client.resp3 else b"*-1\r\n"
+                    frame = undone(relay.client)
             reply.take(frame)
 
         return take
@@ -159,15 +157,14 @@ class Transactions:
             relay.bar()
             return True
         nodes = self.gateway.nodes
-        node = nodes.owners[max(slot, 0)]
         if relay.pinned is None:
-            link = None if node is None else nodes.own_link(node, self.gateway.db_of(client), client.resp3)
-            if link is None:
-                return self.gateway.fail(client, command, UNREACHABLE + nodes.error if node is None else NO_LINK)
-            relay.pin(link, nodes.give_back)
+            try:
+                relay.pin(self.gateway.own_link(client, slot), nodes.give_back)
+            except CommandError as wrong:
+                return self.gateway.fail(client, command, wrong.text)
         elif relay.pinned.is_lost:
             return self.gateway.answer(client, command, b"+OK\r\n")  # EXEC will find out
-        elif relay.pinned.node is not node:
+        elif relay.pinned.node is not nodes.owners[max(slot, 0)]:
             return self.gateway.fail(client, command, OTHER_NODE)
         reply = relay.begin(command)
         request = pack(tuple(args))
@@ -195,3 +192,8 @@ class Transactions:
         """UNWATCH."""
         self.gateway.relay_of(client).unpin()
         return False
+
+
+def undone(client: Client) -> bytes:
+    """The reply to EXEC where what was watched has changed."""
+    return NULL if client.resp3 else NULL_ARRAY

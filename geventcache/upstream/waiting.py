@@ -10,11 +10,11 @@ from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
-from geventcache.resp.frames import error, error_text, is_error
+from geventcache.resp.frames import error, error_text, is_error, pack
 from geventcache.resp.values import Encoded
 from geventcache.services.clients import Client
 from geventcache.services.listeners.waiters import Wait
-from geventcache.upstream.asks import Ask, pack
+from geventcache.upstream.asks import Ask
 from geventcache.upstream.dispatch import PAUSE_SECONDS, UNREACHABLE
 from geventcache.upstream.plan import Plan
 
@@ -66,11 +66,10 @@ class Waiting:
         frame = frames[-1]
         link = self.link
         nodes = self.gateway.nodes
-        if is_error(frame) and error_text(frame).startswith(b"MOVED "):
-            words = error_text(frame).split()
-            host, _, port = words[2].rpartition(b":")
-            node = nodes.node((host.decode() or link.node.place[0], int(port)))
-            nodes.assign(int(words[1]), node)
+        moved = nodes.redirection(error_text(frame), link.node) if is_error(frame) else None
+        if moved is not None and frame.startswith(b"-MOVED "):
+            slot, node = moved
+            nodes.assign(slot, node)
             nodes.give_back(link)
             other = nodes.own_link(node, self.gateway.db_of(self.client), self.client.resp3)
             if other is not None:
@@ -89,17 +88,12 @@ class Waiting:
 
     def try_again(self) -> None:
         """Nobody has got the request: ask who is the right one now."""
-        nodes = self.gateway.nodes
-        node = nodes.owners[max(self.slot, 0)]
-        link = (
-            None
-            if node is None or self.is_over
-            else nodes.own_link(node, self.gateway.db_of(self.client), self.client.resp3)
-        )
-        if link is not None:
-            self.send(link)
-        elif not self.is_over:
-            self.take([error(UNREACHABLE + nodes.error)])
+        if self.is_over:
+            return
+        try:
+            self.send(self.gateway.own_link(self.client, self.slot))
+        except CommandError:
+            self.take([error(UNREACHABLE + self.gateway.nodes.error)])
             self.gateway.dispatcher.after()
 
     def end(self) -> None:

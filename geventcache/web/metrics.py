@@ -13,6 +13,7 @@ from geventcache import __version__
 from geventcache.base.build import IS_COMPILED
 from geventcache.base.numbers import format_float
 from geventcache.services.observing import info
+from geventcache.services.replication import facts
 from geventcache.web.exposition import COUNTER, GAUGE, HISTOGRAM, Family, Sample, buckets, by_label, labels, single
 
 MICROSECOND, MILLISECOND = 1e-6, 1e-3
@@ -136,7 +137,7 @@ SECTIONS = (
     info.memory,
     info.persistence,
     info.stats,
-    info.replication,
+    facts.fields,
     info.cpu,
     info.cluster,
     info.expiry,
