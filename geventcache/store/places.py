@@ -31,7 +31,8 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: dict[int, Any] = {kind.packed_kind: kind for kind in (Hash, List, Set, SortedSet)}
+CONTAINERS: list[Any] = sorted((Hash, List, Set, SortedSet), key=lambda container: container.packed_kind)
+UNPACKERS = [container.unpack for container in CONTAINERS]  # looked up once: a small container is made a request
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
@@ -102,7 +103,7 @@ class Places:
         if kind == ABSENT:
             return None
         if kind >= PACKED:
-            return CONTAINERS[kind].type_name
+            return CONTAINERS[kind - PACKED].type_name
         return type_name_of(self.table.object())
 
     def deadline(self, key):
@@ -118,7 +119,7 @@ class Places:
 
     def unpack(self, run, kind):
         """A container over a run of bytes, as the table holds it."""
-        return CONTAINERS[kind].unpack(run, kind, self.limits)
+        return UNPACKERS[kind - PACKED](run, self.limits)
 
     # ------------------------------------------------------------------ values that come and go
 

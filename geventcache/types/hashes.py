@@ -36,9 +36,9 @@ class Hash(Elements):
         self.lapsed: list[bytes] | None = None
 
     @staticmethod
-    def unpack(run: bytes, kind: int, limits: EncodingLimits) -> "Hash":
+    def unpack(run: bytes, limits: EncodingLimits) -> "Hash":
         """The hash that was packed."""
-        found = Hash.__new__(Hash)
+        found: Hash = Hash.__new__(Hash)
         found.load(run, limits, 2)
         return found
 

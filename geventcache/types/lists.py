@@ -52,7 +52,7 @@ class List(Quicklist):
         self.pack_none()
 
     @staticmethod
-    def unpack(run: bytes, kind: int, limits: EncodingLimits) -> "List":
+    def unpack(run: bytes, limits: EncodingLimits) -> "List":
         """The list that was packed."""
         found: List = List.__new__(List)
         found.limits = limits

@@ -29,9 +29,9 @@ class Set(Elements):
         self.begin(limits, INTSET, 1)
 
     @staticmethod
-    def unpack(run: bytes, kind: int, limits: EncodingLimits) -> "Set":
+    def unpack(run: bytes, limits: EncodingLimits) -> "Set":
         """The set that was packed."""
-        found = Set.__new__(Set)
+        found: Set = Set.__new__(Set)
         found.load(run, limits, 1)
         return found
 

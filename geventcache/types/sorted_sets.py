@@ -29,9 +29,9 @@ class SortedSet(Scored):
         self.begin(limits)
 
     @staticmethod
-    def unpack(run: bytes, kind: int, limits: EncodingLimits) -> "SortedSet":
+    def unpack(run: bytes, limits: EncodingLimits) -> "SortedSet":
         """The sorted set that was packed."""
-        found = SortedSet.__new__(SortedSet)
+        found: SortedSet = SortedSet.__new__(SortedSet)
         found.load(run, limits)
         return found
 

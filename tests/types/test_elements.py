@@ -37,7 +37,7 @@ def repacked(container: Hash | Set) -> Hash | Set:
     if run is None:
         return container
     kept = bytes(bytearray(run))
-    other = type(container).unpack(run, container.packed_kind, EncodingLimits())
+    other = type(container).unpack(run, EncodingLimits())
     assert (len(other), other.encoding()) == (len(container), container.encoding())
     for name in other.names()[:3]:
         other.drop(name)
@@ -46,7 +46,7 @@ def repacked(container: Hash | Set) -> Hash | Set:
     else:
         other.add(b"another")
     assert run == kept
-    return type(container).unpack(run, container.packed_kind, EncodingLimits())
+    return type(container).unpack(run, EncodingLimits())
 
 
 class HashMachine(RuleBasedStateMachine):

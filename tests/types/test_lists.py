@@ -126,12 +126,12 @@ class ListMachine(RuleBasedStateMachine):
         run = self.list.pack()
         if run is not None:
             kept = bytes(bytearray(run))
-            other = List.unpack(run, List.packed_kind, self.limits)
+            other = List.unpack(run, self.limits)
             assert other.encoding() == self.list.encoding() == b"listpack"
             other.push_left(b"other")
             other.pop_right()
             assert run == kept
-            self.list = List.unpack(run, List.packed_kind, self.limits)
+            self.list = List.unpack(run, self.limits)
             self.seen = (0, list(self.model))
 
     @rule()

@@ -126,12 +126,12 @@ class SortedSetMachine(RuleBasedStateMachine):
         run = self.zset.pack()
         if run is not None:
             kept = bytes(bytearray(run))
-            other = SortedSet.unpack(run, SortedSet.packed_kind, EncodingLimits())
+            other = SortedSet.unpack(run, EncodingLimits())
             assert other.encoding() == self.zset.encoding()
             other.add(b"another", 3.0)
             other.pop(1)
             assert run == kept
-            self.zset = SortedSet.unpack(run, SortedSet.packed_kind, EncodingLimits())
+            self.zset = SortedSet.unpack(run, EncodingLimits())
 
     @rule()
     def copy(self):
