@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -29,7 +30,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -51,6 +52,7 @@ class _Beside:
 
     Attributes:
         path: the socket's.
+        user: who server and workers become, and its group; None if they stay who they are.
         process: whose it is, gunicorn's master.
         pipe: the end that says, by being open, that gunicorn lives.
         guard: the process.
@@ -61,6 +63,7 @@ class _Beside:
     def __init__(self, folder: str, path: str, arguments: Sequence[str], user: tuple[int, int] | None) -> None:
         """`folder` is to be made for the socket, unless it is empty; `user` and group are who the workers become."""
         self.path = path
+        self.user = user
         self.process = os.getpid()
         words = [folder, "--bind", f"unix:{path}", *arguments]
         if user is not None:
@@ -80,11 +83,35 @@ class _Beside:
             RuntimeError: it does not start.
         """
         until = time.monotonic() + START_SECONDS
-        while not _accepts(self.path):
+        while not (_accepts(self.path) and self.is_settled()):
             if self.guard.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise RuntimeError("geventcache does not start; see what it said above")
             time.sleep(POLL_SECONDS)
+
+    def is_settled(self) -> bool:
+        """Has the server given its socket to the user that it becomes?"""
+        try:
+            return self.user is None or os.stat(self.path).st_uid == self.user[0]
+        except OSError:
+            return False
+
+    def check_user(self, arbiter: Any) -> None:
+        """Does a worker reach the server, as the user that it becomes?
+
+        Raises:
+            RuntimeError: it does not.
+        """
+        if self.user is None:
+            return
+        with _being(self.user, arbiter.cfg.initgroups):
+            is_reached = _accepts(self.path)
+        if not is_reached:
+            self.stop()
+            raise RuntimeError(
+                f"geventcache: gunicorn's workers, of user {self.user[0]} and group {self.user[1]}, cannot connect to "
+                f"{self.path}; choose a path whose folders they may enter, or leave it out"
+            )
 
     def stop(self) -> None:
         """End server and guard, and wait for that."""
@@ -116,6 +143,7 @@ def hooks(path: str | None = None, **settings: Any) -> tuple[Hook, Hook]:
         if _Beside.running is None:
             _Beside.running = _Beside(folder, place, arguments, _user_of_workers(arbiter))
             _Beside.running.wait_ready()
+            _Beside.running.check_user(arbiter)
             os.environ[VARIABLE] = f"unix://{place}"
 
     def on_exit(_arbiter: Any) -> None:
@@ -132,6 +160,22 @@ def _user_of_workers(arbiter: Any) -> tuple[int, int] | None:
     if config is None or os.geteuid() != 0 or (config.uid, config.gid) == (os.geteuid(), os.getegid()):
         return None
     return config.uid, config.gid
+
+
+@contextlib.contextmanager
+def _being(user: tuple[int, int], with_groups: bool) -> Iterator[None]:
+    """Have the rights of another user and group for a moment."""
+    group, groups = os.getegid(), os.getgroups()
+    try:
+        if with_groups:
+            os.initgroups(pwd.getpwuid(user[0]).pw_name, user[1])
+        os.setegid(user[1])
+        os.seteuid(user[0])
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 def _text(value: Any) -> str:

@@ -18,11 +18,9 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-import gevent
-
-from geventcache.commands import load_commands
 from geventcache.launcher import systemd
 from geventcache.launcher.background import explain, hear, reporter, settle
+from geventcache.launcher.late import load_late, load_shared
 from geventcache.launcher.logging import FileLogs
 from geventcache.launcher.process import Process
 from geventcache.launcher.settings import Settings
@@ -38,13 +36,6 @@ PATIENCE_S = 2.0
 
 _FRONT = -1
 _SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "TTIN", "TTOU", "CHLD")
-
-
-def _load_modules() -> None:
-    """Import what workers need: once for all, who then share the memory, and as long as this user may read it."""
-    load_commands()
-    for name in ("loop", "resolver", "threadpool", "format_context"):  # which gevent imports when it makes a hub
-        getattr(gevent.config, name)
 
 
 class Child:
@@ -139,7 +130,8 @@ class Arbiter(Process):
                 start when none had been ready before.
         """
         self.hooks.call(self.log, "on_starting", self)
-        _load_modules()
+        load_shared()  # once for all workers, who then share the memory
+        load_late(self.config)
         self.signals = Signals(_SIGNALS)
         self.shards = Shards(self.config, self.log, systemd.listening_sockets())
         try:

@@ -16,7 +16,6 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from geventcache.base.numbers import parse_integer
 from geventcache.services.settings.config import Config
@@ -24,6 +23,7 @@ from geventcache.services.settings.config import Config
 _STARTED = b"started"
 _STANDARD_ERROR = 2
 _OPENING = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_NUMBER = (1 << 32) - 1  # of users and groups; to the system it means none
 _LONGEST = 32  # of a pid file, in bytes; more is something else
 
 
@@ -179,23 +179,45 @@ def become(user: bytes, group: bytes, *files: Path) -> None:
     """
     if not user and not group:
         return
-    entry = _find(pwd.getpwuid, pwd.getpwnam, user, "user") if user else pwd.getpwuid(os.geteuid())
-    group_id: int = _find(grp.getgrgid, grp.getgrnam, group, "group").gr_gid if group else entry.pw_gid
+    user_id, name, own_group = _user(user)
+    group_id = _group(group) if group else own_group
     for file in files:
         with contextlib.suppress(FileNotFoundError):
-            os.chown(file, entry.pw_uid, group_id, follow_symlinks=False)  # a link may lead to what is not ours to give
+            os.chown(file, user_id, group_id, follow_symlinks=False)  # a link may lead to what is not ours to give
     if os.geteuid() == 0:
-        os.initgroups(entry.pw_name, group_id)
+        if name:
+            os.initgroups(name, group_id)
+        else:
+            os.setgroups([group_id])
     os.setgid(group_id)
-    os.setuid(entry.pw_uid)
+    os.setuid(user_id)
 
 
-def _find(by_number: Callable[[int], Any], by_name: Callable[[str], Any], word: bytes, kind: str) -> Any:
-    number = parse_integer(word)
+def _user(word: bytes) -> tuple[int, str, int]:
+    """The number, the name and the group of a user. A number that has no name, as in containers, is its own group's."""
+    number = _number(word, "user") if word else os.geteuid()
     try:
-        return by_name(os.fsdecode(word)) if number is None else by_number(number)
+        entry = pwd.getpwnam(os.fsdecode(word)) if number is None else pwd.getpwuid(number)
     except KeyError:
-        raise OSError(f"there is no {kind} {os.fsdecode(word)}") from None
+        if number is None:
+            raise OSError(f"there is no user {os.fsdecode(word)}") from None
+        return number, "", number
+    return entry.pw_uid, entry.pw_name, entry.pw_gid
+
+
+def _number(word: bytes, kind: str) -> int | None:
+    number = parse_integer(word)
+    if number is not None and not 0 <= number < _NO_NUMBER:
+        raise OSError(f"there is no {kind} {os.fsdecode(word)}")
+    return number
+
+
+def _group(word: bytes) -> int:
+    number = _number(word, "group")
+    try:
+        return grp.getgrnam(os.fsdecode(word)).gr_gid if number is None else number
+    except KeyError:
+        raise OSError(f"there is no group {os.fsdecode(word)}") from None
 
 
 def explain(error: OSError) -> str:

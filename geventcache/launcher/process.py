@@ -18,6 +18,7 @@ from geventcache.base.build import IS_COMPILED
 from geventcache.launcher import systemd
 from geventcache.launcher.background import settle
 from geventcache.launcher.hooks import Hooks
+from geventcache.launcher.late import load_late
 from geventcache.launcher.logging import FileLogs
 from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.server.app import Server, tame_garbage_collector
@@ -123,6 +124,7 @@ class ServerProcess(Process):
         """
         self.log_accidents()
         self.hooks.call(self.log, "on_starting", self)
+        load_late(self.config)
         self.server.start([(sock, address_of(sock)) for sock in systemd.listening_sockets()])
         pid_file = settle(self.config, *(Path(address.path) for address in self.server.own_addresses if address.path))
         self.obey_signals()

@@ -6,7 +6,6 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from socket import socket
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -27,13 +26,9 @@ from geventcache.web.exposition import OPENMETRICS, PROMETHEUS, is_openmetrics, 
 from geventcache.web.limits import CONNECTIONS, LimitedServer
 from geventcache.web.live import live
 from geventcache.web.metrics import families
+from geventcache.web.pages import FILES, read_page
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
-FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-}
 # A report is of its moment, is nobody else's to show, and is what it says it is.
 HEADERS = [
     ("Cache-Control", "no-store"),
@@ -212,7 +207,7 @@ class Site:
 
     def file(self, name: str, media: str, environ: Mapping[str, Any]) -> Answer:
         """A part of the page."""
-        return Answer(Path(__file__).with_name("page").joinpath(name).read_text("utf-8"), media)
+        return Answer(read_page(name), media)
 
     def readiness(self) -> Answer:
         """Does it serve clients?"""

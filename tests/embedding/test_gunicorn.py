@@ -206,3 +206,17 @@ def test_workers_of_another_user(start, tmp_path: Path) -> None:
     gunicorn.process.terminate()
     assert gunicorn.process.wait(DEADLINE_S) == 0
     wait_until(lambda: not is_alive(server) and not path.parent.exists())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_place_that_workers_cannot_reach(start, tmp_path: Path) -> None:
+    """A path of one's own in a folder that the workers' user may not enter is refused at the start."""
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    gunicorn = start(
+        f"import geventcache.gunicorn\non_starting, on_exit = geventcache.gunicorn.hooks({str(closed / 'cache')!r})\n",
+        *("sync", 30, "--preload", "--user", "nobody", "--group", "nogroup"),
+    )
+    assert gunicorn.process.wait(DEADLINE_S) != 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        wait_until(lambda: probe.connect_ex(str(closed / "cache")) != 0)

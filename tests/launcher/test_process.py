@@ -158,14 +158,19 @@ def test_unknown_user() -> None:
         become(b"nosuchuser", b"")
     with pytest.raises(OSError, match="there is no group nosuchgroup"):
         become(b"", b"nosuchgroup")
+    with pytest.raises(OSError, match="there is no user -1"):
+        become(b"-1", b"")
+    with pytest.raises(OSError, match="there is no group 4294967295"):
+        become(b"", b"4294967295")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-def test_become() -> None:
-    """The server is the user that was asked for."""
-    with running("--port", "0", "--user", "65534", "--group", "65534") as process:
+@pytest.mark.parametrize("number", ["65534", "54321"])
+def test_become(number: str) -> None:
+    """The server is the user that was asked for, which in a container may be a number without a name."""
+    with running("--port", "0", "--user", number, "--group", number) as process:
         # It becomes that user once it listens, which is all that was waited for.
-        assert eventually(lambda: _identity(process.popen.pid) == ("65534", "65534", "65534"))
+        assert eventually(lambda: _identity(process.popen.pid) == (number, number, number))
 
 
 def _identity(pid: int) -> tuple[str, str, str]:

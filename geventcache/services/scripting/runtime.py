@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -316,6 +317,14 @@ def located(text: bytes, source: bytes | None = None, line: int | None = None) -
     return printable(b"%b script: on %b:%d." % (text, source, line))
 
 
+@cache
 def source_of(name: str) -> bytes:
     """The source of a module of the sandbox."""
     return (files(__package__) / "lua" / f"{name}.lua").read_bytes()
+
+
+def load_engine() -> None:
+    """Import and read what a runtime needs, so that no file is when one is made."""
+    engine()
+    for path in (files(__package__) / "lua").iterdir():
+        source_of(path.name.removesuffix(".lua"))
