@@ -20,28 +20,24 @@ def container(
     name: str,
     group: str,
     *,
-    arity: int,
     summary: str,
     acl: str | None = None,
     since: str = "1.0.0",
-    complexity: str = "",
-    flags: str = "",
     help_since: str = "",
     help_acl: str | None = None,
     help_summary: str = SUMMARY,
 ) -> None:
     """Declare a command of nothing but subcommands, of which HELP is one unless `help_since` is empty."""
-    words = frozenset(flags.split())
     add(
         Declaration(
             name,
             group,
-            arity,
+            -2,
             summary,
-            words,
-            categories_of(words, group, acl),
+            frozenset(),
+            categories_of(frozenset(), group, acl),
             since=since,
-            complexity=complexity,
+            complexity="Depends on subcommand.",
             minimum=2,
         )
     )

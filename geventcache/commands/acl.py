@@ -21,10 +21,8 @@ LOG_SHOWN = 10
 container(
     "ACL",
     "server",
-    arity=-2,
     summary="A container for Access List Control commands.",
     since="6.0.0",
-    complexity="Depends on subcommand.",
     help_since="6.0.0",
 )
 

@@ -17,10 +17,8 @@ container(
     "CLIENT",
     "connection",
     summary="A container for client connection commands.",
-    arity=-2,
     acl="",
     since="2.4.0",
-    complexity="Depends on subcommand.",
     help_since="5.0.0",
 )
 

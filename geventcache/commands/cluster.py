@@ -28,10 +28,8 @@ def cluster_of(ctx: Client):
 container(
     "CLUSTER",
     "cluster",
-    arity=-2,
     summary="A container for Cluster commands.",
     since="3.0.0",
-    complexity="Depends on subcommand.",
 )
 
 

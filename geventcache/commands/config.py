@@ -29,9 +29,7 @@ container(
     "CONFIG",
     "server",
     summary="A container for server configuration commands.",
-    arity=-2,
     since="2.0.0",
-    complexity="Depends on subcommand.",
     help_since="5.0.0",
 )
 

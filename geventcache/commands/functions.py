@@ -91,10 +91,8 @@ def fcall_ro(ctx: Client, function: bytes, numkeys: bytes, *rest: bytes):
 container(
     "FUNCTION",
     "scripting",
-    arity=-2,
     acl="",
     since="7.0.0",
-    complexity="Depends on subcommand.",
     summary="A container for function commands.",
     help_since="7.0.0",
 )

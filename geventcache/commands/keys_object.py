@@ -21,11 +21,9 @@ MAX_INTEGER_DIGITS = 20
 container(
     "OBJECT",
     "generic",
-    arity=-2,
     acl="",
     summary="A container for object introspection commands.",
     since="2.2.3",
-    complexity="Depends on subcommand.",
     help_since="6.2.0",
 )
 

@@ -18,9 +18,7 @@ container(
     "SLOWLOG",
     "server",
     summary="A container for slow log commands.",
-    arity=-2,
     since="2.2.12",
-    complexity="Depends on subcommand.",
     help_since="6.2.0",
     help_summary="Shows helpful text about the different subcommands.",
 )
@@ -89,9 +87,7 @@ container(
     "COMMANDLOG",
     "server",
     summary="A container for command log commands.",
-    arity=-2,
     since="8.1.0",
-    complexity="Depends on subcommand.",
     help_since="8.1.0",
     help_summary="Shows helpful text about the different subcommands.",
 )
@@ -162,9 +158,7 @@ container(
     "LATENCY",
     "server",
     summary="A container for latency diagnostics commands.",
-    arity=-2,
     since="2.8.13",
-    complexity="Depends on subcommand.",
     help_since="2.8.13",
 )
 

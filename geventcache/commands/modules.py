@@ -10,9 +10,7 @@ container(
     "MODULE",
     "server",
     summary="A container for module commands.",
-    arity=-2,
     since="4.0.0",
-    complexity="Depends on subcommand.",
     help_since="5.0.0",
 )
 

@@ -187,11 +187,9 @@ def spublish(ctx: Client, channel: bytes, message: bytes):
 container(
     "PUBSUB",
     "pubsub",
-    arity=-2,
     summary="A container for Pub/Sub commands.",
     acl="",
     since="2.8.0",
-    complexity="Depends on subcommand.",
     help_since="6.2.0",
     help_acl="",
 )

@@ -125,10 +125,8 @@ def evalsha_ro(ctx: Client, sha: bytes, numkeys: bytes, *rest: bytes):
 container(
     "SCRIPT",
     "scripting",
-    arity=-2,
     acl="",
     since="2.6.0",
-    complexity="Depends on subcommand.",
     summary="A container for Lua scripts management commands.",
     help_since="5.0.0",
 )

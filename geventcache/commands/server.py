@@ -276,9 +276,7 @@ container(
     "MEMORY",
     "server",
     summary="A container for memory diagnostics commands.",
-    arity=-2,
     since="4.0.0",
-    complexity="Depends on subcommand.",
     help_since="4.0.0",
 )
 

@@ -22,9 +22,7 @@ container(
     "GEVENTCACHE",
     "server",
     summary="A container for commands that tests steer the server by.",
-    arity=-2,
     since="0.1.0",
-    complexity="Depends on subcommand.",
     help_since="0.1.0",
 )
 

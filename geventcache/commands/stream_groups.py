@@ -47,10 +47,8 @@ RANGE_ENDS = {b"-": 0, b"+": MAX_ID}
 container(
     "XGROUP",
     "stream",
-    arity=-2,
     acl="",
     since="5.0.0",
-    complexity="Depends on subcommand.",
     summary="A container for consumer groups commands.",
     help_since="5.0.0",
 )

@@ -17,10 +17,8 @@ NEVER = -1
 container(
     "XINFO",
     "stream",
-    arity=-2,
     acl="",
     since="5.0.0",
-    complexity="Depends on subcommand.",
     summary="A container for stream introspection commands.",
     help_since="5.0.0",
 )

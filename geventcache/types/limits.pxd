@@ -5,7 +5,6 @@ cdef class EncodingLimits:
     cdef public Py_ssize_t hash_max_listpack_entries
     cdef public Py_ssize_t hash_max_listpack_value
     cdef public Py_ssize_t list_max_listpack_size
-    cdef public Py_ssize_t list_compress_depth
     cdef public Py_ssize_t set_max_intset_entries
     cdef public Py_ssize_t set_max_listpack_entries
     cdef public Py_ssize_t set_max_listpack_value

@@ -13,7 +13,6 @@ class EncodingLimits:
         self.hash_max_listpack_entries = 512
         self.hash_max_listpack_value = 64
         self.list_max_listpack_size = -2
-        self.list_compress_depth = 0
         self.set_max_intset_entries = 512
         self.set_max_listpack_entries = 128
         self.set_max_listpack_value = 64
