@@ -7,17 +7,14 @@ and its text, in double quotes as those of an inline command. It has no settings
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from geventcache.resp.reader import split_inline
+from geventcache.persistence.files import replace_file
+from geventcache.resp.reader import quoted, split_inline
 
 SUFFIX = ".auto"
 HEADING = b"# Written by CONFIG REWRITE: settings that were changed while the server ran. They win over all others.\n"
-ESCAPES = {ord("\\"): b"\\\\", ord('"'): b'\\"'}
 
 
 class KeptSettingsError(Exception):
@@ -52,25 +49,10 @@ def read_kept_settings(path: Path) -> dict[str, bytes]:
 
 
 def write_kept_settings(path: Path, texts: Mapping[str, bytes]) -> None:
-    """Write texts of settings by their names; the file is for its owner alone, as there may be passwords in it.
+    """Write texts of settings by their names.
 
     Raises:
         OSError: it cannot be written; the one of before stays whole.
     """
-    data = HEADING + b"".join(b'%b "%b"\n' % (name.encode(), quoted(text)) for name, text in texts.items())
-    descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def quoted(text: bytes) -> bytes:
-    """A text as it stands between double quotes."""
-    return b"".join(ESCAPES.get(byte) or (bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in text)
+    lines = (b"%b %b\n" % (name.encode(), quoted(text)) for name, text in texts.items())
+    replace_file(str(path), HEADING + b"".join(lines))

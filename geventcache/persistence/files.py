@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from itertools import count
 from threading import Lock
@@ -109,6 +110,25 @@ class NewFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def replace_file(path: str, data: bytes) -> None:
+    """Let a file have other bytes, all at once; it is for its owner alone, as there may be passwords in it.
+
+    Raises:
+        OSError: they cannot be written; it stays what it was.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(path), dir=os.path.dirname(path) or ".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def write_all(descriptor: int, block: bytes | bytearray | memoryview) -> None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from geventcache.resp.reader import split_inline
+from geventcache.resp.reader import quoted, split_inline
 
 BASE, INCREMENT, HISTORY = b"b", b"i", b"h"
 LONGEST_LINE = 1024
@@ -65,7 +65,7 @@ class Manifest(NamedTuple):
 
     def encode(self) -> bytes:
         """The manifest's text."""
-        lines = (b"file %b seq %d type %b\n" % (quoted(name), number, kind) for name, number, kind in self.all())
+        lines = (b"file %b seq %d type %b\n" % (written(name), number, kind) for name, number, kind in self.all())
         return b"".join(lines)
 
     def all(self) -> list[Part]:
@@ -130,11 +130,9 @@ def with_part(manifest: Manifest, part: Part) -> Manifest:
     return manifest._replace(base=part)
 
 
-def quoted(name: bytes) -> bytes:
+def written(name: bytes) -> bytes:
     """A name as it is written: in quotes if some of its characters are odd."""
-    if PLAIN.issuperset(name):
-        return name
-    return b'"%b"' % b"".join(bytes([byte]) if byte in PLAIN else b"\\x%02x" % byte for byte in name)
+    return name if PLAIN.issuperset(name) else quoted(name)
 
 
 def base_part(name: bytes, number: int, is_snapshot: bool) -> Part:

@@ -41,7 +41,6 @@ LONGEST_NAME = 32
 COUNT_OF_NAMES = 256
 NAMES: list[bytes] = [b""] * COUNT_OF_NAMES
 ROOM = 8  # elements that a list has room for before they arrive
-
 NO_MEMORY = ProtocolError(b"out of memory")
 MAX_DIGITS = 19
 MAX_LENGTH = 9_223_372_036_854_775_807
@@ -438,7 +437,16 @@ class RequestReader:
 
 
 ESCAPES = {ord("n"): 10, ord("r"): 13, ord("t"): 9, ord("b"): 8, ord("a"): 7}
+# What stands for a byte between double quotes.
+QUOTED = {byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)} | {
+    byte: b"\\" + bytes([letter]) for letter, byte in [*ESCAPES.items(), (34, 34), (92, 92)]
+}
 SPACE = b" \t\n\r\v\f\0"
+
+
+def quoted(text):
+    """A text in double quotes, as `split_inline` reads it; what is not printable is escaped."""
+    return b'"%b"' % b"".join(map(QUOTED.__getitem__, text))
 
 
 def split_inline(line):

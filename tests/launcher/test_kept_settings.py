@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geventcache.launcher.kept_settings import quoted, read_kept_settings
+from geventcache.launcher.kept_settings import read_kept_settings
 from geventcache.launcher.settings import Settings, SettingsError
-from geventcache.resp.reader import split_inline
+from geventcache.resp.reader import quoted, split_inline
 
 from ..support.process import serving
 
@@ -77,7 +77,7 @@ def test_what_was_kept_makes_no_sense(file: Path, text: str, reason: str) -> Non
 @given(st.binary())
 def test_any_text_comes_back(text: bytes) -> None:
     """Whatever bytes it has."""
-    assert split_inline(b'name "%b"' % quoted(text)) == [b"name", text]
+    assert split_inline(b"name %b" % quoted(text)) == [b"name", text]
 
 
 def test_a_server_is_what_it_had_become(file: Path) -> None:

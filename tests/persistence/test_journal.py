@@ -46,7 +46,7 @@ def test_a_manifest_is_written_and_read() -> None:
     assert manifest.encode() == text
     assert parse_manifest(b"# a comment\n" + text.replace(b"seq", b"since 7.0 SEQ")) == manifest
     odd = Manifest(base_part(b'a "b"\xff', 1, False))
-    assert odd.encode() == b'file "a\\x20\\x22b\\x22\\xff.1.base.aof" seq 1 type b\n'
+    assert odd.encode() == b'file "a \\"b\\"\\xff.1.base.aof" seq 1 type b\n'
     assert parse_manifest(odd.encode()) == odd
 
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from hmac import compare_digest
@@ -17,6 +16,7 @@ from typing import Any
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
+from geventcache.persistence.files import replace_file
 from geventcache.services.access.acl_log import AclLog
 from geventcache.services.access.acl_rules import ALL, READ, REASONS, Refused, RuleError, Selector
 
@@ -284,11 +284,7 @@ class Acl:
         """
         path = os.fsdecode(self.path())
         try:
-            with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as f:
-                f.write(b"".join(line + b"\n" for line in self.lines()))
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(f.name, path)
+            replace_file(path, b"".join(line + b"\n" for line in self.lines()))
         except OSError as error:
             self.state.log.error("acl_not_saved", path=path, error=str(error))
             raise CommandError(errors.ACL_NOT_SAVED) from None

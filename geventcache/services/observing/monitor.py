@@ -9,12 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from geventcache.command.secrets import redact
+from geventcache.resp.reader import quoted
 from geventcache.services.observing.client_report import is_unix
-
-LETTERS = {"\\": b"\\", '"': b'"', "\n": b"n", "\r": b"r", "\t": b"t", "\a": b"a", "\b": b"b"}
-ESCAPES = {byte: bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)} | {
-    ord(char): b"\\" + letter for char, letter in LETTERS.items()
-}
 
 
 class Monitors:
@@ -68,5 +64,4 @@ def line_of(client: Any, args: list[bytes]) -> bytes:
     """One line: time, database, address, request."""
     seconds, us = divmod(client.server.clock.microseconds(), 1_000_000)
     address = b"lua" if client.is_script else (b"unix:" if is_unix(client) else b"") + client.address
-    shown = b" ".join(b'"' + b"".join(map(ESCAPES.__getitem__, arg)) + b'"' for arg in args)
-    return b"%d.%06d [%d %b] %b" % (seconds, us, client.db.index, address, shown)
+    return b"%d.%06d [%d %b] %b" % (seconds, us, client.db.index, address, b" ".join(map(quoted, args)))
