@@ -30,6 +30,9 @@ class Handover:
         patience_s: how long the copy may take.
         pause_ms: how long writes are held back at most.
         say: tells a step.
+
+    Attributes:
+        repairs: requests that take back what was done, and to whom; the last one goes first.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Handover:
         self.patience_s = patience_s
         self.pause_ms = pause_ms
         self.say = say
-        self.repairs: list[Callable[[], object]] = []
+        self.repairs: list[tuple[Remote, tuple[str, ...]]] = []
 
     def run(self) -> None:
         """Do it.
@@ -61,9 +64,9 @@ class Handover:
         """Let both servers be as they were."""
         if self.repairs:
             self.say("something went wrong: both servers become what they were")
-        for repair in reversed(self.repairs):
+        for server, request in reversed(self.repairs):
             with contextlib.suppress(RemoteError):
-                repair()
+                server.ask(*request)
         self.repairs.clear()
 
     # ------------------------------------------------------------------ steps
@@ -106,7 +109,7 @@ class Handover:
         old, new = self.old, self.new
         if self.is_followed():
             facts = new.facts("replication")
-            self.repairs.append(lambda: new.ask("REPLICAOF", facts["master_host"], facts["master_port"]))
+            self.repairs.append((new, ("REPLICAOF", facts["master_host"], facts["master_port"])))
             self.say(f"{new.place} follows {old.place} already")
         else:
             self.begin_copy()
@@ -122,8 +125,8 @@ class Handover:
         old, new = self.old, self.new
         self.introduce(new, old)
         if not new.facts("keyspace"):
-            self.repairs.append(lambda: new.ask("FLUSHALL"))
-        self.repairs.append(lambda: new.ask("REPLICAOF", "NO", "ONE"))
+            self.repairs.append((new, ("FLUSHALL",)))
+        self.repairs.append((new, ("REPLICAOF", "NO", "ONE")))
         new.ask("REPLICAOF", old.place.host, old.place.port)
         self.say(f"{new.place} follows {old.place}")
 
@@ -132,8 +135,7 @@ class Handover:
         if not primary.place.password:
             return
         for name, value in (("masteruser", primary.place.user), ("masterauth", primary.place.password)):
-            before = replica.setting(name)
-            self.repairs.append(lambda name=name, before=before: replica.ask("CONFIG", "SET", name, before))  # type: ignore[misc]
+            self.repairs.append((replica, ("CONFIG", "SET", name, replica.setting(name))))
             replica.ask("CONFIG", "SET", name, value)
 
     def has_caught_up(self) -> bool:
@@ -156,7 +158,7 @@ class Handover:
         can_return = old.can_follow(new)
         if can_return:
             self.introduce(old, new)
-        self.repairs.append(lambda: old.ask("CLIENT", "UNPAUSE"))
+        self.repairs.append((old, ("CLIENT", "UNPAUSE")))
         started_s = time.monotonic()
         old.ask("CLIENT", "PAUSE", self.pause_ms, "WRITE")
         if not self.arrives(position_of(old.facts("replication"))):
