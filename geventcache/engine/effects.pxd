@@ -38,6 +38,7 @@ cdef class Effects:
     cdef end(self)
     cdef abandon(self)
     cdef note(self, index, Command command, list args, value, Told told)
+    cpdef repeat(self, index, list request)
     cdef complete(self)
     cdef hand_over(self, Py_ssize_t index, list requests)
     cdef give(self, Sink sink, Py_ssize_t index, list requests)

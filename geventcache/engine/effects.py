@@ -30,7 +30,7 @@ class Sink:
 
     Attributes:
         takes_messages: PUBLISH and SPUBLISH are for it, too.
-        holds_replies: if there are effects in a turn, what its clients are sent is held back (by `server.journaling`).
+        holds_replies: what clients are sent in a turn with effects is held back (see `Connection.must_wait`).
     """
 
     if not cython.compiled:
@@ -251,9 +251,7 @@ class Effects:
 
     def lost(self, keyspace, key, names):
         """A key, or these elements of its hash, are gone without a command that asked for it."""
-        self.unit.append((keyspace.index, [DEL, key] if names is None else [HDEL, key, *names], False))
-        if self.depth == 0:
-            self.complete()
+        self.repeat(keyspace.index, [DEL, key] if names is None else [HDEL, key, *names])
 
     def repeat(self, index, request):
         """A request that changes nothing here, but has to be repeated even so, at this place among the others."""

@@ -300,11 +300,6 @@ def refuse_module(cursor: Cursor, kind: int, limits: EncodingLimits) -> Any:
     raise DataError(f"a value of the module type '{''.join(reversed(letters))}'")
 
 
-def read_stream_value(cursor: Cursor, kind: int, limits: EncodingLimits) -> Any:
-    """A stream, which may be empty."""
-    return read_stream(cursor, kind, limits)
-
-
 PACKED_HASHES: dict[int, Callable[[bytes], Sequence[Any]]] = {
     kinds.HASH_ZIPMAP: read_zipmap,
     kinds.HASH_ZIPLIST: read_ziplist,
@@ -324,13 +319,13 @@ READERS: dict[int, Callable[[Cursor, int, EncodingLimits], Any]] = {
     kinds.ZSET_ZIPLIST: read_packed_sorted_set,
     kinds.HASH_ZIPLIST: read_packed_hash,
     kinds.LIST_QUICKLIST: read_quicklist,
-    kinds.STREAM_5_0: read_stream_value,
+    kinds.STREAM_5_0: read_stream,
     kinds.HASH_LISTPACK: read_packed_hash,
     kinds.ZSET_LISTPACK: read_packed_sorted_set,
     kinds.LIST_QUICKLIST_2: read_quicklist,
-    kinds.STREAM_7_0: read_stream_value,
+    kinds.STREAM_7_0: read_stream,
     kinds.SET_LISTPACK: read_packed_set,
-    kinds.STREAM_7_2: read_stream_value,
+    kinds.STREAM_7_2: read_stream,
     kinds.HASH_DEADLINES: read_volatile_hash,
     kinds.HASH_DEADLINES_REDIS: read_redis_volatile_hash,
     kinds.HASH_DEADLINES_LISTPACK: read_redis_packed_volatile_hash,

@@ -68,15 +68,9 @@ def elements_of(value: Any, is_plain: bool = False) -> list[Any]:
 
 
 def list_slices(out: Output, value: List) -> Iterator[None]:
-    """Write a list as it is now, without a list of all its elements."""
-    pages = value.pages()
+    """Write a list, without a list of all its elements."""
     out.length(len(value))
-    return page_slices(out, pages)
-
-
-def page_slices(out: Output, pages: Iterator[list[bytes]]) -> Iterator[None]:
-    """Write elements that come some hundred at a time."""
-    for elements in pages:
+    for elements in value.pages():
         for element in elements:
             out.string(element)
         yield

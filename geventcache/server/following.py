@@ -102,11 +102,12 @@ class Following:
         delay_s = 0.0
         while True:
             gevent.sleep(delay_s)
-            has_worked = False
+            delay_s = min(max(2 * delay_s, SECONDS), LONGEST_DELAY_S)
             try:
                 self.serve(primary)
             except (LinkError, StreamError, SnapshotError, TlsError) as error:
-                has_worked = primary.is_up
+                if primary.is_up:
+                    delay_s = 0.0
                 self.knows_history &= not isinstance(error, StreamError)
                 self.log.warning("replication_link_down", primary=primary.place, reason=str(error))
             except Exception as error:  # a defect of ours, or no memory: the link is for that no less needed
@@ -115,13 +116,8 @@ class Following:
                 self.log.error("replication_failed", primary=primary.place, error=repr(error), exc_info=error)
             finally:
                 self.hang_up(primary)
-            delay_s = (
-                TAKING_OVER_S
-                if primary.takes_over
-                else 0.0
-                if has_worked
-                else min(max(2 * delay_s, SECONDS), LONGEST_DELAY_S)
-            )
+            if primary.takes_over:
+                delay_s = TAKING_OVER_S
 
     def hang_up(self, primary: Primary) -> None:
         """The link is down."""

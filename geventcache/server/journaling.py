@@ -32,7 +32,6 @@ class Journaling:
         writer: what is noted goes there.
         is_first: it has been turned on, and there is no base yet: the manifest does not tell of the file.
         is_noting: the writer is a sink of the engine.
-        is_direct: nobody else may have a turn while a command runs, as in a cache without a socket.
     """
 
     def __init__(self, server: Any) -> None:
@@ -50,7 +49,6 @@ class Journaling:
         self.is_first = False
         self.is_started = False
         self.is_noting = False
-        self.is_direct = False
         self.greenlet: Any = None
         self.base: NewFile | None = None
         self.image: Image | None = None
@@ -76,7 +74,7 @@ class Journaling:
 
     def use_directly(self) -> None:
         """There may be no loop that turns, and nobody else may have a turn while a command runs."""
-        self.is_direct = self.writer.is_direct = True
+        self.writer.is_direct = True
 
     # ------------------------------------------------------------------ rewriting
 
@@ -87,7 +85,7 @@ class Journaling:
     def begin_rewrite(self) -> None:
         """Write the journal anew, in the background where there is one."""
         self.journal.note_begun(self.snapshots.now_s())
-        if self.is_direct:
+        if self.writer.is_direct:
             self.rewrite(at_once)
         else:
             self.greenlet = gevent.spawn(self.rewrite, self.server.saving.run)
@@ -105,7 +103,7 @@ class Journaling:
         except (OSError, JournalError) as error:
             self.state.log.error("journal_not_rewritten", path=self.journal.folder, error=str(error))
         finally:
-            if self.is_direct or self.greenlet is gevent.getcurrent():
+            if self.writer.is_direct or self.greenlet is gevent.getcurrent():
                 self.greenlet = self.base = self.image = None
                 self.journal.note_ended(is_good, self.snapshots.now_s())
 
@@ -207,7 +205,7 @@ class Journaling:
             OSError: it cannot be read or written, or is damaged.
         """
         self.is_started = True
-        run = at_once if self.is_direct else self.server.saving.run
+        run = at_once if self.writer.is_direct else self.server.saving.run
         if not self.config["appendonly"] or self.server.upstream is not None:
             self.server.saving.load()
             return

@@ -29,6 +29,7 @@ NEVER_REWRITTEN = -1
 FAILURES_ALLOWED = 3
 LONGEST_PAUSE_S = 3600
 MINUTE_S = 60
+MOST_DOUBLINGS = 6  # of a minute, which are more than the longest pause
 
 
 class Journal:
@@ -196,7 +197,7 @@ class Journal:
         """The last failure of a rewrite is long enough ago: after some of them, minutes."""
         if self.failures < FAILURES_ALLOWED:
             return True
-        pause_s = min(MINUTE_S << min(self.failures - FAILURES_ALLOWED, MINUTE_S), LONGEST_PAUSE_S)
+        pause_s = min(MINUTE_S << min(self.failures - FAILURES_ALLOWED, MOST_DOUBLINGS), LONGEST_PAUSE_S)
         return now_s >= self.failed_s + pause_s
 
     def note_begun(self, now_s: int) -> None:
