@@ -158,13 +158,11 @@ def psync(ctx: Client, replicationid: bytes, offset: bytes, *options: bytes):
     if is_attached(ctx):
         return NO_REPLY
     replication = ctx.server.replication
-    if replication.failover is not None:
-        raise CommandError(errors.SYNC_AMID_FAILOVER)
+    check_can_follow(ctx)
     if options and options[0].lower() == b"failover":
         if replicationid != replication.history.id:
             raise CommandError(errors.FOREIGN_HISTORY)
         replication.lead()
-    check_can_follow(ctx)
     if not replication.attach(ctx, replicationid, first):
         return NO_REPLY
     knows_ids = b"psync2" in ctx.peer.capabilities
@@ -184,8 +182,6 @@ def sync(ctx: Client):
     replication = ctx.server.replication
     if is_attached(ctx):
         return NO_REPLY
-    if replication.failover is not None:
-        raise CommandError(errors.SYNC_AMID_FAILOVER)
     check_can_follow(ctx)
     replication.introduce(ctx).knows_ids = False
     replication.attach(ctx, b"?", -1)
@@ -201,8 +197,10 @@ def check_can_follow(ctx):
     """A stream needs a connection; who wants parts of the data alone must understand a file without a size.
 
     Raises:
-        CommandError: there is none, or it does not.
+        CommandError: there is none, or it does not; or this server is about to change places.
     """
+    if ctx.server.replication.failover is not None:
+        raise CommandError(errors.SYNC_AMID_FAILOVER)
     if ctx.transport is None:
         raise CommandError(errors.NO_CONNECTION)
     if ctx.peer is not None and ctx.peer.parts is not None and b"eof" not in ctx.peer.capabilities:

@@ -108,9 +108,9 @@ class Request:
         self.keys = self.args[start : start + half]
         self.ids = self.args[start + half :]
 
-    def with_ids(self, name: bytes, ids: list):
-        """The request with these IDs in place of its own."""
-        return [name, *self.args[: len(self.args) - len(ids)], *map(format_id, ids)]
+    def with_ids(self, ids: list):
+        """The request of XREAD with these IDs in place of its own."""
+        return [b"XREAD", *self.args[: len(self.args) - len(ids)], *map(format_id, ids)]
 
 
 def id_to_follow(stream: "Stream | None", text: bytes) -> EntryId:
@@ -159,7 +159,7 @@ def xread(ctx: Client, first: bytes, second: bytes, third: bytes, *others: bytes
         return found
     if request.timeout_ms is None:
         return NULL_ARRAY
-    return Wait(request.keys, request.timeout_ms, Stream, args=request.with_ids(b"XREAD", ids))
+    return Wait(request.keys, request.timeout_ms, Stream, args=request.with_ids(ids))
 
 
 def id_to_read(text: bytes) -> EntryId:

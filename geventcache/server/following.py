@@ -243,7 +243,7 @@ class Following:
             self.breathe()
             data = source.read()
             transfer.received = source.received
-            self.note_heard()
+            self.note_heard(data)
             return data
 
         reader = self.state.snapshots.reader(receive)
@@ -279,7 +279,7 @@ class Following:
         self.keep_in_touch(link)
         while True:
             data = link.receive()
-            self.note_heard()
+            self.note_heard(data)
             self.begin_slice()
             self.replay.feed(data)
             while self.replay.waiting:
@@ -312,8 +312,9 @@ class Following:
             error=error.text[:200].decode(errors="replace"),
         )
 
-    def note_heard(self) -> None:
+    def note_heard(self, data: bytes) -> None:
         """Something has come."""
+        self.replication.heard_bytes += len(data)
         primary = self.replication.primary
         if primary is not None:
             primary.heard_ms = self.state.clock.update()

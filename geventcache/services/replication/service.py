@@ -31,7 +31,7 @@ class Replication:
         waiting: who waits until so many replicas have carried out the stream up to a position.
         left_ms: since when there are no replicas.
         full_syncs, partial_syncs, refused_syncs: how many replicas got all data, or what they had missed, or asked for
-            that in vain; fed_bytes: what they were sent.
+            that in vain; fed_bytes: what they were sent; heard_bytes: what primaries have sent.
         is_short: there are fewer good replicas than a setting asks for.
         on_follow: called when another primary is to be followed, or none any more.
         on_sync: called with a replica that needs all data; on_attach: with one that goes on where it was.
@@ -66,7 +66,8 @@ class Replication:
 
     def reset_counters(self) -> None:
         """Counters to zero."""
-        self.full_syncs = self.partial_syncs = self.refused_syncs = self.fed_bytes = 0
+        self.full_syncs = self.partial_syncs = self.refused_syncs = 0
+        self.fed_bytes = self.heard_bytes = 0
 
     # ------------------------------------------------------------------ roles
 
