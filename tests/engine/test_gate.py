@@ -6,7 +6,8 @@ import pytest
 
 from geventcache.base import errors
 from geventcache.engine import gate
-from tests.support.inprocess import InProcessServer
+
+from ..support.inprocess import InProcessServer
 
 FULL = errors.OUT_OF_MEMORY
 UNSAVED = errors.NOT_SAVED

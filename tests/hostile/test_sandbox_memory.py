@@ -17,7 +17,7 @@ PATIENCE_S = 120
 STEPS = 40
 WALK = """
 import sys
-from tests.support.inprocess import InProcessServer
+from ..support.inprocess import InProcessServer
 server = InProcessServer()
 session = server.session()
 server.state.let_clients_in = lambda: True
@@ -76,7 +76,7 @@ BRIEF = [
 ]
 STEPPED = """
 import sys
-from tests.hostile.crowded import prepared
+from ..hostile.crowded import prepared
 server, session, words, right = prepared(sys.argv[1])
 runtime = server.state.scripting.runtime
 failed = 0

@@ -9,6 +9,7 @@ import pytest
 from geventcache import Cache, ResponseError, Server
 
 from ..support.client import Client
+from ..support.process import eventually
 from ..support.wire import request
 from .conftest import wait_blocked
 from .test_travel import opened
@@ -125,8 +126,7 @@ def test_who_leaves_amid_a_delay_is_forgotten(server: Server, connect: OpenOne) 
     client, other = connect(), connect()
     client.send("SET", "k", "v")
     client.close()
-    while other.do("CLIENT", "LIST").value.count(b"\n") > 1:
-        pass
+    assert eventually(lambda: other.do("CLIENT", "LIST").value.count(b"\n") == 1)
     assert other.do("EXISTS", "k").value == 0
 
 

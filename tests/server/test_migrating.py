@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from ..support.client import Client
-from ..support.process import GRACE_S, Process, serving
+from ..support.process import GRACE_S, Process, eventually, serving
 
 SILENT_MS = 600_000
 
@@ -105,11 +105,9 @@ def test_a_client_that_leaves_does_not_end_its_migration(process: Process, targe
     connection.recv(1 << 16)
     waiting.close()
     other = process.connect()
-    while other.do("CLIENT", "LIST").value.count(b"\n") > 1:
-        pass
+    assert eventually(lambda: other.do("CLIENT", "LIST").value.count(b"\n") == 1)
     connection.sendall(b"+OK\r\n")
-    while other.do("EXISTS", "k").value:
-        pass
+    assert eventually(lambda: not other.do("EXISTS", "k").value)
 
 
 def test_a_server_that_stops_waits_for_nobody(process: Process, target: socket.socket) -> None:

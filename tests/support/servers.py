@@ -117,16 +117,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def free_ports(count: int) -> int:
-    """Return the first of so many neighbouring ports that nobody listens on."""
-    while True:
-        first = free_port()
-        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
-            for port in range(first, first + count):
-                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-
-
 @contextlib.contextmanager
 def _process(command: Sequence[str]) -> Iterator[queue.Queue[bytes | None]]:
     """Run a command in a temporary folder and yield the lines that it writes, None at their end."""

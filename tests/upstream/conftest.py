@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster, running_cluster
-from tests.support.process import Process, serving
-from tests.support.servers import reference_binary
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster, running_cluster
+from ..support.process import Process, serving
+from ..support.servers import reference_binary
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,5 @@ def near(near_side: Process) -> Iterator[Client]:
     """A client of it, in RESP2; the cluster is empty."""
     client = near_side.connect()
     assert client.do("FLUSHALL").value == b"OK"
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def near3(near_side: Process) -> Iterator[Client]:
-    """A client of it, in RESP3."""
-    client = near_side.connect(3)
     yield client
     client.close()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import Process, serving
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import Process, serving
 
 PATIENCE_S = 120
 

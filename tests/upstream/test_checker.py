@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import Member, ReferenceCluster, running_cluster
-from tests.support.history import History
-from tests.support.process import Process, eventually, information, serving
-from tests.support.servers import reference_binary
+from ..support.client import Client
+from ..support.cluster import Member, ReferenceCluster, running_cluster
+from ..support.history import History
+from ..support.process import Process, eventually, information, serving
+from ..support.servers import reference_binary
 
 KEYS = [f"register:{i}" for i in range(24)]
 FOREIGN = frozenset(KEYS[12:])

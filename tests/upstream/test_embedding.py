@@ -7,9 +7,10 @@ import pytest
 
 from geventcache.embedding import Cache, Server
 from geventcache.resp.replies import ResponseError
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import eventually
+
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import eventually
 
 
 def test_cache(cluster: ReferenceCluster, near: Client) -> None:

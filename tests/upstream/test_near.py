@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import Process, eventually, information, serving
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import Process, eventually, information, serving
 
 
 @pytest.fixture(params=[2, 3])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import Process, eventually, information, serving
-from tests.support.servers import reference_binary, running_reference
-from tests.support.wire import Reply
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import Process, eventually, information, serving
+from ..support.servers import reference_binary, running_reference
+from ..support.wire import Reply
 
 KEYS = [f"key:{i}" for i in range(200)]
 

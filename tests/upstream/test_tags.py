@@ -9,9 +9,10 @@ import pytest
 from geventcache.commands import load_commands
 from geventcache.upstream.plan import all_declarations
 from geventcache.upstream.tags import tagged
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import Process, serving
+
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import Process, serving
 
 load_commands()
 BY_NAME = {declaration.name: declaration for declaration in all_declarations()}

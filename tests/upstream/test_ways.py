@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.cluster import ReferenceCluster
-from tests.support.process import eventually, information, serving
-from tests.support.servers import free_port, reference_binary, running_reference
+from ..support.client import Client
+from ..support.cluster import ReferenceCluster
+from ..support.process import eventually, information, serving
+from ..support.servers import free_port, reference_binary, running_reference
 
 CLOSE, SILENCE = b"close", b"silence"
 Answer = Callable[[list[bytes]], bytes]

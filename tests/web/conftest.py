@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from ..support.client import Address, Client
+from ..support.process import eventually, information
 from ..support.servers import free_port, running_subject
 
 
@@ -64,6 +65,5 @@ def with_something(pair: Pair) -> None:
     client.do("SET", "b", "1", "PX", "1")
     client.do("SET", "c", "1", "EX", "1000")
     client.do("NOSUCH")
-    while client.do("INFO", "expiry").value.find(b"batches:0") >= 0:
-        pass
+    assert eventually(lambda: information(client, "expiry")["batches"] != "0")
     client.close()
