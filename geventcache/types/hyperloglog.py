@@ -371,7 +371,8 @@ def histogram(found: bytearray) -> list[int]:
     return [found.count(value) for value in range(MAX_VALUES)]
 
 
-ENDLESS = -(2**63)
+LIMIT = 2.0**63
+ENDLESS = -(2**63)  # what the reference makes of an estimate that is no 64-bit integer
 MAX_COUNT = 2**64 - 1
 
 
@@ -383,9 +384,9 @@ def estimate(found: bytearray) -> int:
     for value in range(HASH_BITS, 0, -1):
         z = (z + counts[value]) * 0.5
     z += REGISTERS * sigma(counts[0] * SHARE)
-    if z == 0.0:  # all registers are beyond what a hash can bring: endless, which the reference makes this number
+    estimated = ALPHA * REGISTERS * REGISTERS / z if z else inf
+    if estimated >= LIMIT:  # registers that no hash brings
         return ENDLESS
-    estimated = ALPHA * REGISTERS * REGISTERS / z
     whole = int(estimated)
     return whole + 1 if estimated - whole >= 0.5 else whole
 

@@ -170,9 +170,10 @@ def test_hyperloglog_events(pair: Pair) -> None:
 
 
 def test_registers_that_no_hash_brings(resp2_pair: Pair) -> None:
-    """A string whose registers are all at their end is counted as the reference counts it."""
+    """A string whose registers are all at their end is counted as the reference counts it, also beyond 64 bits."""
     head = b"HYLL\0\0\0\0" + b"\0" * 7 + b"\x80"
-    for registers in (b"\xff" * 12288, b"\xff" * 12285 + b"\0" * 3, b"\xff" * 3 + b"\0" * 12285):
+    alike = [sum(value << 6 * place for place in range(4)).to_bytes(3, "little") * 4096 for value in range(44, 64)]
+    for registers in (*alike, b"\xff" * 12285 + b"\0" * 3, b"\xff" * 3 + b"\0" * 12285):
         resp2_pair.do("SET", "k", head + registers)
         for keys in (("k",), ("k",), ("k", "none")):
             resp2_pair.do("PFCOUNT", *keys)
