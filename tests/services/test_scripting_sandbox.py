@@ -124,6 +124,12 @@ def test_loaded_code_stays_in_the_sandbox(session: Session) -> None:
     assert b"readonly" in run(session, chunk)
 
 
+@pytest.mark.parametrize("position", ["-2^31", "2^31", "-2^20"])
+def test_insertion_is_bounded(session: Session, position: str) -> None:
+    """Nothing is moved from a position far below a table; the reference is busy with that for seconds."""
+    assert b"position out of bounds" in run(session, f"table.insert({{}}, {position}, 1)")
+
+
 CHANGES = [
     "x = 1",
     "_G.x = 1",

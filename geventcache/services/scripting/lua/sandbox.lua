@@ -274,14 +274,32 @@ local function counted(name)
   local original = table[name]
   return function(...)
     local t = ...
-    if name == "insert" and contents[t] then
-      error(READONLY, 0)
-    end
     if type(t) == "table" and #t > 100 then
       charge(#t / 8)
     end
     return original(...)
   end
+end
+
+-- Insertion moves all that lies between the end and the position, also where nothing does.
+local function guarded_insert(...)
+  local t, position = ...
+  if contents[t] then
+    error(READONLY, 0)
+  end
+  position = select("#", ...) == 3 and type(t) == "table" and tonumber(position)
+  if not position then
+    return table.insert(...)
+  end
+  position = base.int(position)
+  if position < -MOST_RESULTS then
+    bad_argument(2, "insert", "position out of bounds")
+  end
+  local moved = #t + 1 - position
+  if moved > 100 then
+    charge(moved / 8)
+  end
+  return table.insert(t, position, (select(3, ...)))
 end
 
 local function guarded_unpack(...)
@@ -432,9 +450,10 @@ end
 string_functions.dump, string_functions.tostring, string_functions.tonumber = guarded_dump, nil, nil
 
 local tables = copy(table, "concat foreach foreachi getn maxn")
-for _, name in ipairs({ "concat", "insert", "remove", "sort" }) do
+for _, name in ipairs({ "concat", "remove", "sort" }) do
   tables[name] = counted(name)
 end
+tables.insert = guarded_insert
 local sort = tables.sort
 tables.sort = function(...)
   if type((...)) ~= "table" then
