@@ -286,7 +286,7 @@ class Journaling:
         Raises:
             InvalidSettingError: there can be no journal.
         """
-        if not self.is_started or is_on == self.journal.is_on:
+        if not self.is_started or is_on == self.journal.is_on or self.server.upstream is not None:
             return
         if not is_on:
             self.turn_off()

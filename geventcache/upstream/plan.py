@@ -24,7 +24,7 @@ SELECT = "select"
 SUBSCRIBE = "subscribe"
 TRANSACTION = "transaction"
 
-_SAVES = "the data are the upstream's, which saves them by its own settings"
+SAVES = "the data are the upstream's, which saves them by its own settings"
 _CONNECTION = "it is about what this connection has written, and clients share the connections to the upstream"
 _TRACKING = "the upstream tells this server of changes, and this server tells nobody"
 _ONE_SERVER = "it looks into the data of one server, and here are none"
@@ -32,9 +32,10 @@ _REPLICAS = "a replica needs all of the data, and here are none"
 REFUSED = {
     "WAIT": _CONNECTION,
     "WAITAOF": _CONNECTION,
-    "SAVE": _SAVES,
-    "BGSAVE": _SAVES,
-    "LASTSAVE": _SAVES,
+    "SAVE": SAVES,
+    "BGSAVE": SAVES,
+    "BGREWRITEAOF": SAVES,
+    "LASTSAVE": SAVES,
     "CLIENT|TRACKING": _TRACKING,
     "CLIENT|CACHING": _TRACKING,
     "DEBUG": _ONE_SERVER,

@@ -16,6 +16,7 @@ from geventcache.upstream.gateway import Gateway
 from geventcache.upstream.link import Link, Way
 from geventcache.upstream.near import Near
 from geventcache.upstream.nodes import Node, Nodes
+from geventcache.upstream.plan import SAVES
 from geventcache.upstream.subscriptions import Subscriptions
 
 # How often links are looked at, in parts of upstream-timeout; and at least every second.
@@ -59,7 +60,9 @@ class Upstream:
         config.load("maxmemory-policy", config["near-maxmemory-policy"])
         config.load("save", b"")
         config.on_change("near-cache", self.switch)
-        config.on_change("notify-keyspace-events", refuse_events)
+        config.on_change("notify-keyspace-events", refusing(EVENTS_ARE_UPSTREAMS))
+        for name in ("save", "appendonly"):
+            config.on_change(name, refusing(SAVES))
 
     def tls_context(self) -> Any:
         """What the upstream's certificate is checked by, None without TLS."""
@@ -171,11 +174,11 @@ def opened(link: Link) -> None:
     link.node.failed_us = 0
 
 
-def refuse_events(letters: Any) -> None:
-    """Whoever asks for events asks the wrong server.
+def refusing(reason: str) -> Callable[[Any], None]:
+    """What refuses a setting that asks the wrong server for something."""
 
-    Raises:
-        InvalidSettingError: always, unless no events are asked for.
-    """
-    if letters:
-        raise InvalidSettingError(EVENTS_ARE_UPSTREAMS)
+    def refuse(value: Any) -> None:
+        if value:
+            raise InvalidSettingError(reason)
+
+    return refuse

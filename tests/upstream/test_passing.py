@@ -322,10 +322,14 @@ def test_slot_that_has_moved(client: Client, cluster: ReferenceCluster) -> None:
 
 def test_what_is_refused(client: Client) -> None:
     """By name, and with the reason."""
-    for request in (("WAIT", 0, 0), ("BGSAVE",), ("CLIENT", "TRACKING", "ON"), ("DEBUG", "SLEEP", 0), ("ASKING",)):
-        text = client.do(*request).value
+    for line in ("WAIT 0 0", "BGSAVE", "BGREWRITEAOF", "CLIENT TRACKING ON", "DEBUG SLEEP 0", "ASKING"):
+        text = client.do(*line.split()).value
         assert text.startswith(b"ERR '")
         assert b"is not available with an upstream: " in text
+    for name, value in (("appendonly", "yes"), ("save", "1 1"), ("notify-keyspace-events", "KEA")):
+        text = client.do("CONFIG", "SET", name, value).value
+        assert text.startswith(b"ERR CONFIG SET failed (possibly related to argument '%b')" % name.encode())
+        assert b"upstream" in text
     assert client.do("PING").value == b"PONG"
 
 
