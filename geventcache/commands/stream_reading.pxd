@@ -17,7 +17,7 @@ cdef class Request:
     cdef Py_ssize_t take(self, Py_ssize_t i, bint is_group, long long now_ms) except -1
     cdef refuse_option(self, bytes word, bint is_group)
     cdef take_streams(self, Py_ssize_t start, bint is_group)
-    cpdef list with_ids(self, bytes name, list ids)
+    cpdef list with_ids(self, list ids)
 
 cdef object id_to_follow(Stream stream, bytes text)
 cdef object id_to_read(bytes text)
