@@ -4,8 +4,6 @@ A blocking command does what its twin does that does not block. Where that finds
 and is run again as a whole when one of its keys has become a list.
 """
 
-from collections.abc import Sequence
-
 import cython
 
 from geventcache.base import errors
@@ -58,24 +56,11 @@ def move_or_wait(ctx: Client, source: bytes, destination: bytes, from_left: bool
     return Wait((source,), timeout_ms, List, denied_reply=None) if value is None else value
 
 
-def first_list(ctx: Client, keys: Sequence[bytes], left: bool):
-    """The first of `keys` that exists, opened for popping, as (key, list); None if there is none.
-
-    Raises:
-        CommandError: one that exists is no list.
-    """
-    for key in keys:
-        target = ctx.db.edit(key, List, LPOP if left else RPOP)
-        if target is not None:
-            return key, target
-    return None
-
-
 def pop_or_wait(ctx: Client, args: tuple[bytes, ...], left: bool):
     """Pop an element of the first list there is, as soon as there is one; `args` are the keys and the timeout."""
     *keys, timeout = args
     timeout_ms = parse_timeout(timeout, ctx.db.clock.now_ms)
-    found = first_list(ctx, keys, left)
+    found = ctx.db.edit_first(keys, List, LPOP if left else RPOP)
     if found is None:
         return Wait(keys, timeout_ms, List)
     key, target = found
@@ -84,7 +69,7 @@ def pop_or_wait(ctx: Client, args: tuple[bytes, ...], left: bool):
 
 def pop_multiple(ctx: Client, keys: tuple[bytes, ...], left: bool, count: int):
     """Pop up to `count` elements of the first list there is, as [key, elements]; None if there is none."""
-    found = first_list(ctx, keys, left)
+    found = ctx.db.edit_first(keys, List, LPOP if left else RPOP)
     if found is None:
         return None
     key, target = found

@@ -4,8 +4,6 @@ A blocking command that finds nothing returns a `Wait`, and is run again as a wh
 sorted set.
 """
 
-from collections.abc import Sequence
-
 import cython
 
 from geventcache.base import errors
@@ -81,24 +79,11 @@ def zpopmax(ctx: Client, key: bytes, *count: bytes):
     return pop(ctx, key, count, True)
 
 
-def first_sorted_set(ctx: Client, keys: Sequence[bytes], last: bool):
-    """The first of `keys` that exists, opened for popping, as (key, sorted set); None if there is none.
-
-    Raises:
-        CommandError: one that exists is no sorted set.
-    """
-    for key in keys:
-        target = ctx.db.edit(key, SortedSet, ZPOPMAX_EVENT if last else ZPOPMIN_EVENT)
-        if target is not None:
-            return key, target
-    return None
-
-
 def pop_or_wait(ctx: Client, args: tuple[bytes, ...], last: bool):
     """Pop a member of the first sorted set there is, as soon as there is one; `args` are the keys and the timeout."""
     *keys, timeout = args
     timeout_ms = parse_timeout(timeout, ctx.db.clock.now_ms)
-    found = first_sorted_set(ctx, keys, last)
+    found = ctx.db.edit_first(keys, SortedSet, ZPOPMAX_EVENT if last else ZPOPMIN_EVENT)
     if found is None:
         return Wait(keys, timeout_ms, SortedSet)
     key, target = found
@@ -145,7 +130,7 @@ def bzpopmax(ctx: Client, key: bytes, argument: bytes, *arguments: bytes):
 
 def pop_multiple(ctx: Client, keys: tuple[bytes, ...], last: bool, count: int):
     """Pop up to `count` members of the first sorted set there is, as [key, pairs]; None if there is none."""
-    found = first_sorted_set(ctx, keys, last)
+    found = ctx.db.edit_first(keys, SortedSet, ZPOPMAX_EVENT if last else ZPOPMIN_EVENT)
     if found is None:
         return None
     key, target = found

@@ -35,6 +35,7 @@ cdef class Keyspace(Places):
     cdef miss(self, bytes key)
     cdef note_use(self, bytes key)
     cpdef edit(self, bytes key, kind, event, bint is_counted=*)
+    cpdef edit_first(self, keys, kind, event)
     cpdef edit_or_create(self, bytes key, kind, event)
     cdef open(self, bytes key, Container value, event, bint is_new, bint is_counted)
     cpdef bytearray buffer(self, bytes key, value)

@@ -213,6 +213,18 @@ class Keyspace(Places):
         self.open(key, v, event, False, is_counted)
         return v
 
+    def edit_first(self, keys, kind, event):
+        """`edit` of the first of `keys` that exists, as (key, container); None if none does.
+
+        Raises:
+            CommandError: WRONGTYPE, of one that exists before there is such a container.
+        """
+        for key in keys:
+            v = self.edit(key, kind, event)
+            if v is not None:
+                return key, v
+        return None
+
     def edit_or_create(self, key, kind, event):
         """Open the container at `key` for change, or a new one (which is stored only if the command fills it).
 

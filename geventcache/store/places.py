@@ -194,14 +194,7 @@ class Places:
 
     def take_out(self, key):
         """Remove the key at the place, silently; its value is let go."""
-        old = self.table.object()
-        if self.table.filed() != 0:
-            self.deadlines.stale += 1
-        self.table.remove()
-        if self.account is not None:
-            if old is not None:
-                self.account.release(key, old)
-            self.account.sync()
+        old = self.detach(key)
         if old is not None:
             self.let_go(old)
 
@@ -213,17 +206,18 @@ class Places:
                 self.graveyard.append(old)
 
     def detach(self, key):
-        """`take_out`, of a value that has gone elsewhere."""
+        """`take_out`, of a value that has gone elsewhere; it is returned if it is an object."""
+        old = self.table.object()
         if self.table.filed() != 0:
             self.deadlines.stale += 1
-        held = self.table.object()
         self.table.remove()
-        if isinstance(held, Container):
-            self.mark(held, False)
+        if isinstance(old, Container):
+            self.mark(old, False)
         if self.account is not None:
-            if held is not None:
-                self.account.release(key, held)
+            if old is not None:
+                self.account.release(key, old)
             self.account.sync()
+        return old
 
     def drop_empty(self, key, value):
         """Remove the container `value`, now empty, from `key` if it is still there."""
