@@ -4,9 +4,9 @@ import secrets
 
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
-from geventcache.base.numbers import parse_integer
-from geventcache.command.containers import container
+from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
+from geventcache.command.integers import integer
 from geventcache.command.secrets import all_from, of_request_at
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
@@ -38,7 +38,7 @@ container(
 )
 def acl_cat(ctx: Client, *category: bytes):
     """Lists the ACL categories, or the commands inside a category."""
-    check_count(category, b"CAT")
+    check_count(ctx, category)
     if not category:
         return [name.encode() for name in CATEGORIES]
     name = category[0].lower().decode("latin-1")
@@ -47,10 +47,10 @@ def acl_cat(ctx: Client, *category: bytes):
     return [one.name for one in commands_in(ctx.server.table, name) if one.handler is not None]
 
 
-def check_count(words, subcommand):
+def check_count(ctx, words):
     """Refuse more than one argument."""
     if len(words) > 1:
-        raise CommandError(errors.bad_subcommand(subcommand, b"ACL"))
+        raise bad_use(ctx, b"ACL")
 
 
 @command(
@@ -94,24 +94,12 @@ def acl_dryrun(ctx: Client, username: bytes, first: bytes, *rest: bytes):
 )
 def acl_genpass(ctx: Client, *bits: bytes):
     """Generates a pseudorandom, secure password that can be used to identify ACL users."""
-    check_count(bits, b"GENPASS")
-    count = read_integer(bits[0]) if bits else PASSWORD_BITS
+    check_count(ctx, bits)
+    count = integer(bits[0]) if bits else PASSWORD_BITS
     if not 1 <= count <= MAX_PASSWORD_BITS:
         raise CommandError(errors.PASSWORD_BITS)
     digits = (count + 3) // 4
     return secrets.token_hex((digits + 1) // 2)[:digits].encode()
-
-
-def read_integer(text):
-    """An integer.
-
-    Raises:
-        CommandError: it is none.
-    """
-    number = parse_integer(text)
-    if number is None:
-        raise CommandError(errors.NOT_INTEGER)
-    return number
 
 
 @command(
@@ -195,12 +183,12 @@ def acl_load(ctx: Client):
 )
 def acl_log(ctx: Client, *operation: bytes):
     """Lists recent security events generated due to ACL rules."""
-    check_count(operation, b"LOG")
+    check_count(ctx, operation)
     log = ctx.server.acl.log
     if operation and operation[0].lower() == b"reset":
         log.clear()
         return OK
-    count = read_integer(operation[0]) if operation else LOG_SHOWN
+    count = integer(operation[0]) if operation else LOG_SHOWN
     now_ms = ctx.db.clock.now_ms
     return [entry.shown(now_ms) for entry in list(log.entries)[: max(count, 0)]]
 

@@ -5,6 +5,7 @@ from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.containers import container
 from geventcache.command.declaration import command
+from geventcache.command.integers import integer
 from geventcache.commands.connection import check_name
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import REPLY_OFF, REPLY_ON, REPLY_SKIP_NEXT, Client
@@ -376,10 +377,7 @@ def client_unblock(ctx: Client, client_id: bytes, *reason: bytes):
         if reason[0].lower() not in (b"timeout", b"error"):
             raise CommandError(errors.UNBLOCK_REASON)
         is_error = reason[0].lower() == b"error"
-    number = parse_integer(client_id)
-    if number is None:
-        raise CommandError(errors.NOT_INTEGER)
-    client = ctx.server.clients.by_id.get(number)
+    client = ctx.server.clients.by_id.get(integer(client_id))
     if client is None or client.blocked is None:
         return 0
     if is_error:

@@ -4,7 +4,7 @@ from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
-from geventcache.command.integers import integer
+from geventcache.command.integers import at_least, integer
 from geventcache.command.timeouts import parse_timeout_ms
 from geventcache.resp.values import NO_REPLY, OK, Simple
 from geventcache.services.clients import Client
@@ -55,13 +55,10 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     """Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the primary and/or replicas."""  # noqa: E501 - the reference's words
     if ctx.server.replication.primary is not None:
         raise CommandError(errors.WAITAOF_AT_REPLICA)
-    local, replicas = parse_integer(numlocal), parse_integer(numreplicas)
-    if local is None:
-        raise CommandError(errors.NOT_INTEGER)
+    local = integer(numlocal)
     if not 0 <= local <= 1:
         raise CommandError(errors.NOT_ZERO_OR_ONE)
-    if replicas is None or replicas < 0:
-        raise CommandError(errors.NOT_POSITIVE)
+    replicas = at_least(numreplicas, 0, errors.NOT_POSITIVE)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
     journal = ctx.server.journal
     if local and not journal.is_on:

@@ -10,7 +10,7 @@ from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
 from geventcache.command.containers import container
 from geventcache.command.declaration import command
-from geventcache.command.integers import INT32_MAX, INT32_MIN
+from geventcache.command.integers import INT32_MAX, INT32_MIN, integer
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, OK, Verbatim
 from geventcache.services.clients import Client
@@ -234,8 +234,7 @@ def lolwut(ctx: Client, *args: bytes):
     """Displays computer art and the server version."""
     words = list(args)
     if len(words) >= 2 and words[0].lower() == b"version":
-        if parse_integer(words[1]) is None:
-            raise CommandError(errors.NOT_INTEGER)
+        integer(words[1])
         del words[:2]
     width = read_width(words)
     return Verbatim(b"%b\ngeventcache ver. %b\n" % (hourglass(width), __version__.encode()))
@@ -307,10 +306,7 @@ def read_samples(options):
     """
     if options[0].lower() != b"samples" or len(options) < 2:
         raise CommandError(SYNTAX)
-    count = parse_integer(options[1])
-    if count is None:
-        raise CommandError(errors.NOT_INTEGER)
-    if count < 0 or len(options) > 2:
+    if integer(options[1]) < 0 or len(options) > 2:
         raise CommandError(SYNTAX)
 
 

@@ -2,8 +2,8 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
-from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
+from geventcache.command.integers import integer
 from geventcache.commands.client import read_switch
 from geventcache.resp.values import NO_REPLY, OK, Distinct
 from geventcache.services.clients import Client
@@ -47,9 +47,7 @@ class TrackingOptions:
         """Note who gets the messages."""
         if self.redirect:
             raise CommandError(errors.REDIRECT_TWICE)
-        number = parse_integer(text)
-        if number is None:
-            raise CommandError(errors.NOT_INTEGER)
+        number = integer(text)
         if number not in ctx.server.clients.by_id:
             raise CommandError(errors.REDIRECT_MISSING)
         self.redirect = number

@@ -96,6 +96,7 @@ COMMANDS = """
     ACL CAT
     ACL CAT nosuch
     ACL CAT a b
+    acl cat a b
     unordered: ACL CAT transaction
     unordered: ACL CAT hyperloglog
     ACL WHOAMI
