@@ -2,17 +2,14 @@
 
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
-from geventcache.base.numbers import parse_integer
 from geventcache.command.containers import container
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
+from geventcache.command.timeouts import parse_timeout_ms
 from geventcache.commands.connection import check_name
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import REPLY_OFF, REPLY_ON, REPLY_SKIP_NEXT, Client
 from geventcache.services.observing.client_report import ClientFilter, line_of
-
-MAX_MS = (1 << 63) - 1
-
 
 container(
     "CLIENT",
@@ -327,24 +324,9 @@ def client_pause(ctx: Client, timeout: bytes, *mode: bytes):
         if mode[0].lower() not in (b"write", b"all"):
             raise CommandError(errors.PAUSE_MODE)
         pauses_all = mode[0].lower() == b"all"
-    ctx.server.pause(pause_end(timeout, ctx.db.clock.now_ms), pauses_all)
+    now_ms = ctx.db.clock.now_ms
+    ctx.server.pause(now_ms + parse_timeout_ms(timeout, now_ms), pauses_all)
     return OK
-
-
-def pause_end(text, now_ms):
-    """When a pause of so many milliseconds is over.
-
-    Raises:
-        CommandError: the number is none, negative or too large.
-    """
-    timeout_ms = parse_integer(text)
-    if timeout_ms is None:
-        raise CommandError(errors.TIMEOUT_NOT_INTEGER)
-    if timeout_ms < 0:
-        raise CommandError(errors.TIMEOUT_NEGATIVE)
-    if timeout_ms > MAX_MS - now_ms:
-        raise CommandError(errors.TIMEOUT_OUT_OF_RANGE)
-    return now_ms + timeout_ms
 
 
 @command(
