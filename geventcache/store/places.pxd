@@ -13,6 +13,7 @@ cdef int MOST_TRIES
 cdef unsigned long long END
 cdef int ABSENT, OBJECT, PACKED
 cdef list CONTAINERS, UNPACKERS
+cdef dict KINDS
 cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT
 
 # What Python does not call is final, so that calls are direct: Keyspace is the one class that has it as its base.

@@ -31,8 +31,11 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-CONTAINERS: list[Any] = sorted((Hash, List, Set, SortedSet), key=lambda container: container.packed_kind)
-UNPACKERS = [container.unpack for container in CONTAINERS]  # looked up once: a small container is made a request
+# Types of containers that the table holds packed, by its kinds from PACKED on; what each request with one needs of them
+# is looked up here and now.
+CONTAINERS: list[Any] = [Hash, Set, SortedSet, List]
+KINDS = {container: PACKED + place for place, container in enumerate(CONTAINERS)}
+UNPACKERS = [container.unpack for container in CONTAINERS]
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
@@ -126,9 +129,10 @@ class Places:
     def store(self, value, deadline_ms, filed_ms):
         """Put a value and times into the table, at the place; a container packed if it can be."""
         if self.table.packs and isinstance(value, Container):
-            run = value.pack()
+            container: Container = value
+            run = container.pack()
             if run is not None:
-                self.table.put_packed(value.packed_kind, run, deadline_ms, filed_ms)
+                self.table.put_packed(KINDS[type(value)], run, deadline_ms, filed_ms)
                 return
         if deadline_ms == NEVER and filed_ms == 0:
             self.table.put(value)

@@ -15,5 +15,5 @@ cdef class Container:
     cpdef elements_table(self)
     cpdef bytes pack(self)
     cpdef long long next_deadline(self)
-    cpdef list expire_elements(self, long long now_ms, Py_ssize_t most, dict kept=*)
+    cpdef list expire_elements(self, long long now_ms, Py_ssize_t most, dict kept)
     cpdef list take_lapsed(self)

@@ -32,12 +32,10 @@ class Container:
             many elements it had then.
         is_volatile: the keyspace counts it among those whose elements have deadlines.
         expired_event: tells that elements were removed because their time had come.
-        packed_kind: the table's kind of a packed container of this type; 0 where there are none.
         keeps_empty: an empty container of this kind stays a key (only streams do).
     """
 
     keeps_empty = False
-    packed_kind = 0
     type_name = b""
     expired_event = b""
 
@@ -57,7 +55,7 @@ class Container:
     def pack(self):  # type: ignore[no-untyped-def]
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
-    def expire_elements(self, now_ms, most, kept=None):  # type: ignore[no-untyped-def]
+    def expire_elements(self, now_ms, most, kept):  # type: ignore[no-untyped-def]
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines.
 
         Their values and deadlines are put into `kept`, if there is one.

@@ -9,7 +9,6 @@ it tells of the change.
 import cython
 
 from geventcache.base.events import event
-from geventcache.base.table import PACKED
 from geventcache.base.times import NEVER_MS
 from geventcache.types.elements import HASHTABLE, LISTPACK, Elements
 from geventcache.types.field_deadlines import FieldDeadlines
@@ -28,7 +27,6 @@ class Hash(Elements):
 
     type_name = b"hash"
     expired_event = event(b"hexpired", "x")
-    packed_kind = PACKED + 0
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.begin(limits, LISTPACK, 2)
@@ -161,7 +159,7 @@ class Hash(Elements):
         self,
         now_ms: cython.longlong,
         most: cython.Py_ssize_t,
-        kept: dict = None,  # type: ignore[assignment,type-arg]  # noqa: RUF013 (Cython knows no other way)
+        kept: dict | None,  # type: ignore[type-arg]
     ):
         """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines.
 

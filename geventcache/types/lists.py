@@ -10,7 +10,6 @@ from typing import Any
 
 import cython
 
-from geventcache.base.table import PACKED
 from geventcache.resp.writer import Written
 from geventcache.types.container import untracked
 from geventcache.types.limits import EncodingLimits
@@ -38,7 +37,6 @@ class List(Quicklist):
     """
 
     type_name = b"list"
-    packed_kind = PACKED + 3
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.revision = 0

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 import cython
 
-from geventcache.base.table import PACKED
 from geventcache.types.elements import HASHTABLE, INTSET, LISTPACK, Elements
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.listpack import integer_width
@@ -23,7 +22,6 @@ class Set(Elements):
     """Different members, all bytes."""
 
     type_name = b"set"
-    packed_kind = PACKED + 1
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.begin(limits, INTSET, 1)

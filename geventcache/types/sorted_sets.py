@@ -7,7 +7,6 @@ become one, and then reading, counting and removing are the same for all of them
 
 import cython
 
-from geventcache.base.table import PACKED
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.scored import LISTPACK, SKIPLIST, Scored
 
@@ -23,7 +22,6 @@ class SortedSet(Scored):
     """Members (bytes) with scores (floats, not NaN), ordered by score and then by the bytes of the member."""
 
     type_name = b"zset"
-    packed_kind = PACKED + 2
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.begin(limits)

@@ -66,7 +66,7 @@ class HashMachine(RuleBasedStateMachine):
     def expire(self, now_ms, most):
         """Fields due go, the earliest first."""
         due = sorted(time for time in self.times.values() if time <= now_ms)[:most]
-        removed = self.changes(bool(due), lambda: self.hash.expire_elements(now_ms, most))
+        removed = self.changes(bool(due), lambda: self.hash.expire_elements(now_ms, most, None))
         assert [self.times.pop(field) for field in removed] == due
         for field in removed:
             del self.model[field]
