@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -151,14 +152,29 @@ class Journal:
         self.manifest = manifest
 
     def forget_history(self, run: Run = at_once) -> None:
-        """Delete the files that are history."""
+        """Delete the files that are history, and what rewrites have left that failed or were killed."""
         history = self.manifest.history
-        if not history:
-            return
         for part in history:
             with contextlib.suppress(FileNotFoundError):
                 run(os.unlink, self.path_of(part.name))
-        self.commit(self.manifest._replace(history=()), run)
+        if history:
+            self.commit(self.manifest._replace(history=()), run)
+        run(self.remove_leftovers)
+
+    def remove_leftovers(self) -> None:
+        """Delete unfinished files, and parts of before the first that the manifest tells of; what comes later stays."""
+        manifest = self.manifest
+        first = {b"base": manifest.base.number if manifest.base is not None else 0}
+        first[b"incr"] = manifest.increments[0].number if manifest.increments else 0
+        name = re.escape(self.config["appendfilename"])
+        unfinished = re.compile(rb"temp-\d+-\d+-%b\.(manifest|\d+\.base\.(rdb|aof))" % name)
+        old = re.compile(rb"%b\.(?P<number>\d+)\.(?P<kind>base|incr)\.(rdb|aof)" % name)
+        folder = os.fsencode(self.folder)
+        with contextlib.suppress(OSError):
+            for found in os.listdir(folder):
+                part = old.fullmatch(found)
+                if unfinished.fullmatch(found) or (part and int(part["number"]) < first[part["kind"]]):
+                    os.unlink(os.path.join(folder, found))
 
     def next_base(self) -> Part:
         """The base of the next rewrite."""

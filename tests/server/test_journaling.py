@@ -349,6 +349,37 @@ def test_it_is_rewritten_when_it_has_grown(tmp_path: Path) -> None:
         assert eventually(lambda: information(client, "persistence")["aof_rewrites"] == "2")
 
 
+def test_what_a_broken_rewrite_left_goes(tmp_path: Path) -> None:
+    """At the start, and after a rewrite that succeeded; what comes later stays, as do the files of others."""
+    with serving(*journaling(tmp_path)) as process:
+        client = ready(process)
+        client.do("SET", "k", "v")
+        client.do("BGREWRITEAOF")
+        assert eventually(lambda: information(client, "persistence")["aof_rewrites"] == "1")
+        process.end(signal.SIGTERM)
+    folder = tmp_path / "appendonlydir"
+    own = set(os.listdir(folder))
+    left = {
+        "temp-1-1-appendonly.aof.3.base.rdb",
+        "temp-77-2-appendonly.aof.manifest",
+        "appendonly.aof.1.incr.aof",
+        "appendonly.aof.1.base.rdb",
+    }
+    others = {"appendonly.aof.9.incr.aof", "appendonly.aof.2.base.rdb.bak", "temp-1-1-dump.rdb", "notes"}
+    for name in left | others:
+        folder.joinpath(name).write_bytes(b"left")
+    with serving(*journaling(tmp_path)) as process:
+        client = ready(process)
+        assert client.do("GET", "k").value == b"v"
+        assert set(os.listdir(folder)) == own | others
+        for name in left:
+            folder.joinpath(name).write_bytes(b"left")
+        client.do("BGREWRITEAOF")
+        assert eventually(lambda: information(client, "persistence")["aof_rewrite_in_progress"] == "0")
+        assert not left & set(os.listdir(folder))
+        assert others <= set(os.listdir(folder))
+
+
 def test_a_rewrite_without_a_journal(tmp_path: Path) -> None:
     """BGREWRITEAOF makes a base where nothing is noted, as the reference does: what it has is loaded."""
     with serving("--dir", str(tmp_path)) as process:
