@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import AsyncResult
 
+from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
 from geventcache.resp.frames import NULL_BULK, bulk_value, is_error, items, pack
 from geventcache.services.clients import Client
 from geventcache.services.shards.slots import NO_SLOT, slot_of
 from geventcache.upstream import plan as plans
-from geventcache.upstream import tags
+from geventcache.upstream import tagged_scripts, tags
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.plan import Plan
 from geventcache.upstream.relay import Relay, Reply
 from geventcache.upstream.subscriptions import EVENTS
+from geventcache.upstream.tagged_scripts import TaggedScripts
 
 if TYPE_CHECKING:
     from geventcache.upstream.gateway import Gateway
@@ -28,11 +30,13 @@ class Tagging:
 
     Attributes:
         is_on: there are any.
+        scripts: those that were seen.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.is_on: bool = gateway.state.config["upstream-hash-tag"]
+        self.scripts = TaggedScripts()
 
     def send(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
         """`Gateway.send_on`, with the tag of the client's database."""
@@ -46,10 +50,10 @@ class Tagging:
         if plan.way == plans.SUBSCRIBE and any(word.startswith(EVENTS) for word in args[1:]):
             self.gateway.fail(client, command, tags.EVENTS_REFUSED)
             return True
-        relay.translate = tags.translation(command.declaration, prefix)
-        request = tags.tagged(command.declaration, args, prefix)
+        relay.translate = self.translation(command, args, prefix)
+        request = self.tagged(command, args, prefix)
         try:
-            if name in tags.PATTERNS:
+            if name in tags.PATTERNS or (name in tags.SCRIPTS and not keys_read(command.declaration, args)):
                 reply = relay.begin(command)
                 self.gateway.send(client, pack(tuple(request)), self.slot_of_tag(prefix), plan, [], reply.take_last)
                 return True
@@ -57,6 +61,17 @@ class Tagging:
             return is_taken
         finally:
             relay.translate = None
+
+    def tagged(self, command: Command, args: list[bytes], prefix: bytes) -> list[bytes]:
+        """A request with the tag."""
+        declaration = command.declaration
+        return self.scripts.request(declaration, tags.tagged(declaration, args, prefix), prefix)
+
+    @staticmethod
+    def translation(command: Command, args: list[bytes], prefix: bytes) -> tags.Translate | None:
+        """What makes the reply to a request the client's, None if it is that already."""
+        declaration = command.declaration
+        return tags.translation(declaration, prefix) or tagged_scripts.translation(declaration, args, prefix)
 
     def slot_of_tag(self, prefix: bytes) -> int:
         """Where all keys with a tag are."""
@@ -68,9 +83,9 @@ class Tagging:
         if not self.is_on:
             return queue
         prefix = tags.prefix_of(client.db.index)
-        translations = [tags.translation(command.declaration, prefix) for command, _ in queue]
+        translations = [self.translation(command, args, prefix) for command, args in queue]
         relay.translate = lambda frame: tags.replies_untagged(frame, translations)
-        return [(command, tags.tagged(command.declaration, args, prefix)) for command, args in queue]
+        return [(command, self.tagged(command, args, prefix)) for command, args in queue]
 
     def walk(self, client: Client, relay: Relay, command: Command) -> bool:
         """Do what concerns a whole database to its keys."""

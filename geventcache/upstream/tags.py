@@ -27,6 +27,7 @@ EVENTS_REFUSED = b"ERR " + _EVENTS.encode()
 NAME_FIRST = frozenset(("BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX", "LMPOP", "BLMPOP", "ZMPOP", "BZMPOP"))
 STREAMS = frozenset(("XREAD", "XREADGROUP"))
 SORTS = frozenset(("SORT", "SORT_RO"))
+SCRIPTS = frozenset(("EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"))
 PATTERNS = frozenset(("KEYS", "SCAN"))
 WALKED = frozenset(("DBSIZE", "RANDOMKEY", "FLUSHDB", "FLUSHALL"))
 

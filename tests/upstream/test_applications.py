@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,6 +172,25 @@ with app.app_context():
     run(source, near_side, "flask_caching", "redis")
 
 
+def test_flask_limiter(run, near_side: Process) -> None:
+    """Views that may be asked so many times, by counters and by windows that move."""
+    source = """
+import os
+from flask import Flask
+from flask_limiter import Limiter
+for strategy in ("fixed-window", "moving-window", "sliding-window-counter"):
+    app = Flask(strategy)
+    limiter = Limiter(lambda: "me", app=app, storage_uri=os.environ["URL"], strategy=strategy, key_prefix=strategy)
+    @app.route("/")
+    @limiter.limit("3 per hour")
+    def view():
+        return "page"
+    with app.test_client() as client:
+        assert [client.get("/").status_code for _ in range(5)] == [200, 200, 200, 429, 429], strategy
+"""
+    run(source, near_side, "flask_limiter", "redis")
+
+
 def test_celery(run, tagging: Process) -> None:
     """Tasks, results, retries and a chord, by a worker of its own."""
     source = """
@@ -207,3 +228,46 @@ assert [job.return_value() for job in jobs] == [1, 2, 3, 4, 5, 6]
 assert queue.count == 0
 """
     run(source, tagging, "rq", "redis")
+
+
+def test_bullmq(tagging: Process, near: Client, tmp_path: Path) -> None:
+    """Jobs, delayed ones, children and events, by a worker; if there is node, and it finds the module by NODE_PATH."""
+    node = shutil.which("node")
+    if (
+        node is None
+        or subprocess.run([node, "-e", "require('bullmq'); require('ioredis')"], capture_output=True).returncode != 0
+    ):
+        pytest.skip("bullmq is not installed")
+    assert tagging.address is not None
+    source = """
+const { Queue, Worker, QueueEvents, FlowProducer } = require('bullmq');
+const connection = { host: process.argv[2], port: +process.argv[3], maxRetriesPerRequest: null };
+(async () => {
+  const queue = new Queue('sums', { connection }), events = new QueueEvents('sums', { connection });
+  const flows = new FlowProducer({ connection });
+  await events.waitUntilReady();
+  let tries = 0;
+  const worker = new Worker('sums', async job => {
+    if (job.name === 'fails' && tries++ === 0) throw new Error('once');
+    if (job.name === 'parent') return Object.values(await job.getChildrenValues()).reduce((a, b) => a + b, 0);
+    return job.data.x + 1;
+  }, { connection });
+  const results = [];
+  const done = async job => results.push(await (await job).waitUntilFinished(events, 60000));
+  for (let x = 0; x < 5; x++) await done(queue.add('plain', { x }));
+  await done(queue.add('later', { x: 9 }, { delay: 100 }));
+  await done(queue.add('fails', { x: 19 }, { attempts: 2, backoff: 10 }));
+  const child = x => ({ name: 'plain', queueName: 'sums', data: { x } });
+  const flow = await flows.add({ name: 'parent', queueName: 'sums', children: [child(1), child(2)] });
+  await done(flow.job);
+  console.log(JSON.stringify([results, await queue.getJobCounts('completed', 'failed', 'waiting')]));
+  await Promise.all([worker, events, queue, flows].map(one => one.close()));
+})().catch(error => { console.error(error); process.exit(1); });
+"""
+    (tmp_path / "program.js").write_text(source)
+    words = [node, "program.js", tagging.address[0], str(tagging.address[1])]
+    found = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=PATIENCE_S, text=True)
+    assert found.returncode == 0, found.stderr[-4000:]
+    results, counts = json.loads(found.stdout.splitlines()[-1])
+    assert results == [1, 2, 3, 4, 5, 10, 20, 5]
+    assert counts == {"completed": 10, "failed": 0, "waiting": 0}

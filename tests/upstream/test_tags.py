@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from geventcache.commands import load_commands
+from geventcache.upstream import tagged_scripts
 from geventcache.upstream.plan import all_declarations
+from geventcache.upstream.tagged_scripts import TaggedScripts, sha_of
 from geventcache.upstream.tags import tagged
 
 from ..support.client import Client
@@ -140,3 +143,74 @@ def test_what_is_kept(client: Client) -> None:
     client.do("SELECT", 0)
     client.do("INCR", "k")
     assert client.do("GET", "k").value == b"2"
+
+
+STREAM = "redis.call('XADD', 's', '1-1', 'f', 'v') "
+SORT = "'SORT', 'l', 'BY', '*', 'GET', '#', 'ALPHA', 'STORE', 'sorted'"
+SCRIPTS: tuple[tuple[str, tuple[str, ...], Any], ...] = (
+    ("return KEYS", ("a", "b"), [b"a", b"b"]),
+    ("redis.call('SET', 'made' .. 'up', 1) return redis.call('GET', 'madeup')", (), b"1"),
+    ("return server.pcall('get', KEYS[1] .. '1')", ("a",), b"v1"),
+    ("return redis.call('MGET', 'a', KEYS[1], 'none')", ("b",), [b"va", b"vb", None]),
+    ("redis.call('MSET', 'x', 'y', 'y', 'x') return redis.call('MGET', 'x', 'y')", (), [b"y", b"x"]),
+    ("redis.call('ZADD', 'z', 1, 'm') return redis.call('ZUNIONSTORE', 'd', 2, 'z', 'z', 'WEIGHTS', 2, 3)", (), 1),
+    ("redis.call('RPUSH', 'l', 1) return redis.call('LMPOP', 2, 'none', 'l', 'LEFT')", (), [b"l", [b"1"]]),
+    (STREAM + "return redis.call('XREAD', 'STREAMS', 's', 't', 0, 0)", (), [[b"s", [[b"1-1", [b"f", b"v"]]]]]),
+    (STREAM + "return redis.call('XREAD', 'STREAMS', 's', '$')", (), None),
+    (STREAM + "redis.setresp(3) return next(redis.call('XREAD', 'STREAMS', 's', 0).map)", (), b"s"),
+    (STREAM + "redis.call('XGROUP', 'CREATE', 's', 'g', 0) return redis.call('XINFO', 'GROUPS', 's')[1][2]", (), b"g"),
+    (f"redis.call('RPUSH', 'l', 'b', 'a') redis.call({SORT}) return redis.call('LINDEX', 'sorted', 0)", (), b"a"),
+    ("local found = redis.call('KEYS', 'a*') table.sort(found) return found", (), [b"a", b"a1"]),
+    ("return redis.call('SCAN', 0, 'MATCH', 'a1', 'COUNT', 100)[2]", (), [b"a1"]),
+    ("return #redis.call('SCAN', 0, 'COUNT', 100)[2]", (), 3),
+    ("redis.call('SET', 12, 'n') return redis.call('GET', '12')", (), b"n"),
+    ("return redis.call('OBJECT', 'ENCODING', 'a')", (), b"embstr"),
+    ("return redis.call('BITOP', 'NOT', 'x', 'a')", (), 2),
+    ("return redis.call('SINTERCARD', 1, 'none')", (), 0),
+    ("return redis.sha1hex('')", (), b"da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+    ("return redis.pcall('NOSUCH', 'x').err ~= nil and cjson.encode({1})", (), b"[1]"),
+    ("#!lua flags=no-writes\nreturn redis.call('GET', 'a')", (), b"va"),
+    ("return redis.call('PING').ok", (), b"PONG"),
+    ("return redis.call('COPY', 'a', 'c') + redis.call('EXISTS', 'a', 'b', 'c')", (), 4),
+)
+
+
+@pytest.mark.parametrize(("script", "keys", "found"), SCRIPTS)
+def test_scripts_see_no_tag(client: Client, script: str, keys: tuple[str, ...], found: Any) -> None:
+    """Neither in KEYS nor in replies; the keys that they make up are those of their client."""
+    client.do("MSET", "a", "va", "b", "vb", "a1", "v1")
+    for name, one in (("EVAL", script), ("EVALSHA", sha_of(script.encode()))):
+        client.do("DEL", "l", "s", "z", "d", "x", "y", "c", "madeup", "sorted", "12")
+        assert client.do(name, one, len(keys), *keys).plain() == found
+    assert client.do("GET", "a").value == b"va"
+
+
+def test_names_of_scripts(client: Client) -> None:
+    """Are those that clients know, in a transaction as well; each database has its own."""
+    source = b"return {KEYS[1], redis.call('GET', 'made')}"
+    sha = sha_of(source)
+    client.do("SCRIPT", "FLUSH")
+    assert client.do("EVALSHA", sha_of(b"never seen"), 0).value.startswith(b"NOSCRIPT")
+    assert client.do("SCRIPT", "LOAD", source).value == sha
+    client.do("SET", "made", "up")
+    assert client.do("SCRIPT", "EXISTS", sha, "0" * 40).plain() == [1, 0]
+    assert client.do("SCRIPT", "SHOW", sha).value == source
+    assert client.do("EVALSHA", sha.upper(), 1, "k").plain() == [b"k", b"up"]
+    client.do("MULTI")
+    client.do("EVALSHA", sha, 1, "k")
+    client.do("EVAL", source, 1, "l")
+    assert client.do("EXEC").plain() == [[b"k", b"up"], [b"l", b"up"]]
+    client.do("SELECT", 3)
+    assert client.do("EVALSHA", sha, 1, "k").value.startswith(b"NOSCRIPT")
+    assert client.do("EVAL", source, 1, "k").plain() == [b"k", None]
+    error = client.do("EVAL", "\n\nreturn redis.call('INCR', KEYS[1], 1, 2)", 1, "k")
+    assert error.is_error
+
+
+def test_few_scripts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are forgotten."""
+    monkeypatch.setattr(tagged_scripts, "MOST_REMEMBERED", 2)
+    scripts = TaggedScripts()
+    for source in (b"1", b"2", b"2", b"3"):
+        scripts.remember(source, b"T")
+    assert list(scripts.names) == [(b"T", sha_of(b"2")), (b"T", sha_of(b"3"))]
