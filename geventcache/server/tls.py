@@ -109,11 +109,7 @@ def client_context(config: Config) -> Any:
     context.check_hostname = False  # servers are named by their addresses, which certificates seldom tell
     try:
         if config["tls-cert-file"]:
-            context.load_cert_chain(
-                file_of(config, "tls-cert-file") or "",
-                file_of(config, "tls-key-file"),
-                password=config["tls-key-file-pass"],
-            )
+            load_certificate(context, config)
         context.load_verify_locations(file_of(config, "tls-ca-cert-file"), path_of(config, "tls-ca-cert-dir"))
     except (OSError, TypeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -128,10 +124,7 @@ def load_files(context: ssl.SSLContext, config: Config) -> None:
     Raises:
         OSError: one of them cannot be read or used.
     """
-    # A password is always given: without one OpenSSL would ask for it on the terminal.
-    context.load_cert_chain(
-        file_of(config, "tls-cert-file") or "", file_of(config, "tls-key-file"), password=config["tls-key-file-pass"]
-    )
+    load_certificate(context, config)
     parameters = file_of(config, "tls-dh-params-file")
     if parameters:
         context.load_dh_params(parameters)
@@ -141,6 +134,18 @@ def load_files(context: ssl.SSLContext, config: Config) -> None:
         context.load_verify_locations(file, folder)
     elif context.verify_mode != ssl.CERT_NONE:
         raise TlsError("tls-auth-clients needs tls-ca-cert-file or tls-ca-cert-dir")
+
+
+def load_certificate(context: ssl.SSLContext, config: Config) -> None:
+    """Read the certificate that others are shown, and its key.
+
+    Raises:
+        OSError: one of them cannot be read or used.
+    """
+    # A password is always given: without one OpenSSL would ask for it on the terminal.
+    context.load_cert_chain(
+        file_of(config, "tls-cert-file") or "", file_of(config, "tls-key-file"), password=config["tls-key-file-pass"]
+    )
 
 
 def path_of(config: Config, name: str) -> str | None:
