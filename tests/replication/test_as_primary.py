@@ -119,6 +119,8 @@ def test_changes_go_along(primary: Client, replica: Client) -> None:
     assert have_same_data(replica, primary)
     assert replica.do("DBSIZE").value == primary.do("DBSIZE").value
     assert int(information(primary, "memory")["mem_replication_backlog"]) > 0
+    stats = primary.do("MEMORY", "STATS").plain()
+    assert stats[stats.index(b"replication.backlog") + 1] > 0
 
 
 def test_a_cut_link_goes_on_where_it_was(primary: Client, replica: Client) -> None:
