@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from geventcache.services.settings.config import Config
+from geventcache.services.settings.conflicts import check_upstream
 from geventcache.services.settings.kinds import InvalidSettingError, text_of
 from geventcache.services.settings.table import PYTHON_NAMES
 
@@ -18,7 +19,7 @@ def config_of(settings: Mapping[str, Any]) -> Config:
 
     Raises:
         TypeError: there is no setting of such a name, or it takes no such value.
-        ValueError: the value is refused; the message says what would be one.
+        ValueError: the value is refused, the message says what would be one; or it contradicts another.
     """
     config = Config()
     for name, value in settings.items():
@@ -30,6 +31,7 @@ def config_of(settings: Mapping[str, Any]) -> Config:
             raise TypeError(f"{name}: {error}") from None
         except InvalidSettingError as error:
             raise ValueError(f"{name}: {error}") from None
+    check_upstream(config)
     return config
 
 

@@ -26,6 +26,7 @@ from geventcache.launcher.kept_settings import KeptSettingsError, path_beside, r
 from geventcache.services.extensions import NO_DATA
 from geventcache.services.settings.binding import shard_addresses
 from geventcache.services.settings.config import Config
+from geventcache.services.settings.conflicts import check_upstream
 from geventcache.services.settings.kinds import InvalidSettingError
 from geventcache.services.settings.table import PYTHON_NAMES, SETTINGS, Setting
 
@@ -180,11 +181,10 @@ class Settings:
         _load(config, "", dict(_from_variables(self._environment)), VARIABLE_PREFIX)
         _load(config, f"{ARGUMENTS_VARIABLE}: ", dict(_given(self._variable_options())), "--")
         _load(config, "argument ", dict(_given(self._options)), "--")
-        if config["upstream"]:
-            _check_upstream(config)
         if config["upstream"] and hooks.commands:
             raise SettingsError(NO_DATA)
         try:
+            check_upstream(config)
             shard_addresses(config)
         except ValueError as error:
             raise SettingsError(str(error)) from None
@@ -197,15 +197,6 @@ class Settings:
             return self._parser.parse_args(words)
         except (ValueError, SettingsError) as error:
             raise SettingsError(f"{ARGUMENTS_VARIABLE}: {error}") from None
-
-
-def _check_upstream(config: Config) -> None:
-    """Raise SettingsError if a server with an upstream is to have data of its own."""
-    if config["workers"] > 1:
-        raise SettingsError("several workers are shards of a cluster of their own: they have no upstream")
-    for name in ("replicaof", "appendonly"):
-        if config[name]:
-            raise SettingsError(f"{name} is for a server that has data: this one has an upstream")
 
 
 def _load(config: Config, source: str, texts: Mapping[str, bytes], prefix: str = "") -> None:

@@ -112,7 +112,12 @@ def test_a_taken_port_is_told_and_leaves_nothing(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "error"),
-    [({"no_such": 1}, TypeError), ({"maxclients": None}, TypeError), ({"maxclients": "many"}, ValueError)],
+    [
+        ({"no_such": 1}, TypeError),
+        ({"maxclients": None}, TypeError),
+        ({"maxclients": "many"}, ValueError),
+        ({"appendonly": True, "upstream": "valkey://127.0.0.1:7"}, ValueError),
+    ],
 )
 def test_wrong_settings_are_errors(settings: dict[str, object], error: type[Exception]) -> None:
     """A wrong name is a TypeError, as that of any keyword argument; a wrong value a ValueError."""

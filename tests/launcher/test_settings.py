@@ -67,6 +67,14 @@ def test_option(arguments: list[str], name: bytes, shown: bytes) -> None:
         (["--appendonly", "perhaps"], "argument --appendonly: argument must be 'yes' or 'no'"),
         (["-b", "host:port"], "argument --bind: invalid address 'host:port'"),
         (["--bind="], "no address to listen on"),
+        (
+            ["--upstream", "valkey://h:7", "--appendonly", "yes"],
+            "appendonly is for a server that has data: this one has an upstream",
+        ),
+        (
+            ["--upstream", "valkey://h:7", "--workers", "2"],
+            "several workers are shards of a cluster of their own: they have no upstream",
+        ),
     ],
 )
 def test_refused(arguments: list[str], line: str) -> None:
