@@ -196,6 +196,20 @@ JSON_TEXTS = (
     "-nan",
     "[inf]",
     '{"a":1,"a":2}',
+    '"a\x00b"',
+    '"\\n\x00b"',
+    '["\\"\\\\\\/\\b\\f\\n\\r\\t", "\\u20ac\\ud83d\\ude00x"]',
+    '"' + "\\n\\u20ac" * 6000 + '"',
+    '"\\',
+    "[-0, -0.0, 0.0, 0e0, 0e999, 0.5, -0.25]",
+    "[0.1, 0.30000000000000004, 407.20458626529467, 123456789012345, 1234567890123456, 12345678901234567890]",
+    "[1e22, 1e23, 1e-22, 1e-23, 999999999999999e22, 1056e-15, 1E+05, 5e-324, 2.5e308]",
+    "1e1000000000000",
+    "-1e-1000000000000",
+    "00.5",
+    "-01",
+    "1.e5",
+    "-.5",
 )
 
 # MessagePack.
@@ -352,6 +366,14 @@ BIT = (
 
 # Values and bytes.
 STRUCT = (
+    "return {struct.unpack('>I2si4c3c0', struct.pack('>I2si4c3Bc0', 7, 'ab', -5, 'xyz', 4, 'wxyz'))}",
+    "return {struct.unpack('Bc0sBc0', struct.pack('Bc0sBc0', 2, 'ab', 'cd', 0, ''))}",
+    "return {struct.unpack('sc0', '2' .. string.char(0) .. 'abc')}",
+    "return struct.pack('ss', 12, 1.5)",
+    "return {struct.unpack('!4Bsi4', struct.pack('!4Bsi4', 1, 'ab', 3))}",
+    "return {struct.unpack('s', 'ab' .. string.char(0) .. 'cd' .. string.char(0), 4)}",
+    "return {struct.unpack('sx', 'ab' .. string.char(0, 0))}",
+    "return struct.pack('xsxc0x', 'a', 'b')",
     "return struct.pack('b',-1)",
     "return struct.pack('B',255)",
     "return struct.pack('B',256)",

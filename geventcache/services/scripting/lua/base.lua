@@ -390,6 +390,7 @@ if ffi then
   if is_little then
     base.places = {
       room = ROOM,
+      bytes = room,
       put = put,
       get = get,
       pointer = function(text)

@@ -21,6 +21,51 @@ end
 ESCAPES["\127"] = "\\u007f"
 local UNESCAPES = { b = "\b", t = "\t", n = "\n", f = "\f", r = "\r", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
 
+-- The second character of short escapes by what they stand for, and the other way round; codes.
+local SECONDS, FIRSTS = {}, {}
+for letter, plain in pairs(UNESCAPES) do
+  SECONDS[byte(plain)], FIRSTS[byte(letter)] = byte(letter), byte(plain)
+end
+-- Powers of ten that are exact: a number of up to 15 digits times or through one of them is rounded once, as it has to be.
+local POWERS = {}
+for exponent = 0, 22 do
+  POWERS[exponent] = tonumber("1e" .. exponent)
+end
+local MOST_DIGITS = 15
+
+-- A room of bytes, where LuaJIT compiles a loop over characters; nil where there is none.
+local places = base.places
+local room, room_text = places and places.bytes, places and places.text
+local ROOM = places and places.room - 8
+
+-- A text with its escapes.
+local function escaped(text)
+  if not room then
+    return (gsub(text, '[%c"\\/\127]', ESCAPES))
+  end
+  local parts, n = "", 0
+  for i = 1, #text do
+    local c = byte(text, i)
+    local second = SECONDS[c]
+    if second then
+      room[n], room[n + 1] = 92, second
+      n = n + 2
+    elseif c < 32 or c == 127 then
+      local low = c % 16
+      room[n], room[n + 1], room[n + 2], room[n + 3] = 92, 117, 48, 48
+      room[n + 4], room[n + 5] = 48 + floor(c / 16), low < 10 and 48 + low or 87 + low
+      n = n + 6
+    else
+      room[n] = c
+      n = n + 1
+    end
+    if n > ROOM then
+      parts, n = parts .. room_text(n), 0
+    end
+  end
+  return parts .. room_text(n)
+end
+
 local function use_defaults(settings)
   settings.sparse_convert = false
   settings.sparse_ratio = 2
@@ -55,7 +100,7 @@ local function new()
     for i = 1, #text do
       local c = byte(text, i)
       if c < 48 and (c == 47 or c == 34 or c < 32) or c == 92 or c == 127 then
-        return '"' .. gsub(text, '[%c"\\/\127]', ESCAPES) .. '"'
+        return '"' .. escaped(text) .. '"'
       end
     end
     return '"' .. text .. '"'
@@ -222,28 +267,65 @@ local function new()
     return utf8(code), at + 6
   end
 
+  -- A string with escapes in it.
+  local function take_escaped(start)
+    local parts, n, at = "", 0, start + 1
+    while true do
+      local c = byte(text, at)
+      if c == 34 then
+        position = at + 1
+        return "T_STRING", parts .. room_text(n)
+      elseif not c or c == 0 then
+        return "unexpected end of string", nil, at
+      elseif c ~= 92 then
+        room[n] = c
+        n, at = n + 1, at + 1
+      else
+        local letter = byte(text, at + 1)
+        local plain = FIRSTS[letter or 0]
+        if plain then
+          room[n] = plain
+          n, at = n + 1, at + 2
+        elseif letter ~= 117 then
+          return "invalid escape code", nil, at
+        else
+          local character, after = unicode(at)
+          if not character then
+            return "invalid unicode escape code", nil, at
+          end
+          for i = 1, #character do
+            room[n] = byte(character, i)
+            n = n + 1
+          end
+          at = after
+        end
+      end
+      if n > ROOM then
+        parts, n = parts .. room_text(n), 0
+      end
+    end
+  end
+
   local function take_string(start)
     local stop = start + 1
     local c = byte(text, stop)
-    while c and c ~= 34 and c ~= 92 do
+    while c and c ~= 34 and c ~= 92 and c ~= 0 do
       stop = stop + 1
       c = byte(text, stop)
     end
     if c == 34 then
       position = stop + 1
       return "T_STRING", sub(text, start + 1, stop - 1)
+    elseif c ~= 92 then
+      return "unexpected end of string", nil, stop
+    elseif room then
+      return take_escaped(start)
     end
     local parts, at = {}, start + 1
     while true do
       local stop = find(text, '["\\%z]', at)
-      if not stop or (byte(text, stop) == 0) then
-        if stop and stop <= #text then
-          -- A NUL inside: kept as any other byte.
-          parts[#parts + 1] = sub(text, at, stop)
-          at = stop + 1
-        else
-          return "unexpected end of string", nil, #text + 1
-        end
+      if not stop or byte(text, stop) == 0 then
+        return "unexpected end of string", nil, stop or #text + 1
       else
         parts[#parts + 1] = sub(text, at, stop - 1)
         if byte(text, stop) == 34 then
@@ -276,6 +358,9 @@ local function new()
       stop = select(2, find(text, "^[-+]?%d*%.?%d*[eE][-+]?%d+", start)) or select(2, find(text, "^[-+]?%d*%.?%d*", start))
     end
     local number = stop and stop >= start and tonumber(sub(text, start, stop))
+    if stop and not number then -- an exponent that LuaJIT finds too long
+      number = tonumber((gsub(sub(text, start, stop), "([eE][-+]?)%d%d%d%d%d+$", "%19999")))
+    end
     if not number then
       local word = text:match("^[-+]?(%a+)", start)
       local lower = word and word:lower()
@@ -309,6 +394,60 @@ local function new()
     return find(text, "^%+", start) or find(text, "^-?0[xX%d]", start)
   end
 
+  -- A number that can be told without strtod, and what follows it; nil for any other.
+  local function simple_number(start, first)
+    local at = first == 45 and start + 1 or start
+    local c = byte(text, at)
+    local begin, number, scale = at, 0, 0
+    while c and c >= 48 and c <= 57 do
+      number = number * 10 + c - 48
+      at = at + 1
+      c = byte(text, at)
+    end
+    if at == begin or (at > begin + 1 and byte(text, begin) == 48) then
+      return nil
+    end
+    if c == 46 then
+      local point = at
+      repeat
+        at = at + 1
+        c = byte(text, at)
+        if not c or c < 48 or c > 57 then
+          break
+        end
+        number = number * 10 + c - 48
+      until false
+      scale = at - point - 1
+      begin = scale > 0 and begin + 1 or begin - MOST_DIGITS
+    end
+    if at - begin > MOST_DIGITS then
+      return nil
+    end
+    if c == 101 or c == 69 then
+      local sign, exponent = byte(text, at + 1), 0
+      at = (sign == 43 or sign == 45) and at + 2 or at + 1
+      c = byte(text, at)
+      if not c or c < 48 or c > 57 then
+        return nil
+      end
+      while c and c >= 48 and c <= 57 and exponent < 1000 do
+        exponent = exponent * 10 + c - 48
+        at = at + 1
+        c = byte(text, at)
+      end
+      scale = sign == 45 and scale + exponent or scale - exponent
+    end
+    if c and c ~= 44 and c ~= 125 and c ~= 93 and c ~= 32 and c ~= 10 and c ~= 13 and c ~= 9 or scale > 22 or scale < -22 then
+      return nil
+    end
+    if scale > 0 then
+      number = number / POWERS[scale]
+    elseif scale < 0 then
+      number = number * POWERS[-scale]
+    end
+    return first == 45 and -number or number, at
+  end
+
   -- The next token: its kind, its value and where it begins. An error's kind is its own text.
   local function take()
     local start = position
@@ -330,15 +469,9 @@ local function new()
       position = start + 1
       return kind, nil, start
     end
-    if first >= 49 and first <= 57 then
-      local number, stop = first - 48, start + 1
-      local c = byte(text, stop)
-      while c and c >= 48 and c <= 57 and stop < start + 15 do
-        number = number * 10 + c - 48
-        stop = stop + 1
-        c = byte(text, stop)
-      end
-      if c == 44 or c == 125 or c == 93 then
+    if first == 45 or first >= 48 and first <= 57 then
+      local number, stop = simple_number(start, first)
+      if number then
         position = stop
         return "T_NUMBER", number, start
       end
