@@ -42,6 +42,7 @@ from geventcache.upstream.waiting import Waiting, may_wait
 
 # A cursor of SCAN is the node's, with the number of the node behind it.
 MOST_NODES = 1024
+CURSOR_DIGITS = len(str(MOST_NODES << 64))
 REFUSED = b"ERR '%b' is not available with an upstream: %b"
 WRONG_TYPE = b"WRONGTYPE"
 
@@ -321,8 +322,10 @@ class Gateway:
 
     def scan(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
         """Walk the nodes one after the other; the cursor says at which one the walk is."""
-        if not self.nodes.is_cluster or not args[1].isdigit():
+        if not self.nodes.is_cluster:
             return self.pass_on(client, command, args, plan)
+        if not args[1].isdigit() or len(args[1]) > CURSOR_DIGITS:
+            return self.fail(client, command, errors.INVALID_CURSOR)
         cursor, number = divmod(int(args[1]), MOST_NODES)
         primaries = self.nodes.primaries()
         numbers = {self.nodes.scanned.index(node) + 1: node for node in primaries}

@@ -232,7 +232,24 @@ def test_frequency_needs_its_policy(resp2_pair: Pair, policy: str) -> None:
         resp2_pair.play("SET k v\nOBJECT FREQ k\nOBJECT FREQ none\nOBJECT IDLETIME k\nOBJECT IDLETIME none")
 
 
-@pytest.mark.parametrize("value", ["0", "1kb", "5%", "100%", "101%", "-1", "x", "1.5%", "0%", "-5%", ""])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "1kb",
+        "5%",
+        "100%",
+        "101%",
+        "-1",
+        "x",
+        "1.5%",
+        "0%",
+        "-5%",
+        "05%",
+        pytest.param("1" * 5000 + "%", id="long"),
+        "",
+    ],
+)
 def test_limit_of_clients_is_read_alike(resp2_pair: Pair, value: str) -> None:
     """maxmemory-clients takes bytes or a percentage, and shows what it was given."""
     with resp2_pair.configured(maxmemory_clients="0"):

@@ -83,6 +83,12 @@ def test_scan_walks_all_nodes(client: Client, count: int) -> None:
     assert sorted(found) == sorted(key.encode() for key in KEYS)
 
 
+@pytest.mark.parametrize("cursor", ["x", "-1", pytest.param("1" * 5000, id="long")])
+def test_scan_refuses_what_is_no_cursor(client: Client, cursor: str) -> None:
+    """As a server does that has the data itself."""
+    assert client.do("SCAN", cursor).value == b"ERR invalid cursor"
+
+
 def test_transaction_belongs_to_its_keys(client: Client) -> None:
     """It is sent as a whole; keys of several slots are refused; an error of one request is that of one."""
     client.do("MULTI")

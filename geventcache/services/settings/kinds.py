@@ -150,11 +150,11 @@ class MemoryOrPercent(Memory):
 
     def parse(self, text: bytes, current: Any) -> int:
         """Return the bytes, or the percentage below zero."""
-        digits = text.removesuffix(b"%")
-        if digits != text and digits.isdigit():
-            if int(digits) > 100:
+        percent = parse_integer(text[:-1]) if text.endswith(b"%") else None
+        if percent is not None and percent >= 0:
+            if percent > 100:
                 raise InvalidSettingError("percentage argument must be less or equal to 100")
-            return -int(digits)
+            return -percent
         try:
             return super().parse(text, current)
         except InvalidSettingError:
