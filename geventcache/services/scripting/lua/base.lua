@@ -399,6 +399,9 @@ if ffi then
       text = function(size)
         return string_of(room, size)
       end,
+      copy = function(at, text)
+        copy(room + at, text, #text)
+      end,
       zero = function(at, count)
         ffi.fill(room + at, count)
       end,
