@@ -123,7 +123,7 @@ def follow(ctx, host, port):
     """Follow another server, or NO ONE.
 
     Raises:
-        CommandError: the port is none, or the server is a shard.
+        CommandError: the host or the port is none, or the server is a shard.
     """
     if ctx.server.cluster is not None:
         raise CommandError(errors.NO_REPLICATION_OF_SHARDS)
@@ -134,6 +134,8 @@ def follow(ctx, host, port):
     number = parse_integer(port)
     if number is None or not 0 <= number <= HIGHEST_PORT:
         raise CommandError(errors.PRIMARY_PORT_INVALID)
+    if host.split() != [host]:  # the setting, a line of words, could not tell it
+        raise CommandError(errors.PRIMARY_HOST_INVALID)
     return OK if replication.follow(host, number) else CONNECTED_ALREADY
 
 

@@ -50,6 +50,9 @@ SCRIPTS = {
         REPLICAOF localhost 70000
         REPLICAOF localhost -1
         REPLICAOF NO
+        REPLICAOF localhost 0
+        CONFIG GET replicaof
+        REPLICAOF NO ONE
     """,
     "lastsave": """
         shape: LASTSAVE

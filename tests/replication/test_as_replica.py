@@ -274,6 +274,13 @@ def test_following_whom_one_follows_already(replica: Client) -> None:
     assert replica.do("CONFIG", "GET", "replicaof").value[1].value == b""
 
 
+@pytest.mark.parametrize("host", ["", " ", "a b", "a\n"])
+def test_what_is_no_host_is_not_followed(replica: Client, host: str) -> None:
+    """It is refused, and the server is a primary as before."""
+    assert replica.do("REPLICAOF", host, 1).value == b"ERR Invalid master host"
+    assert replica.do("ROLE").value[0].value == b"master"
+
+
 def test_relative_times_come_along_exactly(replica: Client) -> None:
     """A deadline is the primary's, wherever the replica's clock is."""
     with running_make(VALKEY) as primary:

@@ -253,7 +253,7 @@ class Server(Kind):
         if text.strip().lower() in (b"", b"no one"):
             return b""
         port = parse_integer(words[1]) if len(words) == 2 else None
-        if port is None or not 0 < port <= HIGHEST_PORT:
+        if port is None or not 0 <= port <= HIGHEST_PORT:
             raise InvalidSettingError(
                 "Invalid master port" if len(words) == 2 else "argument must be a host and a port"
             )
