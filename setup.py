@@ -54,6 +54,18 @@ HOT = {
         "sorted_sets",
     },
 }
+# What makes a module when it is imported is a fifth of its code and runs once: there is nothing to optimise. Compilers
+# that do not know the attribute ignore it, and what they would warn of in generated code tells nobody anything.
+UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-w"]
+# Each of these would otherwise add code to every function or class: ways to pickle them, which nothing does, or things
+# that know of a function what only tools ask. Of that its parameters stay: declarations are checked against them.
+DIRECTIVES = {
+    "auto_pickle": False,
+    "binding": False,
+    "embedsignature": True,
+    "embedsignature.format": "clinic",
+    "emit_code_comments": False,
+}
 # Where a list cannot grow, this function of Cython 3.3 lets go of an item that its callers let go of as well.
 LETS_GO_TWICE = """\
 int result = PyList_Append(list, x);
@@ -135,7 +147,7 @@ def is_hot(source: Path) -> bool:
 
 def extension(name: str, sources: list[str], hot: bool) -> Extension:
     """Describe an extension; -g0 also keeps the paths of the build out of it."""
-    flags = [] if CHECKED else ["-O2" if hot else "-O1", "-g0"]
+    flags = [] if CHECKED else ["-O2" if hot else "-O1", "-g0", *UNOPTIMISED_ONCE]
     return Extension(name, sources, extra_compile_args=flags)
 
 
@@ -151,7 +163,7 @@ def translate(modules: list[Extension]) -> None:
         language_level=3,
         nthreads=os.cpu_count() or 1,
         quiet=True,
-        compiler_directives={"emit_code_comments": False},
+        compiler_directives=DIRECTIVES,
         shared_utility_qualified_name=SHARED,
     )
     for module, result in zip(modules, translated, strict=True):

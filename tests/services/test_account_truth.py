@@ -46,7 +46,7 @@ SHAPES = {
     ),
     "a large hash": ("('HSET', 'hash', f'field:{i}', f'value:{i}')", 300_000),
     "small lists": ("('RPUSH', f'key:{i}', *[f'element{i}:{e}' for e in range(20)])", 40_000),
-    "a large list": ("('RPUSH', 'list', f'element:{i}')", 300_000),
+    "a large list": ("('RPUSH', 'list', b'element:%050d' % i)", 300_000),
     "small sets": ("('SADD', f'key:{i}', *[f'member{i}:{e}' for e in range(10)])", 80_000 if IS_COMPILED else 15_000),
     "small sorted sets": (
         "('ZADD', f'key:{i}', *[x for e in range(10) for x in (e + i, f'member{e}:{i}')])",
