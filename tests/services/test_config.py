@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from geventcache.base.errors import CommandError
@@ -9,7 +11,7 @@ from geventcache.services.settings.addresses import Address, parse_address
 from geventcache.services.settings.binding import listen_addresses
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.kinds import InvalidSettingError
-from geventcache.services.settings.table import SETTINGS
+from geventcache.services.settings.table import SETTINGS, Setting
 
 
 def _error(config: Config, *pairs: tuple[bytes, bytes]) -> bytes:
@@ -23,13 +25,13 @@ def _failed(name: bytes, reason: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_shown_value_reads_back(setting: object) -> None:
+def test_shown_value_reads_back(setting: Setting) -> None:
     """The text of CONFIG GET is read back to the same value."""
     config = Config()
-    before = config[setting.name]  # type: ignore[attr-defined]
-    for text in config.get(setting.name.encode()).values():  # type: ignore[attr-defined]
-        config.load(setting.name, text)  # type: ignore[attr-defined]
-    assert config[setting.name] == before  # type: ignore[attr-defined]
+    before = config[setting.name]
+    for text in config.get(setting.name.encode()).values():
+        config.load(setting.name, text)
+    assert config[setting.name] == before
 
 
 def test_names_are_unique() -> None:
@@ -98,6 +100,31 @@ def test_refused(name: bytes, text: bytes, reason: bytes) -> None:
     before = config.get(name)
     assert _error(config, (name, text)) == _failed(name, reason)
     assert config.get(name) == before
+
+
+ODD = (
+    b" ",
+    b"\x00",
+    b"\xff",
+    "²".encode(),
+    b"[",
+    b"a b c",
+    b"1" * 5000,
+    b"-1",
+    b"1" * 5000 + b"%",
+    b"900 " + b"1" * 5000,
+    b"valkey://[",
+    b"valkey://h:" + b"1" * 5000,
+    b"valkey://h/" + "²".encode(),
+)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_any_text_is_taken_or_refused(setting: Setting) -> None:
+    """Whatever is wrong with it is told by the one error for that."""
+    for text in ODD:
+        with suppress(InvalidSettingError):
+            Config().load(setting.name, text)
 
 
 def test_unknown_name() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
+from geventcache.base.numbers import parse_integer
 from geventcache.services.settings.addresses import HIGHEST_PORT
 
 DEFAULT_PORT = 6379
@@ -51,10 +52,10 @@ def parse_upstream(text: bytes) -> Upstream:
     said, _, hosts = parts.netloc.rpartition("@")
     default = SENTINEL_PORT if sentinel else DEFAULT_PORT
     places = tuple(place(word, default) for word in hosts.split(","))
-    database = parts.path.strip("/") or "0"
-    if not database.isdigit():
+    database = number(parts.path.strip("/") or "0")
+    if database is None:
         raise ValueError("the path of an upstream is the number of a database")
-    return Upstream(places, parts.scheme in ENCRYPTED, credentials(said), int(database), sentinel)
+    return Upstream(places, parts.scheme in ENCRYPTED, credentials(said), database, sentinel)
 
 
 def credentials(text: str) -> tuple[bytes, ...]:
@@ -77,7 +78,13 @@ def place(word: str, default: int) -> tuple[str, int]:
         port = rest.removeprefix(":")
     elif word.count(":") == 1:
         host, _, port = word.partition(":")
-    number = int(port) if port.isdigit() else 0 if port else default
-    if not host or not 0 < number <= HIGHEST_PORT:
+    found = number(port) if port else default
+    if not host or not found or found > HIGHEST_PORT:
         raise ValueError("an upstream needs HOST:PORT, several with commas between them")
-    return host, number
+    return host, found
+
+
+def number(text: str) -> int | None:
+    """The number that a text is, None if it is none, or negative."""
+    value = parse_integer(text.encode("utf-8", "surrogateescape"))
+    return None if value is None or value < 0 else value
