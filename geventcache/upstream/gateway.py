@@ -138,9 +138,8 @@ class Gateway:
     def await_map(self, client: Client, command: Command) -> bool:
         """Nobody knows yet who has what: put the request off, or refuse it if it was put off for long enough."""
         relay = self.relay_of(client)
-        refused, relay.refused = relay.refused, None
-        if refused is not None:
-            return self.fail(client, command, refused)
+        if self.fail_late(relay, command):
+            return True
 
         def begin(done: Callable[[], None]) -> None:
             def take() -> None:
@@ -170,6 +169,11 @@ class Gateway:
         """Answer a request by an error."""
         self.engine.refuse(client, command, text)
         return True
+
+    def fail_late(self, relay: Relay, command: Command) -> bool:
+        """Answer a request by an error, if what it was put off for has failed."""
+        refused, relay.refused = relay.refused, None
+        return refused is not None and self.fail(relay.client, command, refused)
 
     @staticmethod
     def relay_of(client: Client) -> Relay:
@@ -485,9 +489,8 @@ class Gateway:
         """SELECT: the upstream must have the database."""
         index = int(args[1]) if args[1].isdigit() and len(args[1]) < 10 else 0
         relay = self.relay_of(client)
-        refused, relay.refused = relay.refused, None
-        if refused is not None:
-            return self.fail(client, command, refused)
+        if self.fail_late(relay, command):
+            return True
         if relay.waiting:
             relay.bar()
             return True
@@ -511,9 +514,8 @@ class Gateway:
     def subscribe(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
         """SUBSCRIBE and its kin: this server subscribes first, if nobody here has."""
         relay = self.relay_of(client)
-        refused, relay.refused = relay.refused, None
-        if refused is not None:
-            return self.fail(client, command, refused)
+        if self.fail_late(relay, command):
+            return True
         kind = self.subscriptions.kind_of(command.declaration.name)
         names = [name for name in args[1:] if not self.subscriptions.has(kind, name)]
         if not names:
