@@ -399,9 +399,6 @@ if ffi then
       text = function(size)
         return string_of(room, size)
       end,
-      copy = function(at, text)
-        copy(room + at, text, #text)
-      end,
       zero = function(at, count)
         ffi.fill(room + at, count)
       end,

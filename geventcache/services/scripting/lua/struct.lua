@@ -5,8 +5,8 @@
 -- well, made as text of nothing but sizes and places: LuaJIT compiles each, while a loop over items of many kinds stays slow.
 
 local base = ...
-local concat, error, floor, loadstring, min, remove, select, tonumber, type, unpack =
-  table.concat, error, math.floor, loadstring, math.min, table.remove, select, tonumber, type, unpack
+local concat, error, floor, loadstring, min, select, tonumber, type, unpack =
+  table.concat, error, math.floor, loadstring, math.min, select, tonumber, type, unpack
 local byte, char, find, rep, reverse, sub = string.byte, string.char, string.find, string.rep, string.reverse, string.sub
 local bad_argument, charge, fault, halves, number_of, text_of =
   base.bad_argument, base.charge, base.fault, base.halves, base.number, base.text
@@ -157,16 +157,12 @@ local function runs_of(items)
   return runs, at, values
 end
 
-local function compiled(lines)
+local function made(lines, functions, pointer)
   local make, problem = loadstring(concat(lines, "\n"), "<python>")
   if not make then
     error(problem, 0) -- no memory is left
   end
-  return make
-end
-
-local function made(lines, functions, pointer)
-  return compiled(lines)(functions, places.zero, places.text, pointer, unpack, charge)
+  return make(functions, places.zero, places.text, pointer, unpack, charge)
 end
 
 -- Of a few values each is an argument of its own, behind the format; else they are a table.
@@ -229,180 +225,9 @@ local function unpacking(runs, bytes, count)
   return made(lines, places.get, places.pointer)
 end
 
--- Of a format with texts in it, and without alignment: its parts, each a text's item or a row of numbers. Nil if there is
--- something else, as more than a few values, of which each is a variable.
-local function parts_of(items)
-  local parts, values, row = {}, 0, {}
-  for i = 1, #items do
-    local item = items[i]
-    if item.problem or item.alignment > 1 then
-      return nil
-    elseif item.letter == "c" or item.letter == "s" then
-      parts[#parts + 1] = row
-      parts[#parts + 1] = item
-      row = {}
-      values = values + 1
-    else
-      row[#row + 1] = item
-      values = item.letter == "x" and values or values + 1
-    end
-  end
-  parts[#parts + 1] = row
-  if values > MOST_DIRECT or #items > 200 then
-    return nil
-  end
-  for i = 1, #parts, 2 do
-    local runs, bytes, count = runs_of(parts[i])
-    if not runs or bytes > places.room then
-      return nil
-    end
-    parts[i] = { runs = runs, bytes = bytes, count = count }
-  end
-  return parts, values
-end
-
-local function pack_text(value, position)
-  return type(value) == "string" and value or text_of(value, position, "pack")
-end
-
-local function pack_characters(value, position, size)
-  local text = pack_text(value, position)
-  if #text < size then
-    bad_argument(position + 1, "pack", "string too short")
-  end
-  return sub(text, 1, size)
-end
-
--- Put a text behind what is in the room, of which `rest` bytes stay free; what has no place there goes to `out`.
-local function append(out, at, text, rest)
-  if at + #text + rest > places.room then
-    return (at > 0 and out .. places.text(at) or out) .. text, 0
-  end
-  places.copy(at, text)
-  return out, at + #text
-end
-
-local function packing_texts(parts, count)
-  local names, place, rest = {}, 1, #parts
-  for i = 1, count do
-    names[i] = ", v" .. i + 1
-  end
-  for i = 1, #parts do
-    rest = rest + (parts[i].bytes or 0)
-  end
-  if rest > places.room then
-    return nil
-  end
-  local lines = { "local put, zero, room_text, text, characters, append, charge = ... return function(values" .. concat(names) .. ")" }
-  lines[2] = "local out, at = '', 0"
-  for i = 1, #parts do
-    local part = parts[i]
-    if part.runs then
-      for k = 1, #part.runs do
-        local run = part.runs[k]
-        local kind = run.kind:gsub("^[iu]", "n")
-        if kind == "x" then
-          lines[#lines + 1] = ("zero(at + %d, %d)"):format(run.at, run.count)
-        end
-        for m = 0, kind == "x" and -1 or run.count - 1 do
-          place = place + 1
-          lines[#lines + 1] = ("put.%s(at + %d, v%d, %d)"):format(kind, run.at + m * run.size, place, place)
-        end
-      end
-      lines[#lines + 1] = ("at = at + %d"):format(part.bytes)
-    else
-      place = place + 1
-      local value = part.letter == "c" and part.size > 0 and "characters(v%d, %d, %d)" or "text(v%d, %d)"
-      lines[#lines + 1] = ("out, at = append(out, at, " .. value .. ", %d)"):format(place, place, unpack(
-        part.letter == "c" and part.size > 0 and { part.size, rest } or { rest }
-      ))
-      if part.letter == "s" then
-        lines[#lines + 1] = "zero(at, 1) at = at + 1"
-      end
-    end
-  end
-  lines[#lines + 1] = ("charge(%d + (#out + at) / 64)"):format(count)
-  lines[#lines + 1] = "return out == '' and room_text(at) or out .. room_text(at) end"
-  return compiled(lines)(places.put, places.zero, places.text, pack_text, pack_characters, append, charge)
-end
-
-local function past_end()
-  bad_argument(2, "unpack", PAST_END)
-end
-
--- Where a text that a zero ends does so.
-local function end_of(data, at)
-  return find(data, "\0", at + 1, true) or fault("unfinished string in data")
-end
-
--- The size of a text as the value before it tells, made an integer as C does.
-local function told_size(value, at, length)
-  local size = tonumber(value)
-  if not size then
-    fault("format 'c0' needs a previous size")
-  elseif size >= 18446744073709551616 then
-    return 0
-  elseif size ~= size or size <= -1 or at + size > length then
-    past_end()
-  end
-  return size < 0 and 0 or floor(size)
-end
-
-local function unpacking_texts(parts, count)
-  local lines = { "local get, pointer, sub, end_of, told_size, past_end, charge = ... return function(data, at)" }
-  lines[2] = ("charge(%d) local p, length, size = pointer(data), #data, 0"):format(count)
-  local found, made_values = {}, 0
-  local function add(text, ...)
-    made_values = made_values + 1
-    lines[#lines + 1] = ("local v%d = " .. text):format(made_values, ...)
-    found[#found + 1] = "v" .. made_values
-  end
-  for i = 1, #parts do
-    local part = parts[i]
-    if part.runs and part.bytes > 0 then
-      lines[#lines + 1] = ("if at + %d > length then past_end() end"):format(part.bytes)
-      for k = 1, #part.runs do
-        local run = part.runs[k]
-        for m = 0, run.kind == "x" and -1 or run.count - 1 do
-          add("get.%s(p, at + %d)", run.kind, run.at + m * run.size)
-        end
-      end
-      lines[#lines + 1] = ("at = at + %d"):format(part.bytes)
-    elseif part.letter == "s" then
-      lines[#lines + 1] = "size = end_of(data, at)"
-      add("sub(data, at + 1, size - 1)")
-      lines[#lines + 1] = "at = size"
-    elseif part.letter == "c" then
-      if part.size > 0 then
-        lines[#lines + 1] = ("size = %d if at + size > length then past_end() end"):format(part.size)
-      elseif #found == 0 then
-        return nil
-      else
-        lines[#lines + 1] = ("size = told_size(%s, at, length)"):format(remove(found))
-      end
-      add("sub(data, at + 1, at + size)")
-      lines[#lines + 1] = "at = at + size"
-    end
-  end
-  found[#found + 1] = "at + 1"
-  lines[#lines + 1] = "return " .. concat(found, ", ") .. " end"
-  return compiled(lines)(places.get, places.pointer, sub, end_of, told_size, past_end, charge)
-end
-
-local function add_texts_function(items, name)
-  local parts, count = parts_of(items)
-  if parts then
-    items.run = (name == "pack" and packing_texts or unpacking_texts)(parts, count)
-    items.bytes, items.is_brief = 0, items.run ~= nil
-  end
-end
-
 -- Add to the items of a format what it can be made of them.
 function add_function(items, name)
   local runs, bytes, count = runs_of(items)
-  if not runs then
-    return add_texts_function(items, name)
-  end
   if not runs or #runs > 200 or bytes > places.room or count > MOST_RESULTS then
     return
   end
@@ -518,6 +343,19 @@ local function integer_at(data, position, item)
     high = signed(high, 8 * (size - 4))
   end
   return high * 4294967296 + word(data, first + step * (size - 4), step, 4)
+end
+
+-- The size of a text as the value before it tells, made an integer as C does.
+local function told_size(value, at, length)
+  local size = tonumber(value)
+  if not size then
+    fault("format 'c0' needs a previous size")
+  elseif size >= 18446744073709551616 then
+    return 0
+  elseif size ~= size or size <= -1 or at + size > length then
+    bad_argument(2, "unpack", PAST_END)
+  end
+  return size < 0 and 0 or floor(size)
 end
 
 local function unpack_values(...)
