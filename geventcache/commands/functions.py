@@ -6,7 +6,7 @@ from geventcache.base.numbers import parse_integer
 from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import counted_at
-from geventcache.commands.scripting import FLUSH_MODES, NEGATIVE_KEYS, TOO_MANY_KEYS, WORST_READ, WORST_WRITE
+from geventcache.commands.scripting import FLUSH_MODES, WORST_READ, WORST_WRITE, key_count
 from geventcache.resp.values import OK, Distinct, Simple
 from geventcache.services.clients import Client
 from geventcache.services.scripting import payload
@@ -31,10 +31,7 @@ def call(ctx: Client, function: bytes, numkeys: bytes, rest: tuple, is_read_only
     count = parse_integer(numkeys)
     if count is None:
         raise CommandError(BAD_KEY_COUNT)
-    if count > len(rest):
-        raise CommandError(TOO_MANY_KEYS)
-    if count < 0:
-        raise CommandError(NEGATIVE_KEYS)
+    key_count(count, len(rest))
     request = [ctx.server.engine.spelling, function, numkeys, *rest]
     return scripting.call_function(ctx, found, request, count, is_read_only)
 

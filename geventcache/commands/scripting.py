@@ -3,7 +3,7 @@
 What a script may do and how it runs is the business of `geventcache.services.scripting`.
 """
 
-from geventcache.base.errors import NO_SCRIPT, CommandError
+from geventcache.base.errors import KEYS_BEYOND_ARGUMENTS, NO_SCRIPT, CommandError
 from geventcache.command.containers import container
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
@@ -16,22 +16,20 @@ WORST_WRITE = "We cannot tell how the keys will be used so we assume the worst, 
 WORST_READ = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
 SHA_LENGTH = 40
 NEGATIVE_KEYS = b"ERR Number of keys can't be negative"
-TOO_MANY_KEYS = b"ERR Number of keys can't be greater than number of args"
 FLUSH_OPTION = b"ERR SCRIPT FLUSH only support SYNC|ASYNC option"
 NO_DEBUGGER = b"ERR there is no debugger for scripts"
 DEBUG_MODE = b"ERR Use SCRIPT DEBUG YES/SYNC/NO"
 FLUSH_MODES = (b"sync", b"async")
 
 
-def key_count(text: bytes, given: int) -> int:
-    """How many of the arguments are keys.
+def key_count(count: int, given: int) -> int:
+    """How many of the arguments are keys: as many as was said.
 
     Raises:
-        CommandError: it is no integer, negative, or more than there are arguments.
+        CommandError: it is negative, or more than there are arguments.
     """
-    count = integer(text)
     if count > given:
-        raise CommandError(TOO_MANY_KEYS)
+        raise CommandError(KEYS_BEYOND_ARGUMENTS)
     if count < 0:
         raise CommandError(NEGATIVE_KEYS)
     return count
@@ -39,7 +37,7 @@ def key_count(text: bytes, given: int) -> int:
 
 def run_text(ctx: Client, text: bytes, numkeys: bytes, rest: tuple, is_read_only: bool):
     """Run a script given by its text."""
-    count = key_count(numkeys, len(rest))
+    count = key_count(integer(numkeys), len(rest))
     scripting = ctx.server.scripting
     return scripting.run_script(ctx, scripting.script_of_text(text), rest[:count], rest[count:], is_read_only)
 
@@ -48,7 +46,7 @@ def run_sha(ctx: Client, sha: bytes, numkeys: bytes, rest: tuple, is_read_only: 
     """Run a script given by its SHA1."""
     if len(sha) != SHA_LENGTH:
         raise CommandError(NO_SCRIPT)
-    count = key_count(numkeys, len(rest))
+    count = key_count(integer(numkeys), len(rest))
     scripting = ctx.server.scripting
     script = scripting.cache.of_sha(sha)
     if script is None:

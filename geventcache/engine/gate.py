@@ -139,17 +139,19 @@ def transaction(state: Any, client: Any, command: Any, args: list[bytes]) -> byt
     return None
 
 
+def is_about_keys(command: Any) -> bool:
+    """Does it read or write data?"""
+    return bool(command.may_write) or "readonly" in command.declaration.flags
+
+
 def monitor(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """Who watches the commands of others has none of its own."""
-    is_about_keys = client.is_monitor and (command.may_write or "readonly" in command.declaration.flags)
-    return errors.MONITOR_READS if is_about_keys else None
+    return errors.REPLICA_AND_KEYS if client.is_monitor and is_about_keys(command) else None
 
 
 def replica(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
     """A replica's connection is for the stream: one that asks for keys has lost its way, and is closed."""
-    if client.peer is None or not (command.may_write or "readonly" in command.declaration.flags):
-        return None
-    if client.peer.client_type != b"replica":
+    if client.peer is None or client.peer.client_type != b"replica" or not is_about_keys(command):
         return None
     client.transport.break_off()
     return errors.REPLICA_AND_KEYS
