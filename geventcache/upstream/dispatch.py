@@ -6,6 +6,8 @@ The rules:
 - TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to who is
   the right one then, until its time is over. Those that wait are sent again in their order. So does a transaction that
   is answered by ASK, until its slot has moved.
+- A node that could not be connected to, or was silent, is tried by a link to which nothing is given before it is open:
+  meanwhile the map is asked for, again and again, and who has taken over gets what waits.
 - What was sent and not answered when its connection broke may have been done. It is sent again only if it changes
   nothing; else whoever asked gets the error `UNCERTAIN`.
 """
@@ -69,11 +71,19 @@ class Dispatcher:
         if not ask.until_us:
             ask.until_us = monotonic_us() + self.patience_us
         node = ask.node or self.find(ask)
-        if node is None or node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
+        lane = None if node is None else self.lane_of(node, ask)
+        if lane is None:
             self.nodes.refresh()
             self.park(ask, UNREACHABLE + self.nodes.error)
-            return
-        self.nodes.lane(node, ask.db, ask.resp3).send(ask)
+        else:
+            lane.send(ask)
+
+    def lane_of(self, node: Node, ask: Ask) -> Link | None:
+        """The link to a node; None if it has failed and is not known to be there again."""
+        if node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
+            return None
+        lane = self.nodes.lane(node, ask.db, ask.resp3)
+        return lane if lane.is_open or not node.failed_us else None
 
     def find(self, ask: Ask) -> Node | None:
         """The node that an ask is for."""
@@ -136,10 +146,11 @@ class Dispatcher:
 
     def go(self, node: Node, ask: Ask) -> None:
         """Send an ask to a node, if that can be reached."""
-        if node.failed_us + 1e6 * PAUSE_SECONDS > monotonic_us():
+        lane = self.lane_of(node, ask)
+        if lane is None:
             self.park(ask, UNREACHABLE + str(node).encode())
         else:
-            self.nodes.lane(node, ask.db, ask.resp3).send(ask)
+            lane.send(ask)
 
     def unanswered(self, ask: Ask, was_sent: bool, reason: bytes) -> None:
         """The link was lost before the replies came."""

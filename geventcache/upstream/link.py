@@ -134,6 +134,7 @@ class Link:
                 self.sock = self.way.connect(*self.node.place)
                 self.agree()
             self.is_open = True
+            self.node.failed_us = 0
             self.heard_us = monotonic_us()
             self.on_open(self)
             self.flush()

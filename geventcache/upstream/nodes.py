@@ -46,7 +46,7 @@ class Node:
         idle: own links that nobody uses.
         stores: what is kept of its keys, by database.
         lost_slots: slots that it had and has no more, since its stores were emptied last.
-        failed_us: when it could not be connected to the last time.
+        failed_us: when it could not be connected to the last time, or was silent; 0 if it was connected to since.
     """
 
     def __init__(self, place: Place) -> None:
@@ -220,8 +220,10 @@ class Nodes:
         node.own.discard(link)
         if link in node.idle:
             node.idle.remove(link)
-        if not link.heard_us > link.began_us:
-            node.failed_us = monotonic_us()
+        now_us = monotonic_us()
+        is_silent = bool(link.sent) and now_us - link.heard_us > link.way.timeout_us
+        if is_silent or not link.heard_us > link.began_us:
+            node.failed_us = now_us
 
     def all_links(self) -> list[Link]:
         """Every link there is."""
@@ -278,10 +280,11 @@ class Nodes:
             self.refreshing = None
 
     def candidates(self) -> list[Place]:
-        """Whom to ask for the map: who was known to be well, then those of the URL."""
-        known = [] if self.target.sentinel else [node.place for node in self.primaries()]
+        """Whom to ask for the map: who was known to be well, those last that did not answer; then those of the URL."""
+        known = [] if self.target.sentinel else list(self.primaries())
         random.shuffle(known)
-        return list(dict.fromkeys([*known, *self.target.places]))
+        known.sort(key=lambda node: node.failed_us)
+        return list(dict.fromkeys([*(node.place for node in known), *self.target.places]))
 
     def learn_from(self, place: Place) -> bool:
         """Ask one server for the map; return whether it has told."""
