@@ -233,7 +233,7 @@ class Folder(Kind):
     def parse(self, text: bytes, current: Any) -> bytes:
         """Return the whole path, or the dot."""
         if not os.path.isdir(text):
-            raise InvalidSettingError("No such file or directory")
+            raise InvalidSettingError(f"No such file or directory: {text.decode(errors='replace')}")
         path = os.path.abspath(text)
         return b"." if path == os.getcwdb() else path
 
