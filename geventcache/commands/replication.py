@@ -36,8 +36,7 @@ def wait(ctx: Client, numreplicas: bytes, timeout: bytes):
         raise CommandError(errors.WAIT_AT_REPLICA)
     replicas = integer(numreplicas)
     timeout_ms = parse_timeout_ms(timeout, ctx.db.clock.now_ms)
-    replication.on_settle()
-    return replication.wait_for(ctx, Waiting(replicas, ctx.stream_position, timeout_ms))
+    return replication.wait_for(ctx, Waiting(replicas, replication.position_of(ctx), timeout_ms))
 
 
 @command(
@@ -64,8 +63,7 @@ def waitaof(ctx: Client, numlocal: bytes, numreplicas: bytes, timeout: bytes):
     if local and not journal.is_on:
         raise CommandError(errors.NO_APPEND_ONLY_FILE)
     replication = ctx.server.replication
-    replication.on_settle()
-    waiting = Waiting(replicas, ctx.stream_position, timeout_ms, on_disk=True, needs_local=local > 0)
+    waiting = Waiting(replicas, replication.position_of(ctx), timeout_ms, on_disk=True, needs_local=local > 0)
 
     def note_synced():
         waiting.local = 1

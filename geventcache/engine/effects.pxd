@@ -14,6 +14,7 @@ cdef Py_ssize_t MOST_DIGITS, START_BYTES
 cdef class Sink:
     cdef public bint takes_messages, holds_replies
     cpdef note(self, Py_ssize_t index, list requests)
+    cpdef note_one(self, Py_ssize_t index, list request)
 
 cdef class EffectStream(Sink):
     cdef bytearray data
@@ -21,6 +22,8 @@ cdef class EffectStream(Sink):
     cdef readonly long long noted
     cdef public Py_ssize_t selected
     cpdef note(self, Py_ssize_t index, list requests)
+    cpdef note_one(self, Py_ssize_t index, list request)
+    cdef write(self, Py_ssize_t index, list request, list requests)
     cdef append(self, list request)
     cpdef remark(self, bytes text)
     cpdef begin(self)
@@ -41,6 +44,7 @@ cdef class Effects:
     cpdef repeat(self, index, list request)
     cdef complete(self)
     cdef hand_over(self, Py_ssize_t index, list requests)
+    cdef hand_over_one(self, Py_ssize_t index, list request)
     cdef give(self, Sink sink, Py_ssize_t index, list requests)
 
 cpdef append_request(bytearray data, list request)

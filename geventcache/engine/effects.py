@@ -48,6 +48,10 @@ class Sink:
         """
         raise NotImplementedError
 
+    def note_one(self, index, request):
+        """Take a unit of one request, as most are: `note` without a list around it."""
+        self.note(index, [request])
+
     def begin_anew(self) -> None:
         """All data have been exchanged at once, for those of a primary: what comes is about these.
 
@@ -72,6 +76,14 @@ class EffectStream(Sink):
 
     def note(self, index, requests):
         """Append a unit, as a transaction if it is more than one request."""
+        self.write(index, None, in_transaction(requests))
+
+    def note_one(self, index, request):
+        """Append a unit of one request."""
+        self.write(index, request, None)
+
+    def write(self, index, request, requests):
+        """Append a request, or those of a list: all of them or, where memory is short, none."""
         start: cython.Py_ssize_t = self.size
         try:
             if start == 0:
@@ -79,10 +91,10 @@ class EffectStream(Sink):
             if index != self.selected:
                 self.append([SELECT, b"%d" % index])
                 self.selected = index
-            if len(requests) == 1:
-                self.append(requests[0])
+            if requests is None:
+                self.append(request)
             else:
-                for request in in_transaction(requests):
+                for request in requests:
                     self.append(request)
         except MemoryError:
             self.selected = UNKNOWN_DATABASE
@@ -170,6 +182,7 @@ def write_request(p: cython.p_char, request: list) -> cython.p_char:
 
 
 @cython.cfunc
+@cython.inline
 @cython.exceptval(check=False)
 def write_header(p: cython.p_char, mark: cython.char, number: cython.Py_ssize_t) -> cython.p_char:
     """Write a mark, a number and the end of a line at `p`; return what comes behind."""
@@ -237,14 +250,14 @@ class Effects:
         is_whole: cython.bint = self.depth == 1 and not self.unit and not command.is_message
         if command.effect is None or len(args) <= command.plain_high:
             if is_whole:
-                self.hand_over(index, [args])  # nothing follows but the end of the call
+                self.hand_over_one(index, args)  # nothing follows but the end of the call
             else:
                 self.unit.append((index, args, command.is_message))
             return
         facts = value if told is None else told.facts
         requests: list = command.effect(args, facts, self.clock.now_ms)
         if is_whole and len(requests) == 1:
-            self.hand_over(index, requests)
+            self.hand_over_one(index, requests[0])
             return
         for request in requests:
             self.unit.append((index, request, False))
@@ -277,6 +290,14 @@ class Effects:
         sink: Sink
         for sink in self.sinks:
             self.give(sink, index, requests)
+
+    def hand_over_one(self, index, request):
+        """Give a request to all sinks."""
+        sink: Sink
+        for sink in self.sinks:
+            sink.note_one(index, request)
+            if sink.holds_replies:
+                self.is_held = True
 
     def give(self, sink, index, requests):
         """Give requests to one sink."""

@@ -197,6 +197,7 @@ class Engine:
                 value = self.defect(command, error)
         if effects is not None:
             if self.changes.dirty != dirty or command.is_noted:
+                client.has_changed = True
                 effects.note(db.index, command, args, value, told)
             effects.end()
         return value

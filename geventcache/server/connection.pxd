@@ -65,6 +65,7 @@ cdef class Connection:
     cdef bint turn(self) except -1
     cdef measure(self, list commands)
     cdef run(self, list commands)
+    cdef end_effects(self)
     cdef on_hold(self)
     cpdef watch_time(self)
     cdef drop_timer(self)

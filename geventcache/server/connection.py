@@ -266,9 +266,15 @@ class Connection:
                 self.listen()
         if engine.pushed or engine.chores:
             self.server.end_turn()
-        effects: Effects | None = engine.effects
-        if effects is not None:
-            effects.is_held = False
+        if engine.effects is not None:
+            self.end_effects()
+
+    def end_effects(self):
+        """Whoever repeats effects is done with the turn."""
+        effects: Effects = self.engine.effects
+        effects.is_held = False
+        if self.client.has_changed:
+            self.server.feeding.note_writer(self.client)
 
     def on_hold(self):
         """The client was held by its command: it blocks for a time, waits for the end of a pause, or closes."""

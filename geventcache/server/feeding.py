@@ -3,8 +3,9 @@
 The rules:
 
 - While nobody follows, and nobody has for `repl-backlog-ttl` seconds, nothing is noted.
-- What happens in a turn goes into the backlog when the turn is over, and from there to the replicas. Each reads at its
-  own position: a slow one costs no copies, but keeps the backlog from forgetting, up to client-output-buffer-limit.
+- What happens in the turns of a poll goes into the backlog when all are over, and from there to the replicas. Each
+  reads at its own position: a slow one costs no copies, but keeps the backlog from forgetting, up to
+  client-output-buffer-limit.
 - A replica that follows another server passes the bytes on that it gets; its own feed is silent.
 """
 
@@ -18,6 +19,7 @@ from gevent.event import Event
 from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, append_request
 from geventcache.server.slices import TINY_SECONDS
 from geventcache.server.transfers import Transfers
+from geventcache.services.clients import Client
 from geventcache.services.replication.replicas import ONLINE, SENDING, WAITING, Replica
 
 SECOND_MS = 1000
@@ -32,8 +34,8 @@ class Feed(EffectStream):
         self.feeding = feeding
 
     def begin(self) -> None:
-        """The first change of a turn."""
-        self.feeding.note_change()
+        """The first change since the backlog was up to date."""
+        self.feeding.more.set()
 
     def lose(self) -> None:
         """A change is missing: whoever follows needs all data again."""
@@ -46,7 +48,6 @@ class Feeding:
     Attributes:
         feed: what happens, until it is in the backlog.
         is_noting: what happens here is the stream.
-        writer: the client of the first change that is not yet in the backlog.
     """
 
     def __init__(self, server: Any) -> None:
@@ -58,7 +59,6 @@ class Feeding:
         self.history = self.replication.history
         self.feed = Feed(self)
         self.is_noting = False
-        self.writer: Any = None
         self.pinged_ms = 0
         self.more = Event()
         self.pump_greenlet: Any = None
@@ -116,22 +116,20 @@ class Feeding:
 
     # ------------------------------------------------------------------ the stream
 
-    def note_change(self) -> None:
-        """The first change of a turn is about to be noted."""
-        self.writer = self.state.engine.current
-        self.state.chores.append(self.flush)
+    def note_writer(self, client: Client) -> None:
+        """In the turn that ends, a client has made changes."""
+        client.has_changed = False
+        if self.is_noting:
+            client.stream_position = self.history.position + self.feed.size
 
     def settle(self) -> None:
         """Bring the backlog up to date."""
         data = self.feed.take()
         if data:
             self.history.append(data)
-            if self.writer is not None:
-                self.writer.stream_position = self.history.position
-                self.writer = None
 
     def flush(self) -> None:
-        """The turn is over: what happened goes to the replicas."""
+        """What happened goes to the replicas."""
         self.settle()
         self.send()
 
@@ -172,13 +170,14 @@ class Feeding:
             backlog.trim(self.config["repl-backlog-size"], needed)
 
     def pump(self) -> None:
-        """A greenlet: send on, wherever there is room again."""
+        """A greenlet: send on what happened in the turns of a poll, and wherever there is room again."""
         while True:
             self.more.wait()
             self.more.clear()
-            self.send()
+            self.state.chores.append(self.flush)
             self.server.end_turn()
-            gevent.sleep(TINY_SECONDS)
+            if self.more.is_set():
+                gevent.sleep(TINY_SECONDS)
 
     def start(self) -> None:
         """The server begins."""

@@ -40,7 +40,8 @@ class Client:
         relay: what it waits for from the upstream, None if it never did.
         is_barred: the request that it sent last is put off, and to be run again.
         reply_mode: of CLIENT REPLY.
-        stream_position: of the stream of replication after its last change.
+        stream_position: of the stream of replication after its last change, but for those of the running turn, which
+            `has_changed` tells of.
         peer: the Primary or the Replica that it is, None for everybody else.
     """
 
@@ -86,6 +87,7 @@ class Client:
         self.relay: Any = None
         self.is_barred = False
         self.stream_position = 0
+        self.has_changed = False
         self.initialise(db)
 
     def initialise(self, db):

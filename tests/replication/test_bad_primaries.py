@@ -154,7 +154,7 @@ def test_what_is_no_sync(primary: Primary, replica: Client, log: Path, answer: b
     primary.say(answer)
     primary.hang_up()
     assert primary.greet() == [b"PSYNC", b"?", b"-1"]
-    assert reason in reasons(log)
+    assert eventually(lambda: reason in reasons(log))
     assert replica.do("DBSIZE").value == 1
     assert replica.do("GET", "own").value == b"v"
     assert not is_linked(replica)
@@ -230,7 +230,7 @@ def test_a_stream_that_turns_into_garbage(primary: Primary, replica: Client, log
     with contextlib.suppress(OSError):
         primary.say(garbage)
     assert primary.greet() == [b"PSYNC", b"?", b"-1"]
-    assert "protocol error" in reasons(log)
+    assert eventually(lambda: "protocol error" in reasons(log))
     assert replica.do("GET", "a").value == b"1"
 
 
@@ -250,7 +250,7 @@ def test_a_silent_primary_is_given_up(primary: Primary, replica: Client, log: Pa
     with contextlib.suppress(EOFError):
         primary.hear()
     primary.greet()
-    assert "nothing came for too long" in reasons(log)
+    assert eventually(lambda: "nothing came for too long" in reasons(log))
 
 
 def test_the_replica_says_who_it_is(primary: Primary, replica: Client) -> None:

@@ -120,6 +120,13 @@ class Replication:
         self.on_settle()
         return self.history.position
 
+    def position_of(self, client: Any) -> int:
+        """How many bytes the stream had after the last change of a client."""
+        if client.has_changed:
+            client.has_changed = False
+            client.stream_position = self.position
+        return int(client.stream_position)
+
     def introduce(self, client: Any) -> Replica:
         """A client says of itself what replicas say."""
         if client.peer is None:
