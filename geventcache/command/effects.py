@@ -9,6 +9,8 @@ ones do.
 
 from typing import Any
 
+import cython
+
 from geventcache.base.times import NEVER_MS
 from geventcache.command.expiration import any_deadline_of
 from geventcache.types.stream_ids import format_id
@@ -37,12 +39,14 @@ class Told:
         self.facts = facts
 
 
-def number(n: int) -> bytes:
+@cython.cfunc
+def number(n: cython.longlong) -> bytes:
     """An integer as an argument."""
     return b"%d" % n
 
 
-def deadline_among(words: Request, now_ms: int) -> int:
+@cython.cfunc
+def deadline_among(words: list[bytes], now_ms: cython.longlong) -> cython.longlong:
     """The deadline that the words of a request set, in milliseconds since the epoch; 0 if they set none."""
     for i, word in enumerate(words[:-1]):
         unit = UNITS.get(word.upper())
@@ -55,20 +59,21 @@ def deadline_among(words: Request, now_ms: int) -> int:
 # ---------------------------------------------------------------------- strings and keys
 
 
-def set_(args: Request, value: Any, now_ms: int) -> list[Request]:
+def set_(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """SET and what it was asked for."""
     if len(args) == 3:
         return [args]
     words = options_of_set(args)
-    deadline_ms = deadline_among(words, now_ms)
+    deadline_ms: cython.longlong = deadline_among(words, now_ms)
     if deadline_ms:
         return set_until(args[1], args[2], deadline_ms, now_ms)
     return [[b"SET", args[1], args[2], *(word for word in words if word.upper() == KEEPTTL)]]
 
 
-def options_of_set(args: Request) -> Request:
+@cython.cfunc
+def options_of_set(args: list[bytes]) -> Request:
     """The options of SET without IFEQ and its value, which may read like another one."""
-    words: Request = []
+    words: list[bytes] = []
     rest = iter(args[3:])
     for word in rest:
         if word.upper() == b"IFEQ":
@@ -78,41 +83,42 @@ def options_of_set(args: Request) -> Request:
     return words
 
 
-def set_until(key: bytes, value: bytes, deadline_ms: int, now_ms: int) -> list[Request]:
+@cython.cfunc
+def set_until(key: bytes, value: bytes, deadline_ms: cython.longlong, now_ms: cython.longlong) -> list[Request]:
     """A string was stored that has a deadline, or is gone at once if that is over."""
     return [[b"SET", key, value, PXAT, number(deadline_ms)] if deadline_ms > now_ms else [DEL, key]]
 
 
-def setex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def setex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """SETEX."""
     return set_until(args[1], args[3], any_deadline_of(int(args[2]), True, now_ms, b""), now_ms)
 
 
-def psetex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def psetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """PSETEX."""
     return set_until(args[1], args[3], any_deadline_of(int(args[2]), False, now_ms, b""), now_ms)
 
 
-def getset(args: Request, value: Any, now_ms: int) -> list[Request]:
+def getset(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """GETSET."""
     return [[b"SET", args[1], args[2]]]
 
 
-def delete(args: Request, value: Any, now_ms: int) -> list[Request]:
+def delete(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """GETDEL, DELIFEQ: the key is gone."""
     return [[DEL, args[1]]]
 
 
-def incrbyfloat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def incrbyfloat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """INCRBYFLOAT: machines add floating point numbers differently."""
     return [[b"SET", args[1], value, KEEPTTL]]
 
 
-def msetex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def msetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """MSETEX."""
-    stop = 2 + 2 * int(args[1])
+    stop: cython.Py_ssize_t = 2 + 2 * int(args[1])
     pairs, words = args[2:stop], args[stop:]
-    deadline_ms = deadline_among(words, now_ms)
+    deadline_ms: cython.longlong = deadline_among(words, now_ms)
     if deadline_ms > now_ms:
         return [[b"MSETEX", args[1], *pairs, PXAT, number(deadline_ms)]]
     if deadline_ms:
@@ -122,38 +128,39 @@ def msetex(args: Request, value: Any, now_ms: int) -> list[Request]:
     return [[b"MSET", *pairs]]
 
 
-def expire_key(key: bytes, deadline_ms: int, now_ms: int) -> list[Request]:
+@cython.cfunc
+def expire_key(key: bytes, deadline_ms: cython.longlong, now_ms: cython.longlong) -> list[Request]:
     """A key was given a deadline, and is gone if that is over."""
     return [[b"PEXPIREAT", key, number(deadline_ms)] if deadline_ms > now_ms else [DEL, key]]
 
 
-def getex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def getex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """GETEX, which changed the deadline."""
-    deadline_ms = deadline_among(args[2:], now_ms)
+    deadline_ms: cython.longlong = deadline_among(args[2:], now_ms)
     return expire_key(args[1], deadline_ms, now_ms) if deadline_ms else [[b"PERSIST", args[1]]]
 
 
-def expire(args: Request, value: Any, now_ms: int) -> list[Request]:
+def expire(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """EXPIRE."""
     return expire_key(args[1], any_deadline_of(int(args[2]), True, now_ms, b""), now_ms)
 
 
-def pexpire(args: Request, value: Any, now_ms: int) -> list[Request]:
+def pexpire(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """PEXPIRE."""
     return expire_key(args[1], any_deadline_of(int(args[2]), False, now_ms, b""), now_ms)
 
 
-def expireat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def expireat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """EXPIREAT."""
     return expire_key(args[1], any_deadline_of(int(args[2]), True, 0, b""), now_ms)
 
 
-def pexpireat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def pexpireat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """PEXPIREAT."""
     return expire_key(args[1], any_deadline_of(int(args[2]), False, 0, b""), now_ms)
 
 
-def restore(args: Request, value: Any, now_ms: int) -> list[Request]:
+def restore(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """RESTORE, and its name in a cluster, whose deadline is counted from now unless the request says otherwise."""
     ttl_ms, is_absolute = int(args[2]), b"ABSTTL" in [word.upper() for word in args[4:]]
     if is_absolute and 0 < ttl_ms <= now_ms:
@@ -163,7 +170,7 @@ def restore(args: Request, value: Any, now_ms: int) -> list[Request]:
     return [[b"RESTORE", args[1], number(min(ttl_ms + now_ms, NEVER_MS - 1)), *args[3:], b"ABSTTL"]]
 
 
-def debug(args: Request, value: Any, now_ms: int) -> list[Request]:
+def debug(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """DEBUG: what it loads again is what was there."""
     return [args] if args[1].upper() == b"POPULATE" else []
 
@@ -171,67 +178,69 @@ def debug(args: Request, value: Any, now_ms: int) -> list[Request]:
 # ---------------------------------------------------------------------- lists, sets, sorted sets
 
 
-def blmove(args: Request, value: Any, now_ms: int) -> list[Request]:
+def blmove(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BLMOVE."""
     return [[b"LMOVE", *args[1:5]]]
 
 
-def brpoplpush(args: Request, value: Any, now_ms: int) -> list[Request]:
+def brpoplpush(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BRPOPLPUSH."""
     return [[b"RPOPLPUSH", *args[1:3]]]
 
 
-def blpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def blpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BLPOP, which took from one of its keys."""
     return [[b"LPOP", value[0]]]
 
 
-def brpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def brpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BRPOP, which took from one of its keys."""
     return [[b"RPOP", value[0]]]
 
 
-def bzpopmin(args: Request, value: Any, now_ms: int) -> list[Request]:
+def bzpopmin(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BZPOPMIN, which took from one of its keys."""
     return [[b"ZPOPMIN", value[0]]]
 
 
-def bzpopmax(args: Request, value: Any, now_ms: int) -> list[Request]:
+def bzpopmax(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BZPOPMAX, which took from one of its keys."""
     return [[b"ZPOPMAX", value[0]]]
 
 
-def where_of(args: Request, at: int) -> bytes:
+@cython.cfunc
+def where_of(args: list[bytes], at: cython.Py_ssize_t) -> bytes:
     """The word behind the keys of a request whose number stands at `at`."""
     return args[at + 1 + int(args[at])].upper()
 
 
+@cython.cfunc
 def popped(name: bytes, value: Any) -> list[Request]:
     """So many elements were taken from one of several keys; `value` has the key and the elements."""
     return [[name, value[0], number(len(value[1]))]]
 
 
-def lmpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def lmpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """LMPOP."""
     return popped(b"LPOP" if where_of(args, 1) == b"LEFT" else b"RPOP", value)
 
 
-def blmpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def blmpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BLMPOP."""
     return popped(b"LPOP" if where_of(args, 2) == b"LEFT" else b"RPOP", value)
 
 
-def zmpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def zmpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """ZMPOP."""
     return popped(b"ZPOPMIN" if where_of(args, 1) == b"MIN" else b"ZPOPMAX", value)
 
 
-def bzmpop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def bzmpop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """BZMPOP."""
     return popped(b"ZPOPMIN" if where_of(args, 2) == b"MIN" else b"ZPOPMAX", value)
 
 
-def spop(args: Request, value: Any, now_ms: int) -> list[Request]:
+def spop(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """SPOP: the members that chance has chosen."""
     return [[b"SREM", args[1], *([value] if len(args) == 2 else value)]]
 
@@ -239,15 +248,19 @@ def spop(args: Request, value: Any, now_ms: int) -> list[Request]:
 # ---------------------------------------------------------------------- hashes
 
 
-def fields_at(args: Request) -> int:
+@cython.cfunc
+def fields_at(args: list[bytes]) -> cython.Py_ssize_t:
     """Where the word FIELDS stands in a request."""
-    at = 2
+    at: cython.Py_ssize_t = 2
     while args[at].upper() != FIELDS:
         at += 1
     return at
 
 
-def fields_until(key: bytes, names: Request, deadline_ms: int, now_ms: int) -> list[Request]:
+@cython.cfunc
+def fields_until(
+    key: bytes, names: list[bytes], deadline_ms: cython.longlong, now_ms: cython.longlong
+) -> list[Request]:
     """Fields were given a deadline, and are gone if that is over."""
     if not names:
         return []
@@ -256,61 +269,65 @@ def fields_until(key: bytes, names: Request, deadline_ms: int, now_ms: int) -> l
     return [[b"HPEXPIREAT", key, number(deadline_ms), FIELDS, number(len(names)), *names]]
 
 
-def expired_fields(args: Request, value: Any, is_seconds: bool, base_ms: int, now_ms: int) -> list[Request]:
+@cython.cfunc
+def expired_fields(
+    args: list[bytes], value: Any, is_seconds: cython.bint, base_ms: cython.longlong, now_ms: cython.longlong
+) -> list[Request]:
     """The fields of a request of the HEXPIRE family that `value` tells to have a new deadline, or to be gone."""
     names = args[fields_at(args) + 2 :]
     chosen = [name for name, answer in zip(names, value, strict=True) if answer in (DONE, EXPIRED)]
     return fields_until(args[1], chosen, any_deadline_of(int(args[2]), is_seconds, base_ms, b""), now_ms)
 
 
-def hexpire(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hexpire(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HEXPIRE."""
     return expired_fields(args, value, True, now_ms, now_ms)
 
 
-def hpexpire(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hpexpire(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HPEXPIRE."""
     return expired_fields(args, value, False, now_ms, now_ms)
 
 
-def hexpireat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hexpireat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HEXPIREAT."""
     return expired_fields(args, value, True, 0, now_ms)
 
 
-def hpexpireat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hpexpireat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HPEXPIREAT."""
     return expired_fields(args, value, False, 0, now_ms)
 
 
-def persisted(key: bytes, names: Request) -> list[Request]:
+@cython.cfunc
+def persisted(key: bytes, names: list[bytes]) -> list[Request]:
     """Fields have no deadlines any more."""
     return [[b"HPERSIST", key, FIELDS, number(len(names)), *names]] if names else []
 
 
-def hpersist(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hpersist(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HPERSIST: of a field that was due, the end comes by itself."""
     return persisted(args[1], [name for name, answer in zip(args[4:], value, strict=True) if answer == DONE])
 
 
-def hgetdel(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hgetdel(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HGETDEL."""
     return [[HDEL, args[1], *args[4:]]]
 
 
-def hgetex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hgetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HGETEX, which changed deadlines."""
-    at = fields_at(args)
+    at: cython.Py_ssize_t = fields_at(args)
     names = [name for name, held in zip(args[at + 2 :], value, strict=True) if held is not None]
-    deadline_ms = deadline_among(args[2:at], now_ms)
+    deadline_ms: cython.longlong = deadline_among(args[2:at], now_ms)
     return fields_until(args[1], names, deadline_ms, now_ms) if deadline_ms else persisted(args[1], names)
 
 
-def hsetex(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hsetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HSETEX."""
-    at = fields_at(args)
+    at: cython.Py_ssize_t = fields_at(args)
     words, pairs = args[2:at], args[at + 2 :]
-    deadline_ms = deadline_among(words, now_ms)
+    deadline_ms: cython.longlong = deadline_among(words, now_ms)
     if 0 < deadline_ms <= now_ms:
         return [[HDEL, args[1], *pairs[::2]]]
     if deadline_ms:
@@ -320,7 +337,7 @@ def hsetex(args: Request, value: Any, now_ms: int) -> list[Request]:
     return [[b"HSET", args[1], *pairs]]
 
 
-def hincrbyfloat(args: Request, value: Any, now_ms: int) -> list[Request]:
+def hincrbyfloat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HINCRBYFLOAT, which tells the field's value and its deadline, None if there is none."""
     text, deadline_ms = value
     if deadline_ms is None:
@@ -331,7 +348,7 @@ def hincrbyfloat(args: Request, value: Any, now_ms: int) -> list[Request]:
 # ---------------------------------------------------------------------- streams
 
 
-def xadd(args: Request, value: Any, now_ms: int) -> list[Request]:
+def xadd(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """XADD, which tells the ID, where it stands among the arguments, and the length that is left if it trimmed."""
     if type(value) is bytes:
         return [[b"XADD", args[1], value, *args[3:]]]
@@ -340,7 +357,7 @@ def xadd(args: Request, value: Any, now_ms: int) -> list[Request]:
     return [[b"XADD", args[1], *options, entry_id, *args[at + 1 :]]]
 
 
-def xtrim(args: Request, value: Any, now_ms: int) -> list[Request]:
+def xtrim(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """XTRIM, which tells the length that is left."""
     return [[b"XTRIM", args[1], b"MAXLEN", b"=", number(value)]]
 
@@ -393,7 +410,7 @@ class Delivery:
         return [*words, b"ENTRIESREAD", number(entries_read)] if entries_read >= 0 else words
 
 
-def delivered(args: Request, value: Any, now_ms: int) -> list[Request]:
+def delivered(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """XREADGROUP, XCLAIM, XAUTOCLAIM, which tell a Delivery for each stream."""
     return [request for delivery in value for request in delivery.requests()]
 
