@@ -174,6 +174,9 @@ class SnapshotWriter:
     """Writes what some databases hold at the moment when it is made.
 
     It ends with `end`, whatever happens: until then, changes take the longer for it.
+
+    Attributes:
+        most_held: how many bytes have at most been written and not yet been taken away.
     """
 
     def __init__(
@@ -186,6 +189,7 @@ class SnapshotWriter:
     ) -> None:
         self.has_checksum = has_checksum
         self.crc = 0
+        self.most_held = 0
         self.records = Records(compresses)
         self.records.on_deadlines = on_deadlines
         self.records.sizes = {keyspace.index: (len(keyspace), keyspace.volatile) for keyspace in keyspaces}
@@ -226,6 +230,7 @@ class SnapshotWriter:
         """What has been written of records, once it is enough for a block, and a place to pause."""
         if self.records.error is not None:
             raise self.records.error
+        self.most_held = max(self.most_held, self.records.out.size)
         if self.records.out.size >= BLOCK_BYTES:
             yield from self.counted(self.records.take_pieces())
         yield PAUSE
@@ -241,6 +246,7 @@ class SnapshotWriter:
             out.byte(value.kind)
             out.string(key)
             for _ in value.slices(out):
+                self.most_held = max(self.most_held, self.records.out.size + out.size)
                 if out.size >= BLOCK_BYTES:
                     yield from self.counted(out.take_pieces())
                 yield PAUSE

@@ -159,12 +159,15 @@ class Journaling:
         Raises:
             OSError: it cannot be written, or somebody ended it.
         """
-        self.image = self.snapshots.take(FACTS)
+        taken = self.image = self.snapshots.take(FACTS)
         self.base = NewFile(self.journal.path_of(part.name), run, self.config["aof-rewrite-incremental-fsync"])
         image: Image | RequestImage = self.image
         if not self.config["aof-use-rdb-preamble"]:
             image = RequestImage(self.image, self.state.databases.limits)
-        write_image(image, self.base, None if run is at_once else self.server.saving.slices.breathe)
+        try:
+            write_image(image, self.base, None if run is at_once else self.server.saving.slices.breathe)
+        finally:
+            self.journal.most_held = taken.most_held
 
     def supersede(self) -> None:
         """A new base is safe: all that was noted before the present file is in it."""

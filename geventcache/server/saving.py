@@ -111,6 +111,7 @@ class Saving:
             snapshots.note_result(False)
             self.state.log.error("snapshot_failed", path=file.path, error=str(error))
         finally:
+            snapshots.most_held = image.most_held
             if self.greenlet is gevent.getcurrent():
                 self.finish()
 

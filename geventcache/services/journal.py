@@ -43,7 +43,8 @@ class Journal:
         size, base_size: its bytes now, and when it had been rewritten or loaded.
         is_syncing: a sync is under way; delayed_syncs: how often one took so long that writing had to wait for it.
         is_rewriting, is_scheduled: a rewrite is under way, or is to begin; began_s: since when.
-        duration_s, is_rewrite_good: of the last rewrite; rewrites: how many succeeded, failures: how many failed since.
+        duration_s, is_rewrite_good: of the last rewrite; most_held: bytes that it took beside the data.
+        rewrites: how many succeeded, failures: how many failed since.
         on_rewrite: begin a rewrite; None where nobody can.
         on_wait: called with what is to be called when all that was noted so far is on the disk; returns False if it is.
         on_reload: load the journal anew, while everybody waits.
@@ -63,7 +64,7 @@ class Journal:
         self.began_s = self.failed_s = 0
         self.duration_s = NEVER_REWRITTEN
         self.is_rewrite_good = True
-        self.rewrites = self.failures = 0
+        self.rewrites = self.failures = self.most_held = 0
         self.on_rewrite: Callable[[], None] | None = None
         self.on_wait: Callable[[Callable[[], None]], bool] | None = None
         self.on_reload: Callable[[], None] | None = None

@@ -59,6 +59,11 @@ class Image:
         return self.writer.records.done
 
     @property
+    def most_held(self) -> int:
+        """How many bytes it has taken at most: of what was written, also before it changed, and waited for the disk."""
+        return self.writer.most_held
+
+    @property
     def total(self) -> int:
         """How many keys there are to be."""
         return self.writer.total
@@ -123,7 +128,7 @@ class Snapshots:
         image: the one under way, for a save or for another purpose, None while there is none.
         is_saving: a save runs in the background; began_s: when it began.
         is_scheduled: one is to begin as soon as it can.
-        saves: how many saves succeeded.
+        saves: how many saves succeeded; most_held: bytes that the last one in the background took beside the data.
         is_loading: data are being loaded; file: from where.
         is_whole: no load failed, so that what is there may take the snapshot's place.
         loaded: what came of the last load, or of the one that runs.
@@ -144,7 +149,7 @@ class Snapshots:
         self.is_saving = False
         self.is_scheduled = False
         self.began_s = 0
-        self.saves = 0
+        self.saves = self.most_held = 0
         self.is_loading = False
         self.is_whole = True
         self.file: OldFile | None = None

@@ -342,6 +342,7 @@ def test_it_is_rewritten_when_it_has_grown(tmp_path: Path) -> None:
         assert eventually(lambda: information(client, "persistence")["aof_rewrites"] == "1")
         assert int(information(client, "persistence")["aof_current_size"]) < 10_000
         assert len(manifest_of(tmp_path)) == 2
+        assert int(information(client, "persistence")["aof_last_cow_size"]) > 0
         client.do("MULTI")
         client.do("BGSAVE")
         client.do("BGREWRITEAOF")

@@ -145,6 +145,7 @@ def test_clients_are_served_while_the_data_are_saved(tmp_path: Path) -> None:
             client.do("DEL", f"key:{49_999 - count}")
             count += 1
         assert count > 0
+        assert int(information(client, "persistence")["rdb_last_cow_size"]) > 0
         process.end(signal.SIGKILL)
     with serving("--dir", str(tmp_path)) as process:
         client = process.connect()
