@@ -371,7 +371,7 @@ def at_least_one(text: bytes) -> int:
     """
     count = integer(text)
     if count <= 0:
-        raise CommandError(errors.COUNT_NOT_POSITIVE)
+        raise CommandError(errors.COUNT_OPTION_NOT_POSITIVE)
     return count
 
 

@@ -292,7 +292,7 @@ def autoclaim_options(options: tuple[bytes, ...]):
         if word == b"COUNT" and i + 1 < len(options):
             count = parse_integer(options[i + 1]) or 0
             if not 1 <= count <= MAX_CLAIM_COUNT:
-                raise CommandError(errors.COUNT_NOT_POSITIVE)
+                raise CommandError(errors.COUNT_OPTION_NOT_POSITIVE)
             i += 2
         elif word == b"JUSTID":
             is_justid = True
