@@ -185,6 +185,15 @@ MEMORY_HOGS = [
 ]
 
 
+def test_scripts_go_on_after_many_that_met_the_limit(session: Session) -> None:
+    """What many texts and then one large table leave is given back, though Lua needs memory to do so."""
+    session.do("CONFIG", "SET", "script-max-memory", "20000000")
+    for script in ("local t = {} for i = 1, 1e9 do t[i] = 'x' .. i end", "local t = {} for i = 1, 1e9 do t[i] = i end"):
+        for _ in range(3):
+            assert b"script-max-memory" in run(session, script)
+            assert run(session, "return 1") == b":1\r\n"
+
+
 @pytest.mark.parametrize("script", MEMORY_HOGS)
 def test_memory_of_a_script_is_bounded(session: Session, script: str) -> None:
     """A script that wants more memory than allowed ends with an error or within the limit; the next has all of it."""

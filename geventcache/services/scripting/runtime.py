@@ -156,9 +156,18 @@ class Runtime:
         if self.released:
             self.release()
         if self.used() + size > self.most * COLLECT_ABOVE:
-            self.functions[b"collect"]()
+            self.clean()
             if self.used() + size > self.most:
                 raise CommandError(OUT_OF_MEMORY)
+
+    def clean(self) -> None:
+        """Forget what a script has left, and collect garbage; beyond the limit, because LuaJIT needs memory for it."""
+        self.lua.set_max_memory(0)
+        try:
+            self.functions[b"forget"]()
+            self.functions[b"collect"]()
+        finally:
+            self.lua.set_max_memory(self.limit)
 
     def release(self) -> None:
         """Let Lua forget functions."""
@@ -172,8 +181,7 @@ class Runtime:
             self.last_words = OUT_OF_MEMORY
             self.lua.set_max_memory(self.limit)
         if self.used() > self.floor + GROWTH:
-            self.functions[b"forget"]()
-            self.functions[b"collect"]()
+            self.clean()
             self.floor = self.used()
             self.on_much_freed()
 
