@@ -51,6 +51,7 @@ def answer(client: Client, *words: Argument) -> Reply | None:
         return None
 
 
+@pytest.mark.limits_memory
 def test_a_reply_for_which_there_is_no_memory() -> None:
     """Under a limit of address space, a reply of 150 MB ends by an error or the connection; others get their own."""
     resource = pytest.importorskip("resource")
@@ -74,6 +75,7 @@ def test_a_reply_for_which_there_is_no_memory() -> None:
         assert process.popen.poll() is None
 
 
+@pytest.mark.limits_memory
 def test_a_value_that_a_script_has_no_memory_for() -> None:
     """Under a limit of address space, a script that reads what cannot be copied for it ends by an error."""
     resource = pytest.importorskip("resource")
@@ -93,6 +95,7 @@ def test_a_value_that_a_script_has_no_memory_for() -> None:
         assert process.popen.poll() is None
 
 
+@pytest.mark.limits_memory
 def test_a_value_for_which_there_is_no_memory() -> None:
     """Under a limit of address space, a value of 150 MB ends the connection that sends it, and nobody else's."""
     resource = pytest.importorskip("resource")

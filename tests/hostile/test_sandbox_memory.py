@@ -17,7 +17,7 @@ PATIENCE_S = 120
 STEPS = 40
 WALK = """
 import sys
-from ..support.inprocess import InProcessServer
+from tests.support.inprocess import InProcessServer
 server = InProcessServer()
 session = server.session()
 server.state.let_clients_in = lambda: True
@@ -76,7 +76,7 @@ BRIEF = [
 ]
 STEPPED = """
 import sys
-from ..hostile.crowded import prepared
+from tests.hostile.crowded import prepared
 server, session, words, right = prepared(sys.argv[1])
 runtime = server.state.scripting.runtime
 failed = 0
@@ -120,6 +120,7 @@ def test_every_allocation_of_a_script_meets_its_limit(script: str) -> None:
     assert output_of("-c", STEPPED, script).startswith(b"survived ")
 
 
+@pytest.mark.limits_memory
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space, and fills the heap of glibc")
 @pytest.mark.parametrize("lua", ["luajit21", "lua51"])
 @pytest.mark.parametrize("script", BRIEF)
