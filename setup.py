@@ -31,16 +31,13 @@ SHARED = "geventcache._cyutility"
 # What every request passes, and the everyday types: there -O2 gains up to a fifth (100 elements of LRANGE), and in the
 # modules of single commands nothing that can be measured.
 HOT = {
-    "base": {"clock", "numbers", "table"},
+    "base": {"numbers", "table"},
     "resp": {"reader", "writer"},
     "server": {"connection"},
     "engine": {"engine"},
-    "command": {"table"},
-    "services": {"clients"},
     "upstream": {"door"},
-    "store": {"account", "changes", "deadlines", "eviction", "keyspace", "places", "uses"},
+    "store": {"changes", "deadlines", "eviction", "keyspace", "places", "uses"},
     "types": {
-        "container",
         "elements",
         "hashes",
         "list_node",
