@@ -182,6 +182,9 @@ MEMORY_HOGS = [
     "local t = {} while true do t[#t + 1] = redis.call('get', 'big') .. #t end",
     "local t = {} while true do t[#t + 1] = redis.call('lrange', 'list', 0, -1) end",
     "local t = {} while true do pcall(function() while true do t[#t + 1] = redis.call('get', 'big') .. #t end end) end",
+    "local s, t = ('x'):rep(1e6), {} for i = 1, 1e6 do t[i] = struct.unpack('c' .. i * 50, s) end",
+    "local t = {} while true do t[#t + 1] = cjson.decode('\"a\\\\n' .. ('b'):rep(1000) .. #t .. '\"') end",
+    "local t = {} while true do t[#t + 1] = cjson.encode({('a\\n'):rep(1000) .. #t}) end",
 ]
 
 
