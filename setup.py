@@ -52,8 +52,8 @@ HOT = {
     },
 }
 # What makes a module when it is imported is a fifth of its code and runs once: there is nothing to optimise. Compilers
-# that do not know the attribute ignore it, and what they would warn of in generated code tells nobody anything.
-UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-w"]
+# that do not know the attribute ignore it.
+UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-Wno-attributes"]
 # Each of these would otherwise add code to every function or class: ways to pickle them, which nothing does, or things
 # that know of a function what only tools ask. Of that its parameters stay: declarations are checked against them.
 DIRECTIVES = {

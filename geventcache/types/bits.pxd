@@ -23,5 +23,5 @@ cdef class FieldKind:
 cpdef FieldKind parse_kind(bytes text)
 cpdef get_field(data, FieldKind kind, offset)
 cpdef put_field(bytearray data, FieldKind kind, offset, value)
-cpdef set_field(bytearray data, FieldKind kind, offset, value, bytes policy=*)
-cpdef increment_field(bytearray data, FieldKind kind, offset, increment, bytes policy=*)
+cpdef set_field(bytearray data, FieldKind kind, offset, value, bytes policy)
+cpdef increment_field(bytearray data, FieldKind kind, offset, increment, bytes policy)

@@ -254,7 +254,7 @@ def put_field(data: bytearray, kind: FieldKind, offset: Number, value: Number) -
     data[low:high] = (span & ~mask | value << shift & mask).to_bytes(high - low, "big")
 
 
-def set_field(data: bytearray, kind: FieldKind, offset: Number, value: Number, policy: bytes = WRAP) -> "Number | None":
+def set_field(data: bytearray, kind: FieldKind, offset: Number, value: Number, policy: bytes) -> "Number | None":
     """Write any 64-bit integer; return the old one, or None if it does not fit and nothing was written.
 
     An unsigned type takes a negative value as the great number that its 64 bits are.
@@ -273,7 +273,7 @@ def set_field(data: bytearray, kind: FieldKind, offset: Number, value: Number, p
 
 
 def increment_field(
-    data: bytearray, kind: FieldKind, offset: Number, increment: Number, policy: bytes = WRAP
+    data: bytearray, kind: FieldKind, offset: Number, increment: Number, policy: bytes
 ) -> "Number | None":
     """Add to an integer; return the new one, or None if that does not fit and nothing was written."""
     fitting = kind.fit(get_field(data, kind, offset) + increment, policy)
