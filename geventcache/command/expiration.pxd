@@ -1,3 +1,5 @@
+from geventcache.base.numbers cimport scan_integer
+
 cdef long long MAX_MS, NEVER
 cdef int NO_UNIT, EX, PX, EXAT, PXAT
 cdef int NX, XX, GT, LT

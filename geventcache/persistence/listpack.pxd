@@ -1,3 +1,4 @@
+from geventcache.base.numbers cimport parse_integer
 from geventcache.persistence.cursor cimport Cursor
 
 cdef unsigned int END

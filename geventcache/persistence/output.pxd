@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.base.numbers cimport parse_integer
 
 cdef Py_ssize_t LONGEST_INTEGER, SHORTEST_COMPRESSED, LONGEST_COMPRESSED, LEAST_SAVED, LARGE
 

@@ -1,5 +1,6 @@
 cimport cython
 from libc.string cimport memcpy
+from geventcache.base.numbers cimport format_float
 
 cdef extern from "Python.h":
     char *PyByteArray_AS_STRING(object)

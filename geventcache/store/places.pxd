@@ -2,7 +2,7 @@ cimport cython
 from geventcache.base.clock cimport Clock
 from geventcache.base.histogram cimport Histogram
 from geventcache.base.table cimport Table, Tickets
-from geventcache.store.account cimport Account
+from geventcache.store.account cimport Account, object_size
 from geventcache.store.changes cimport Changes
 from geventcache.store.deadlines cimport Deadlines
 from geventcache.store.uses cimport Uses
