@@ -222,7 +222,8 @@ class Nodes:
             node.idle.remove(link)
         now_us = monotonic_us()
         is_silent = bool(link.sent) and now_us - link.heard_us > link.way.timeout_us
-        if is_silent or not link.heard_us > link.began_us:
+        is_heard = link.refusal or link.heard_us > link.began_us
+        if is_silent or not is_heard:
             node.failed_us = now_us
 
     def all_links(self) -> list[Link]:
