@@ -68,22 +68,15 @@ def find_byte(
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
-def short_length(p: cython.p_const_uchar, pos: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """The digit of a header that has one, as most have; -1 for any other."""
-    if end - pos < 4 or p[pos + 2] != 13 or not 48 <= p[pos + 1] <= 57:
-        return -1
-    return p[pos + 1] - 48
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
 def parse_length(p: cython.p_const_uchar, start: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """The canonical decimal of 64 bits in p[start:end]; NOT_A_NUMBER when it is none; every negative number as -1."""
     if cython.compiled:
         n: cython.ulonglong = 0  # holds any 19 digits
         digit: cython.uint
         i: cython.Py_ssize_t = start
+        if end - start == 1:  # as most lengths are
+            digit = p[start] - 48
+            return digit if digit <= 9 else NOT_A_NUMBER
         if end <= start:
             return NOT_A_NUMBER
         is_negative: cython.bint = p[start] == 45
@@ -269,15 +262,12 @@ class RequestReader:
                         if not self.is_trusted:
                             break
                     continue
-                want = short_length(p, pos, end)
-                eol = pos + 2
-                if want < 0:
-                    eol = find_byte(p, 13, pos, end)
-                    if eol < 0 or eol + 1 >= end:
-                        if eol < 0 and end - pos > MAX_INLINE:
-                            return self.fail(done, b"too big mbulk count string")
-                        break
-                    want = parse_length(p, pos + 1, eol)
+                eol = find_byte(p, 13, pos, end)
+                if eol < 0 or eol + 1 >= end:
+                    if eol < 0 and end - pos > MAX_INLINE:
+                        return self.fail(done, b"too big mbulk count string")
+                    break
+                want = parse_length(p, pos + 1, eol)
                 if p[eol + 1] != 10:
                     return self.fail(done, b"invalid CRLF in request")
                 if want == NOT_A_NUMBER or want > MAX_ELEMENTS:
@@ -291,18 +281,15 @@ class RequestReader:
                 args = roomy_list(want if want < ROOM else ROOM)
                 continue
             if length < 0:
-                length = short_length(p, pos, end) if p[pos] == 36 else -1  # "$"
-                eol = pos + 2
-                if length < 0:
-                    eol = find_byte(p, 13, pos, end)
-                    if eol < 0 or eol + 1 >= end:
-                        if eol < 0 and end - pos > MAX_INLINE:
-                            return self.fail(done, b"too big bulk count string")
-                        break
-                    if p[pos] != 36:
-                        found: bytes = b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)
-                        return self.fail(done, b"expected '$', got '%b'" % found)
-                    length = parse_length(p, pos + 1, eol)
+                eol = find_byte(p, 13, pos, end)
+                if eol < 0 or eol + 1 >= end:
+                    if eol < 0 and end - pos > MAX_INLINE:
+                        return self.fail(done, b"too big bulk count string")
+                    break
+                if p[pos] != 36:  # "$"
+                    found: bytes = b" " if p[pos] in b"\r\n" else cut(p, pos, pos + 1)
+                    return self.fail(done, b"expected '$', got '%b'" % found)
+                length = parse_length(p, pos + 1, eol)
                 if p[eol + 1] != 10:
                     return self.fail(done, b"invalid CRLF in request")
                 if length < 0 or length > self.max_bulk:
