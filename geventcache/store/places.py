@@ -31,8 +31,8 @@ from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
 NEVER = NEVER_MS
-# Types of containers that the table holds packed, by its kinds from PACKED on; what each request with one needs of them
-# is looked up here and now.
+# The types of containers that the table holds packed, in the order of its kinds from PACKED on. Their unpackers are
+# looked up once: a request with a small container needs one.
 CONTAINERS: list[Any] = [Hash, Set, SortedSet, List]
 KINDS = {container: PACKED + place for place, container in enumerate(CONTAINERS)}
 UNPACKERS = [container.unpack for container in CONTAINERS]
