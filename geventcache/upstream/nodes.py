@@ -155,6 +155,9 @@ class Nodes:
                 if node not in self.scanned:
                     self.scanned.append(node)
         self.owning = None
+        for node in set(changed.values()):
+            if node is not None:
+                self.become_primary(node)
         self.on_map(changed, regained)
 
     # ------------------------------------------------------------------ links
@@ -332,7 +335,7 @@ class Nodes:
         replicas: dict[Node, list[Node]] = {}
         for first, last, *members in ranges:
             primary, *others = [self.node(place_of(member, told_by)) for member in members]
-            primary.is_replica = False
+            self.become_primary(primary)
             for slot in range(first, last + 1):
                 owners[slot] = primary
             for other in others:
@@ -345,11 +348,18 @@ class Nodes:
     def learn_single(self, node: Node, replicas: list[Node]) -> None:
         """One primary has it all."""
         self.is_cluster = False
-        node.is_replica = False
+        self.become_primary(node)
         for other in replicas:
             self.become_replica(other)
         self.replicas = {node: replicas}
         self.settle(dict.fromkeys(range(SLOTS), node) if self.owners[0] is not node else {})
+
+    def become_primary(self, node: Node) -> None:
+        """A node is a primary; links of the time when it was a replica tell of no changes, and read from a replica."""
+        if node.is_replica:
+            node.is_replica = False
+            for link in list(node.lanes.values()):
+                link.lose(b"it is a primary now")
 
     def become_replica(self, node: Node) -> None:
         """A node is a replica; links of the time when it was a primary are of no use."""

@@ -151,6 +151,17 @@ class ReferenceCluster:
                     return member
         raise LookupError(key)
 
+    def replica_of(self, primary: Member) -> Member:
+        """A replica of a primary."""
+        name = primary.id()
+        return next(one for one in self.alive() if b"myself,slave " + name in one.do("CLUSTER", "NODES"))  # type: ignore[operator]
+
+    def promote(self, member: Member) -> None:
+        """Let a replica take its primary's place; what is primary stays it."""
+        if not member.is_primary():
+            member.do("CLUSTER", "FAILOVER")
+            assert eventually(member.is_primary)
+
     def alive(self) -> list[Member]:
         """Those that run."""
         return [member for member in self.members if member.process is not None]

@@ -155,6 +155,26 @@ def test_lost_connection_drops_what_came_by_it(client: Client, cluster: Referenc
     assert eventually(lambda: client.do("GET", "k").value == b"new")
 
 
+def test_promoted_replica_tells_of_changes(client: Client, cluster: ReferenceCluster) -> None:
+    """Also if it is the old primary that says who the new one is."""
+    primary = cluster.owner("k")
+    replica = cluster.replica_of(primary)
+    try:
+        for one, other in ((replica, primary), (primary, replica)):
+            client.do("SET", "k", "old")
+            cluster.promote(one)
+            assert eventually(lambda other=other: not other.is_primary())  # type: ignore[misc]
+            assert client.do("GET", "{k}:unknown").value is None
+            assert client.do("GET", "k").value == b"old"
+            assert client.do("STRLEN", "k").value == 3
+            one.do("SET", "k", "newer")
+            assert eventually(lambda: client.do("GET", "k").value == b"newer", 20)
+            assert eventually(lambda: client.do("STRLEN", "k").value == 5, 20)
+    finally:
+        cluster.promote(primary)
+        assert eventually(cluster.is_well)
+
+
 def test_which_keys_are_kept(near: Client, near_side: Process) -> None:
     """near-keys and near-bypass, which may be changed while clients are served."""
     near.do("MSET", "a:1", 1, "b:1", 1)
