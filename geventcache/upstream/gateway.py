@@ -406,7 +406,7 @@ class Gateway:
 
         def done(frames: list[bytes]) -> None:
             link = ask.link
-            is_sure = link is not None and not link.is_lost and not ask.is_asking
+            is_sure = link is not None and not link.is_lost and link.is_tracked and not ask.is_asking
             self.near.end_fetch(begun, frames, link.node if is_sure else None)
 
         ask.done = done

@@ -27,6 +27,7 @@ from geventcache.upstream.asks import Ask
 READ_SIZE = 64 << 10
 KEEPALIVE_SECONDS = 5
 GREETING = (b"CLIENT", b"SETINFO", b"LIB-NAME", b"geventcache")
+TRACKING = (b"CLIENT", b"TRACKING", b"ON")
 PING = pack((b"PING",))
 CLUSTER_INFO = pack((b"CLUSTER", b"INFO"))
 CLUSTER_IS_DOWN = b"cluster_state:fail"
@@ -88,6 +89,7 @@ class Link:
         after: called when what one read brought is done with.
         refusal: the server's error that refused the connection, empty if it did not.
         is_open, is_lost: it is agreed on; it is over.
+        is_tracked: the server tells of changes to what is read by it.
         is_patient: a reply may take for ever.
         mode: of the server: ``cluster``, ``standalone`` or ``sentinel``.
         waiting, sent: what was asked, and is not sent or not answered.
@@ -108,6 +110,7 @@ class Link:
         self.on_defect: Callable[[Exception], object] = lambda error: None
         self.refusal = b""
         self.is_open = self.is_lost = self.is_patient = False
+        self.is_tracked = TRACKING in opening
         self.mode = b""
         self.waiting: deque[Ask] = deque()
         self.sent: deque[Ask] = deque()

@@ -24,13 +24,12 @@ from geventcache.resp.frames import decode, is_error, pack
 from geventcache.services.settings.upstream_url import Upstream
 from geventcache.services.shards.slots import SLOTS
 from geventcache.upstream.asks import Ask
-from geventcache.upstream.link import Link, Way
+from geventcache.upstream.link import TRACKING, Link, Way
 
 Place = tuple[str, int]
 
 CLUSTER_SLOTS = pack((b"CLUSTER", b"SLOTS"))
 READONLY = (b"READONLY",)
-TRACKING = (b"CLIENT", b"TRACKING", b"ON")
 RETRY_US = 50_000
 REFRESH_US = 5_000_000
 MOST_IDLE = 16
@@ -172,6 +171,14 @@ class Nodes:
             link = node.lanes[db, resp3] = self.new_link(node, db, resp3, tuple(opening))
             link.start()
         return link
+
+    def track(self) -> None:
+        """From now on servers are to tell of changes; what was asked before is answered before."""
+        self.is_tracked = True
+        for node in self.by_place.values():
+            for link in node.lanes.values():
+                if link.resp3 and not link.is_tracked and not node.is_replica:
+                    link.send(Ask([pack(TRACKING)], tracked(link), may_repeat=True))
 
     def new_link(self, node: Node, db: int, resp3: bool, opening: tuple[tuple[bytes, ...], ...] = ()) -> Link:
         """A link that is not started yet."""
@@ -401,6 +408,15 @@ class Nodes:
         replicas = [self.node((one[b"ip"].decode(), int(one[b"port"]))) for one in others if is_well(one)]
         self.learn_single(self.node((reply[0].decode(), int(reply[1]))), replicas)
         return True
+
+
+def tracked(link: Link) -> Callable[[list[bytes]], None]:
+    """What notes that the server of a link has agreed to tell of changes."""
+
+    def note(frames: list[bytes]) -> None:
+        link.is_tracked = not is_error(frames[0])
+
+    return note
 
 
 def is_well(replica: Any) -> bool:

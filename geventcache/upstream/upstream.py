@@ -79,6 +79,8 @@ class Upstream:
 
     def switch(self, is_on: bool) -> None:
         """The setting near-cache has changed."""
+        if is_on:
+            self.nodes.track()
         self.near.is_on = is_on
         self.near.flush()
 

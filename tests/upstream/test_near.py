@@ -197,6 +197,25 @@ def test_which_keys_are_kept(near: Client, near_side: Process) -> None:
     assert is_kept("a:1")
 
 
+def test_kept_later(cluster: ReferenceCluster, near: Client) -> None:
+    """What is kept from when near-cache is switched on is as true as if it had been on from the beginning."""
+    with serving("--upstream", cluster.url, "--near-cache", "no") as process:
+        client = process.connect()
+        client.do("SET", "k", "old")
+        assert client.do("GET", "k").value == b"old"
+        client.do("CONFIG", "SET", "near-cache", "yes")
+
+        def is_kept() -> bool:
+            before = asked(client)
+            client.do("GET", "k")
+            return asked(client) == before
+
+        assert eventually(is_kept)
+        cluster.owner("k").do("SET", "k", "new")
+        assert eventually(lambda: client.do("GET", "k").value == b"new", 20)
+        client.close()
+
+
 def test_time_to_live(cluster: ReferenceCluster, near: Client) -> None:
     """A reply is kept for as long as its key lives, and no longer than the setting says."""
     with serving(
