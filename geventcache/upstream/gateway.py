@@ -392,13 +392,13 @@ class Gateway:
     ) -> None:
         """Let a read be answered: by one that is under way, or by a new one."""
         db = self.db_of(client)
-        fetch = self.near.fetch_under_way(db, key, field)
+        node = self.nodes.owners[slot]
+        assert node is not None
+        fetch = self.near.fetch_under_way(node, db, key, field)
         if fetch is not None:
             self.near.joined += 1
             fetch.askers.append(take)
             return
-        node = self.nodes.owners[slot]
-        assert node is not None
         fetch = self.near.begin_fetch(node, db, key, field)
         fetch.askers.append(take)
         ask = Ask((pack((b"PTTL", key)), request), lambda frames: None, slot, None, db, True, True)

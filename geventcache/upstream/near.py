@@ -148,6 +148,8 @@ class Near:
         for node in list(self.nodes.by_place.values()):
             for db in list(node.stores):
                 self.drop(node, db)
+        for place in list(self.fetches):
+            self.forget_fetches(*place)
 
     def retire(self, node: Node) -> None:
         """A node has left: its stores are for others."""
@@ -236,9 +238,13 @@ class Near:
             return found
         return bulk(value) if value is not None and field == GET else None
 
-    def fetch_under_way(self, db: int, key: bytes, field: bytes) -> Fetch | None:
-        """The same read, if somebody else has asked."""
-        return self.fetches.get((db, key), {}).get(field)
+    def fetch_under_way(self, node: Node, db: int, key: bytes, field: bytes) -> Fetch | None:
+        """The same read, if somebody else has asked; who is no primary any more may answer with what was true once."""
+        fetch = self.fetches.get((db, key), {}).get(field)
+        if fetch is not None and fetch.node is not node:
+            self.forget_fetches(db, key)
+            return None
+        return fetch
 
     def begin_fetch(self, node: Node, db: int, key: bytes, field: bytes) -> Fetch:
         """A read is about to be sent."""
