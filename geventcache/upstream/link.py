@@ -6,7 +6,8 @@ The rules:
 - Whoever asks is called when the replies are there. Nobody waits here but the greenlet that reads.
 - A link that is lost says so before anything else happens (`on_lost`): what was kept because of it is dropped first. It
   then gives back what it had not answered, each with whether it was sent.
-- Nothing is heard though something is owed, for longer than `timeout_us`: it is lost.
+- From time to time the server is asked for a sign of life, busy or not: it tells whether it still has its cluster, and
+  of which age that is. Nothing is heard though something is owed, for longer than `timeout_us`: the link is lost.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ TRACKING = (b"CLIENT", b"TRACKING", b"ON")
 PING = pack((b"PING",))
 CLUSTER_INFO = pack((b"CLUSTER", b"INFO"))
 CLUSTER_IS_DOWN = b"cluster_state:fail"
+EPOCHS = (b"\r\ncluster_current_epoch:", b"\r\ncluster_my_epoch:")
 
 
 class RefusedError(Exception):
@@ -83,6 +85,7 @@ class Link:
         opening: what it asks for before anything else, beside who it is.
         on_open, on_lost: called with the link.
         on_push: called with the link and each push.
+        on_doubt: called with the link when its server has lost its cluster; on_change: when the cluster has changed.
         on_answered: called with the link and an Ask whose replies are there.
         on_unanswered: called with an Ask and whether it was sent, when the link is lost.
         on_defect: called with what a reply made somebody raise.
@@ -104,6 +107,8 @@ class Link:
         self.on_open: Callable[[Link], None] = ignore
         self.on_lost: Callable[[Link], None] = ignore
         self.on_push: Callable[[Link, bytes], None] = ignore_push
+        self.on_doubt: Callable[[Link], None] = ignore
+        self.on_change: Callable[[Link], None] = ignore
         self.on_answered: Callable[[Link, Ask], None] = lambda link, ask: ask.done(ask.frames)
         self.on_unanswered: Callable[[Ask, bool, bytes], None] = lambda ask, was_sent, text: None
         self.after: Callable[[], None] = lambda: None
@@ -117,8 +122,10 @@ class Link:
         self.reader = FrameReader()
         self.sock: Any = None
         self.is_flush_due = self.is_writing = False
-        self.began_us = self.owed_since_us = self.heard_us = monotonic_us()
+        self.began_us = self.heard_us = monotonic_us()
         self.round_trip_us = 0
+        self.sign: Ask | None = None
+        self.epochs = b""
         self.loop = get_hub().loop
         self.greenlet: Any = None
 
@@ -193,7 +200,6 @@ class Link:
         ask = self.sent[0]
         if ask.take(frame):
             self.sent.popleft()
-            self.owed_since_us = self.heard_us
             try:
                 self.on_answered(self, ask)
             except Exception as error:  # the others' replies are behind it
@@ -215,8 +221,6 @@ class Link:
         self.is_flush_due = False
         if not self.waiting or not self.is_open or self.is_writing or self.is_lost:
             return
-        if not self.sent:
-            self.owed_since_us = monotonic_us()
         data = b"".join([ask.encoded() for ask in self.waiting])
         self.sent += self.waiting
         self.waiting.clear()
@@ -247,24 +251,28 @@ class Link:
     # ------------------------------------------------------------------ the end
 
     def look(self, now_us: int) -> None:
-        """From time to time: is anybody there? Who owes nothing is asked for a sign of life."""
+        """From time to time: is anybody there? Silence counts from what was heard last, since it is asked for."""
         if not self.is_open or self.is_lost:
             return
-        if self.sent and not self.is_patient:
-            if now_us - max(self.heard_us, self.owed_since_us) > self.way.timeout_us:
-                self.lose(b"it is silent")
-                self.after()
-        elif not self.sent and not self.waiting:
+        if self.sent and now_us - self.heard_us > self.way.timeout_us:
+            self.lose(b"it is silent")
+            self.after()
+        elif self.sign is None:
             request = CLUSTER_INFO if self.mode == b"cluster" else PING
-            self.send(Ask([request], lambda frames: self.note_life(now_us, frames[0])))
+            self.sign = Ask([request], lambda frames: self.note_sign(now_us, frames[0]))
+            self.send(self.sign)
 
-    def note_life(self, began_us: int, frame: bytes) -> None:
+    def note_sign(self, began_us: int, frame: bytes) -> None:
         """A sign of life has come. Who has lost its cluster may be no primary any more, without knowing it."""
-        if CLUSTER_IS_DOWN in frame:
-            self.lose(b"its cluster is down")
-            return
+        self.sign = None
         took_us = max(monotonic_us() - began_us, 1)
         self.round_trip_us = took_us if not self.round_trip_us else (7 * self.round_trip_us + took_us) // 8
+        if CLUSTER_IS_DOWN in frame:
+            self.on_doubt(self)
+        epochs = b"".join([frame.partition(name)[2].partition(b"\r")[0] + b" " for name in EPOCHS])
+        if self.epochs not in (b"", epochs):
+            self.on_change(self)
+        self.epochs = epochs
 
     def lose(self, reason: bytes) -> None:
         """The connection is over; may be called twice."""
@@ -279,6 +287,8 @@ class Link:
         self.sent.clear()
         self.waiting.clear()
         for ask, was_sent in owed:
+            if ask is self.sign:
+                continue
             try:
                 self.on_unanswered(ask, was_sent, reason)
             except Exception as error:  # the others wait as well

@@ -7,6 +7,7 @@ The rules:
   kept for the next one, and bounded.
 - The map is asked for when the upstream says that it is wrong (MOVED), when a link is lost, and every few seconds. One
   greenlet at a time does that; who waits for it is parked by the dispatcher.
+- A server that has lost its cluster is believed last: it may tell of a time before a failover.
 - An upstream is a cluster, or one primary (of sentinels, which are asked who it is, or as the URL says).
 """
 
@@ -24,7 +25,7 @@ from geventcache.resp.frames import decode, is_error, pack
 from geventcache.services.settings.upstream_url import Upstream
 from geventcache.services.shards.slots import SLOTS
 from geventcache.upstream.asks import Ask
-from geventcache.upstream.link import TRACKING, Link, Way
+from geventcache.upstream.link import CLUSTER_INFO, CLUSTER_IS_DOWN, TRACKING, Link, Way
 
 Place = tuple[str, int]
 
@@ -86,6 +87,7 @@ class Nodes:
         own_links, most_own: how many own links there are, and may be.
         refreshes: how often the map was asked for.
         scanned: all primaries in the order in which they were first seen, for cursors.
+        doubtful: what a server that has lost its cluster has told of the map, and where it is.
     """
 
     def __init__(self, target: Upstream, way: Way, is_tracked: bool, most_own: int) -> None:
@@ -102,6 +104,7 @@ class Nodes:
         self.on_left: Callable[[Node], None] = lambda node: None
         self.scanned: list[Node] = []
         self.owning: list[Node] | None = None
+        self.doubtful: tuple[Any, Place] | None = None
         self.refreshes = 0
         self.refreshed_us = 0
         self.error = b"nobody has answered yet"
@@ -282,7 +285,8 @@ class Nodes:
                 self.again = False
                 self.refreshes += 1
                 self.refreshed_us = monotonic_us()
-                if not any(self.learn_from(place) for place in self.candidates()):
+                self.doubtful = None
+                if not any(self.learn_from(place) for place in self.candidates()) and not self.learn_doubtful():
                     gevent.sleep(RETRY_US / 1e6)
                 if not self.again:
                     break
@@ -304,36 +308,44 @@ class Nodes:
                 return self.learn_from_sentinel(place)
             node = self.node(place)
             lane = self.lane(node, 0, True)
-            reply = self.ask(lane, CLUSTER_SLOTS)
+            frames = self.ask(lane, CLUSTER_INFO, CLUSTER_SLOTS)
+            reply = decode(frames[-1])
             if isinstance(reply, Exception):
                 if lane.mode == b"cluster":
                     raise OSError(str(reply))
                 self.learn_single(node, [])
-            elif reply:
+            elif reply and CLUSTER_IS_DOWN not in frames[0]:
                 self.learn_ranges(reply, place)
             else:
+                self.doubtful = (reply, place) if reply else self.doubtful
                 return False
         except OSError as error:
             self.error = str(error).encode()
             return False
         return True
 
-    def ask(self, link: Link, request: bytes) -> Any:
-        """Ask and wait; an error of the server is returned.
+    def learn_doubtful(self) -> bool:
+        """Nobody else has told: believe a server that has lost its cluster, if one has; return whether that is so."""
+        if self.doubtful is not None:
+            self.learn_ranges(*self.doubtful)
+        return self.doubtful is not None
+
+    def ask(self, link: Link, *requests: bytes) -> list[bytes]:
+        """Ask and wait; return the replies, or one that is an error of the server.
 
         Raises:
             OSError: there is no answer.
         """
         result: AsyncResult[list[bytes]] = AsyncResult()
-        link.send(Ask([request], result.set, may_repeat=True))
-        frames = None
+        link.send(Ask(requests, result.set, may_repeat=True))
+        frames: list[bytes] | None = None
         try:
             frames = result.get(timeout=self.way.timeout_us / 1e6)
         except gevent.Timeout:
             link.lose(b"it is silent")
         if frames is None or (is_error(frames[0]) and link.is_lost):
             raise OSError(link.refusal.decode("utf-8", "replace") or "no answer from the upstream")
-        return decode(frames[0])
+        return frames
 
     def learn_ranges(self, ranges: Iterable[Any], told_by: Place) -> None:
         """CLUSTER SLOTS was answered."""
@@ -399,10 +411,11 @@ class Nodes:
         link = Link(way, Node(place), 0, True).start()
         try:
             name = self.target.sentinel
-            reply = self.ask(link, pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name)))
+            reply = decode(self.ask(link, pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name)))[0])
             if not isinstance(reply, list):
                 raise OSError("no such primary is known to the sentinel")
-            others = self.ask(link, pack((b"SENTINEL", b"REPLICAS", name)))
+            others = decode(self.ask(link, pack((b"SENTINEL", b"REPLICAS", name)))[0])
+            others = others if isinstance(others, list) else []
         finally:
             link.close()
         replicas = [self.node((one[b"ip"].decode(), int(one[b"port"]))) for one in others if is_well(one)]

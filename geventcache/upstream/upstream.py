@@ -94,6 +94,8 @@ class Upstream:
         self.dispatcher.prepare(link)
         link.on_push = self.near.pushed
         link.on_lost = self.lost
+        link.on_doubt = self.doubt
+        link.on_change = lambda link: self.nodes.refresh()
         link.on_open = opened
         link.after = self.after
         link.on_defect = lambda error: self.state.on_defect(error, b"upstream")
@@ -102,6 +104,11 @@ class Upstream:
         """A link is over: what was kept because of it goes first."""
         self.near.lost(link)
         self.nodes.forget(link)
+
+    def doubt(self, link: Link) -> None:
+        """A server has lost its cluster: another one may be the primary of its slots, and know what has changed."""
+        self.near.lost(link)
+        self.nodes.refresh()
 
     def after(self) -> None:
         """Replies were given: send them to the clients."""

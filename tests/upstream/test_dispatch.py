@@ -70,3 +70,89 @@ def test_the_map_is_asked_of_who_answers(nodes: Nodes) -> None:
     nodes.forget(link)
     assert first.failed_us
     assert [nodes.candidates()[0] for _ in range(20)] == [("two", 2)] * 20
+
+
+class Sock:
+    """A socket that takes all that is sent."""
+
+    def __init__(self) -> None:
+        self._sock = self
+        self.sent = b""
+
+    def send(self, data: bytes) -> int:
+        """It is sent something."""
+        self.sent += data
+        return len(data)
+
+    def close(self) -> None:
+        """It is closed."""
+
+
+@pytest.fixture
+def link(nodes: Nodes) -> Link:
+    """An open link to a member of a cluster."""
+    link = Link(nodes.way, nodes.node(("one", 1)), 0, True)
+    link.sock = Sock()
+    link.is_open = True
+    link.mode = b"cluster"
+    return link
+
+
+def told(state: str, epoch: int) -> bytes:
+    """What CLUSTER INFO is answered."""
+    text = f"cluster_state:{state}\r\ncluster_current_epoch:{epoch}\r\ncluster_my_epoch:1\r\n"
+    return b"$%d\r\n%b\r\n" % (len(text), text.encode())
+
+
+def test_who_is_busy_is_asked_for_a_sign_as_well(link: Link) -> None:
+    """Once at a time; whoever has lost its cluster is doubted, a change in the cluster is told of."""
+    heard: list[str] = []
+    link.on_doubt = lambda link: heard.append("doubt")
+    link.on_change = lambda link: heard.append("change")
+    for state, epoch, expected in (("ok", 1, []), ("ok", 1, []), ("fail", 1, ["doubt"]), ("ok", 2, ["change"])):
+        heard.clear()
+        link.send(Ask([b"BUSY"], lambda frames: None))
+        link.look(monotonic_us())
+        link.look(monotonic_us())
+        link.flush()
+        assert len(link.sent) == 2
+        link.take(b"+OK\r\n")
+        link.take(told(state, epoch))
+        assert heard == expected
+    assert not link.is_lost
+
+
+def test_a_sign_that_does_not_come_is_nobodys_loss(link: Link) -> None:
+    """Silence counts from what was heard last; of what was owed, who had asked is told."""
+    unanswered: list[Ask] = []
+    link.on_unanswered = lambda ask, was_sent, reason: unanswered.append(ask)
+    link.look(link.heard_us)
+    link.flush()
+    ask = Ask([b"GET"], lambda frames: None)
+    link.send(ask)
+    link.look(link.heard_us + link.way.timeout_us)
+    assert not link.is_lost
+    link.look(link.heard_us + link.way.timeout_us + 1)
+    assert link.is_lost
+    assert unanswered == [ask]
+
+
+def map_of(port: int) -> bytes:
+    """The answer to CLUSTER SLOTS of who thinks that one node has them all."""
+    return b"*1\r\n*3\r\n:0\r\n:%d\r\n*2\r\n$3\r\none\r\n:%d\r\n" % (SLOTS - 1, port)
+
+
+@pytest.mark.parametrize(("other_state", "expected"), [("ok", 9), ("fail", 8)])
+def test_who_has_lost_its_cluster_is_believed_last(
+    monkeypatch: pytest.MonkeyPatch, nodes: Nodes, other_state: str, expected: int
+) -> None:
+    """It may tell of a time before a failover; but nobody may know better."""
+    answers = {8: [told("fail", 1), map_of(8)], 9: [told(other_state, 2), map_of(9)]}
+    places = [("one", 17 - expected), ("one", expected)]
+    monkeypatch.setattr(nodes, "candidates", lambda: places)
+    monkeypatch.setattr(nodes, "lane", lambda node, db, resp3: node)
+    monkeypatch.setattr(nodes, "ask", lambda node, *requests: answers[node.place[1]])
+    nodes.run_refresh()
+    owner = nodes.owners[0]
+    assert owner is not None
+    assert owner.place == ("one", expected)

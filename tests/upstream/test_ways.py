@@ -45,8 +45,10 @@ class Pretender:
                 reply = self.answer(words) or self.usual(words)
                 if reply == CLOSE:
                     return
-                if reply != SILENCE:
-                    sock.sendall(reply)
+                if reply == SILENCE:
+                    file.read()
+                    return
+                sock.sendall(reply)
 
     def usual(self, words: list[bytes]) -> bytes:
         """What a lone primary says."""
