@@ -105,6 +105,7 @@ cdef class Table:
     cpdef list draw(self, Py_ssize_t count)
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
+    cpdef Table copy(self)
     cpdef bint release(self, Py_ssize_t count, bury) except -1
     cpdef ahead(self, list keys)
     cpdef watch(self, Watcher watcher)
@@ -125,6 +126,8 @@ cdef class Table:
     cdef void prefetch(self, const uint64_t *hashes, Py_ssize_t count) noexcept
     # Both, for up to AHEAD_MOST bytes objects, whose hashes are kept in them from then on.
     cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1
+    # The records of the same keys as some of another table; see table.pyx.
+    cdef int find_twins(self, Record **records, Py_ssize_t count) except -1
 
     cdef inline int kind(self) noexcept:
         """The kind at the place."""
@@ -173,6 +176,9 @@ cdef class Table:
     cdef uint8_t stamp
     cdef int unfinished
 
+    cdef int take_shape(self, Table other) except -1
+    cdef void free_segments(self, uintptr_t *directory, int depth, uint64_t stop) noexcept
+    cdef int copy_records(self, Segment *source, Segment *target) except -1
     cdef int spare(self) except -1
     cdef Py_ssize_t hand_over(self, Record *record) except? -1
     cdef void wipe_stamps(self) noexcept

@@ -311,6 +311,15 @@ class Table:
             if self.seek(key) != ABSENT and self.filed() == time_ms:
                 kept.add(key)
 
+    def copy(self) -> Table:
+        """A table of its own with the same keys, values and deadlines; without tickets, uses and a watcher."""
+        made = Table()
+        for key in self.keys(-1):
+            self.seek(key)
+            made.seek(key)
+            made.put_until(self.value(), self.deadline(), 0)
+        return made
+
     def release(self, count: int, bury: Callable[[Any], None]) -> bool:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""
         for part in self._parts:

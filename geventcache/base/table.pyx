@@ -639,6 +639,26 @@ cdef class Table:
         self.prefetch(hashes, count)
         return 0
 
+    cdef int find_twins(self, Record **records, Py_ssize_t count) except -1:
+        """Put this table's records of the same keys in the place of some of another's, of up to AHEAD_MOST.
+
+        Raises:
+            LookupError: there is no such key here.
+        """
+        cdef uint64_t hashes[AHEAD_MOST]
+        cdef Py_ssize_t at
+        for at in range(count):
+            TABLE_PREFETCH(records[at])
+        for at in range(count):
+            hashes[at] = hash_of_record(records[at])
+        self.prefetch(hashes, count)
+        self.leave()
+        for at in range(count):
+            records[at] = self.find(key_of(records[at]), records[at].key_length, hashes[at])
+            if records[at] is NULL:
+                raise LookupError("there is no such key")
+        return 0
+
     # ------------------------------------------------------------------ at the place
 
     cpdef bytes key(self):
@@ -985,6 +1005,93 @@ cdef class Table:
                 kept.count += 1
         for at in range(first, kept.count):
             self.find_filed(<uint64_t>kept.items[at], time_ms, SIFTED).flags &= ~SIFTED
+
+    cpdef Table copy(self):
+        """A table of its own with the same keys, values and deadlines; without tickets, uses and a watcher.
+
+        Its shape is the same, so that no key is hashed.
+        """
+        cdef Table made = Table()
+        cdef uint64_t number = 0
+        cdef Segment *segment
+        made.take_shape(self)
+        while number < <uint64_t>1 << self.depth:
+            segment = segment_of(self.directory[number])
+            made.copy_records(segment, segment_of(made.directory[number]))
+            number += <uint64_t>1 << (self.depth - segment.depth)
+        return made
+
+    cdef int take_shape(self, Table other) except -1:
+        """Have empty segments where `other` has its own, in a table that is new."""
+        cdef uint64_t number = 0, filled, size = <uint64_t>1 << other.depth
+        cdef uintptr_t *directory = <uintptr_t *>PyMem_Malloc(size * sizeof(uintptr_t))
+        cdef Segment *segment
+        if directory is NULL:
+            raise MemoryError
+        while number < size:
+            segment = segment_of(other.directory[number])
+            filled = number + (<uint64_t>1 << (other.depth - segment.depth))
+            segment = self.new_segment(segment.bits, segment.depth)
+            if segment is NULL:
+                self.free_segments(directory, other.depth, number)
+                raise MemoryError
+            while number < filled:
+                directory[number] = entry_of(segment, other.depth)
+                number += 1
+        self.free_segments(self.directory, self.depth, 1)
+        self.charge(block_size(size * sizeof(uintptr_t)) - block_size(sizeof(uintptr_t)))
+        self.directory = directory
+        self.depth = other.depth
+        self.deepest = other.deepest
+        return 0
+
+    cdef void free_segments(self, uintptr_t *directory, int depth, uint64_t stop) noexcept:
+        """Free a directory, and the segments without records to which it leads before `stop`."""
+        cdef uint64_t number = 0
+        cdef Segment *segment
+        while number < stop:
+            segment = segment_of(directory[number])
+            number += <uint64_t>1 << (depth - segment.depth)
+            self.free_segment(segment)
+        PyMem_Free(directory)
+
+    cdef int copy_records(self, Segment *source, Segment *target) except -1:
+        """Copy another table's segment into one of this table that has its size, and is empty."""
+        cdef uint32_t at, last = (1 << source.bits) - 1
+        cdef int slot
+        cdef size_t size
+        cdef Bucket *bucket
+        cdef Record *record
+        cdef Record *twin
+        prefetch_records(buckets_of(source))
+        for at in range(last + 1):
+            bucket = buckets_of(source) + at
+            if at < last:
+                prefetch_records(bucket + 1)
+            buckets_of(target)[at].tags[0] = bucket.tags[0]
+            for slot in range(1, SLOTS + 1):
+                if bucket.tags[slot] == 0:
+                    continue
+                record = bucket.records[slot - 1]
+                size = record_size(record)
+                twin = <Record *>PyMem_Malloc(usable_size(size))
+                if twin is NULL:
+                    raise MemoryError
+                memcpy(twin, record, size)
+                twin.flags &= ~(STAMPS | SIFTED)
+                twin.use = 0
+                write_times(twin, deadline_of(record), 0)
+                if record.kind == OBJECT:
+                    Py_INCREF(<object>object_of(record))
+                    self.objects += 1
+                buckets_of(target)[at].tags[slot] = bucket.tags[slot]
+                buckets_of(target)[at].records[slot - 1] = twin
+                target.count += 1
+                self.count += 1
+                self.structure -= SLOT_BYTES
+                self.memory += block_size(size)
+                self.volatile += deadline_of(twin) != NEVER_MS
+        return 0
 
     cpdef bint release(self, Py_ssize_t count, bury) except -1:
         """Free up to `count` keys of a table that nobody uses any more, its objects by `bury`; True if none is left."""

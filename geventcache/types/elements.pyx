@@ -360,7 +360,7 @@ cdef class Elements(Container):
             Py_INCREF(<object>other.run)
             self.replace_run(other.run)
         else:
-            self.table = copied(other.table)
+            self.table = other.table.copy()
             self.replace_run(NULL)
 
     def memory_usage(self):
@@ -377,16 +377,6 @@ cdef class Elements(Container):
             self.replace_run(new_run(self.form))
             return True
         return self.table.release(count, let_go)
-
-
-cdef Table copied(Table table):
-    """The same keys and values, and deadlines, in a table of its own."""
-    cdef Table made = Table()
-    for name in table.keys(-1):
-        table.seek(name)
-        made.seek(name)
-        made.put_until(table.value(), table.deadline(), 0)
-    return made
 
 
 cdef Py_ssize_t large_size(Table table):

@@ -31,6 +31,7 @@ cdef class Order:
     cdef list members(self, Py_ssize_t start, Py_ssize_t stop)
     cdef list pairs(self, Py_ssize_t start, Py_ssize_t stop)
     cdef int delete(self, Py_ssize_t start, Py_ssize_t stop) except -1
+    cdef int take_over(self, Order other, Table table) except -1
     cdef bint release(self, Py_ssize_t count) noexcept
     cdef int reserve(self) except -1
     cdef int insert_leaf(self, Py_ssize_t index) except -1

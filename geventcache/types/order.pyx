@@ -19,7 +19,7 @@ The invariants:
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.string cimport memcmp, memcpy, memmove
-from geventcache.base.table cimport Record, Table, key_of
+from geventcache.base.table cimport AHEAD_MOST, Record, Table, key_of
 
 cdef extern from *:
     """
@@ -229,6 +229,28 @@ cdef class Order:
             self.mend(first)
         if first > 0:
             self.mend(first - 1)
+
+    cdef int take_over(self, Order other, Table table) except -1:
+        """Have the pairs of another order for a table with the same members; this one has none yet."""
+        cdef Record *records[AHEAD_MOST]
+        cdef Py_ssize_t index, start, count, at
+        cdef Leaf *source
+        cdef Leaf *leaf
+        for index in range(other.number):
+            source = other.leaves[index]
+            self.insert_leaf(index)
+            leaf = self.leaves[index]
+            self.fit(leaf, source.count)
+            for start in range(0, source.count, AHEAD_MOST):
+                count = min(source.count - start, <Py_ssize_t>AHEAD_MOST)
+                for at in range(count):
+                    records[at] = source.pairs[start + at].record
+                table.find_twins(records, count)
+                for at in range(count):
+                    leaf.pairs[start + at].score = source.pairs[start + at].score
+                    leaf.pairs[start + at].record = records[at]
+            self.resized(index, source.count)
+        return 0
 
     cdef bint release(self, Py_ssize_t count) noexcept:
         """Free the last leaves, of `count` pairs or more; True if none is left. No rank is asked for any more."""

@@ -431,9 +431,10 @@ cdef class Scored(Container):
             Py_INCREF(<object>other.run)
             self.replace_run(other.run)
             return
-        self.spread()
-        for member, score in other.pairs_between(0, len(other)):
-            self.put_in_table(member, score)
+        self.table = other.table.copy()
+        self.order = Order()
+        self.order.take_over(other.order, self.table)
+        self.replace_run(NULL)
 
     def memory_usage(self):
         """Bytes of the container and its members."""

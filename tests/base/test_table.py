@@ -553,6 +553,61 @@ def test_tickets_are_a_list(module: Any) -> None:
     assert list(tickets) == issued[5:6]
 
 
+# ---------------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 5000])
+def test_a_copy_is_a_table_of_its_own(table: Any, count: int) -> None:
+    """It has the same keys, values and deadlines, neither tickets nor uses, and what happens to one is its own."""
+    values = [b"x" * 60, b"y" * 200, [1], 12, 0.5]
+    model = {b"k" * (number % 300) + b"%d" % number: values[number % 5] for number in range(count)}
+    for number, (key, value) in enumerate(model.items()):
+        put(table, key, value)
+        table.note_use(3)
+        if number % 3 == 0:
+            table.set_times(1000 + number, 900)
+    made = table.copy()
+    assert made.memory == table.memory or type(made) is twin.Table
+    check(made, model)
+    assert (made.volatile, made.objects) == (table.volatile, table.objects)
+    for key in model:
+        table.seek(key)
+        made.seek(key)
+        assert (made.deadline(), made.filed(), made.use()) == (table.deadline(), 0, 0)
+    for key in list(model)[::2]:
+        remove(made, key)
+    put(made, b"new", 1)
+    check(table, model)
+    check(made, {key: value for at, (key, value) in enumerate(model.items()) if at % 2} | {b"new": 1})
+
+
+@compiled_only
+def test_a_copy_refers_to_objects_itself() -> None:
+    """An object goes when neither table has it; without memory for a copy nothing keeps it."""
+    testcapi = pytest.importorskip("_testcapi")
+    table: Any = imported.Table()
+    item: Any = [1]
+    for number in range(1000):
+        put(table, b"%d" % number, item)
+    before, failed = sys.getrefcount(item), 0
+    for nth in range(0, 2000, 7):
+        testcapi.set_nomemory(nth, nth + 1)
+        try:
+            made = table.copy()
+        except MemoryError:
+            failed += 1
+        else:
+            break
+        finally:
+            testcapi.remove_mem_hooks()
+        assert sys.getrefcount(item) == before
+    assert failed > 100
+    check(made, dict.fromkeys((b"%d" % number for number in range(1000)), item))
+    assert sys.getrefcount(item) == before + 1000
+    del made
+    assert sys.getrefcount(item) == before
+
+
 # ---------------------------------------------------------------------- memory
 
 

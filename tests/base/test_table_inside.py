@@ -68,6 +68,7 @@ def test_invariants_hold_while_a_table_grows_and_shrinks(check_invariants: Any, 
                 table.remove()
             if number % 500 == 0 or space == 30:
                 check_invariants(table, WHOLE)
+                check_invariants(table.copy(), WHOLE)
     while not table.release(choice.randrange(200), lambda _: None):
         check_invariants(table, WHOLE)
     check_invariants(table, WHOLE)
@@ -98,6 +99,8 @@ def test_churn_where_hashes_collide(module: Any, check_invariants: Any, seed: in
             if number % 200 == 0:
                 check_invariants(table, module.mask)
         check(table, model)
+        check_invariants(table.copy(), module.mask)
+        check(table.copy(), model)
         # A directory that nobody can use is not kept.
         assert table.structure < 600_000
     assert refused or positions(module) >= 64
