@@ -111,7 +111,9 @@ class Engine:
             command: Command = self.table.spelled(args[0])
             if command is not None and 0 < command.first_key < len(args):
                 key: bytes = args[command.first_key]
-                if key != last:
+                if key == last:
+                    args[command.first_key] = last  # one object is hashed once, and need not be sought again
+                else:
                     keys.append(key)
                     last = key
                     elements = []

@@ -108,7 +108,7 @@ class ReplyWriter:
     def number(self, mark, n):
         """Append a line: the byte `mark`, then the decimal `n` (64 bits, signed)."""
         if cython.compiled:
-            digits: cython.char[24]
+            digits: cython.char[48]  # the second half is copied with the first, which takes no call, and overwritten
             i: cython.int = 24
             u: cython.ulonglong = n if n >= 0 else 0 - cython.cast(cython.ulonglong, n)
             q: cython.p_char
@@ -125,7 +125,7 @@ class ReplyWriter:
                 i -= 1
                 digits[i] = 45  # noqa: F821
             q[0] = mark
-            memcpy(q + 1, cython.cast(cython.p_char, digits) + i, 24 - i)  # noqa: F821
+            memcpy(q + 1, cython.cast(cython.p_char, digits) + i, 24)  # noqa: F821
             q += 25 - i
             q[0] = 13
             q[1] = 10
@@ -205,7 +205,7 @@ class ReplyWriter:
 
         def decimal(self, n):
             """Append the decimal of an integer as a bulk string."""
-            digits: cython.char[24]
+            digits: cython.char[48]  # the second half is copied with the first, which takes no call, and overwritten
             i: cython.int = 24
             u: cython.ulonglong = n if n >= 0 else 0 - cython.cast(cython.ulonglong, n)
             while True:
