@@ -46,6 +46,7 @@ cdef class Keyspace(Places):
     cdef keep(self, Edit edit, Container value, bint is_whole)
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
+    cdef bint concerns_table_only(self, bytes key, value) except -1
     cpdef replace(self, bytes key, value, event)
     cpdef put_buffer(self, bytes key, bytearray buffer, event)
     cpdef add_to_integer(self, bytes key, long long by, event)

@@ -352,14 +352,10 @@ class Keyspace(Places):
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
-        if self.opened or self.observed or self.account is not None or self.uses is not None:
-            self.place(key, value, NEVER)
+        if self.concerns_table_only(key, value) and self.table.deadline() == NEVER:
+            self.table.put(value)
         else:
-            kind: cython.int = self.table.seek(key)
-            if kind < OBJECT and self.table.deadline() == NEVER and not isinstance(value, Container):
-                self.table.put(value)
-            else:
-                self.place(key, value, NEVER)
+            self.place(key, value, NEVER)
         self.announce(key, event)
 
     def put_until(self, key, value, deadline_ms, event):
@@ -367,9 +363,19 @@ class Keyspace(Places):
 
         `event` is followed by that of the deadline.
         """
-        self.place(key, value, deadline_ms)
+        if self.concerns_table_only(key, value):
+            self.table.put_until(value, deadline_ms, self.filed_by(deadline_ms))
+        else:
+            self.place(key, value, deadline_ms)
         self.announce(key, event)
         self.notify(key, EXPIRE)
+
+    def concerns_table_only(self, key, value):
+        """Has nothing else to be seen to when `value` comes to `key`? If so the table is at the place, which is not due."""
+        if self.opened or self.observed or self.account is not None or self.uses is not None:
+            return False
+        kind: cython.int = self.table.seek(key)
+        return kind < OBJECT and self.table.deadline() > self.clock.now_ms and not isinstance(value, Container)
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""
@@ -417,12 +423,9 @@ class Keyspace(Places):
         """`place` as far as the table goes, at the place; if there is no memory for it, nothing has changed."""
         if self.opened:
             self.disown(key)
-        filed_ms: cython.longlong = self.table.filed()
         if deadline_ms == KEPT:
             deadline_ms = self.table.deadline()
-        if deadline_ms != NEVER and (filed_ms == 0 or deadline_ms < filed_ms):
-            filed_ms = self.file(deadline_ms)
-        self.store(value, deadline_ms, filed_ms)
+        self.store(value, deadline_ms, self.filed_by(deadline_ms))
 
     def disown(self, key):
         """Another value takes the place of a container that the running command has opened."""
@@ -448,10 +451,7 @@ class Keyspace(Places):
         """Give an existing key a deadline (ms since the epoch, in the future); return False if there is no such key."""
         if self.seek(key) == ABSENT:
             return False
-        filed_ms: cython.longlong = self.table.filed()
-        if filed_ms == 0 or deadline_ms < filed_ms:
-            filed_ms = self.file(deadline_ms)
-        self.retime(deadline_ms, filed_ms)
+        self.retime(deadline_ms, self.filed_by(deadline_ms))
         self.announce(key, event)
         return True
 

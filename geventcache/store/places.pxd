@@ -47,7 +47,7 @@ cdef class Places:
     @cython.final
     cdef stored(self, bytes key, old)
     @cython.final
-    cdef long long file(self, long long due_ms) except? 0
+    cdef long long filed_by(self, long long due_ms) except? 0
     @cython.final
     cdef follow(self, Container value)
     @cython.final

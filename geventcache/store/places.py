@@ -168,9 +168,15 @@ class Places:
                 self.account.hold(key, value)
             self.account.sync()
 
-    def file(self, due_ms):
-        """Issue a ticket for the key at the place; return the time of its bucket, which is to be noted in the table."""
-        if self.table.filed() != 0:
+    def filed_by(self, due_ms):
+        """A ticket of the key at the place shall come up by `due_ms`: return the time of its bucket, to be noted then.
+
+        That is the one it has, if it has one in time. NEVER asks for none.
+        """
+        filed_ms: cython.longlong = self.table.filed()
+        if due_ms == NEVER or 0 < filed_ms <= due_ms:
+            return filed_ms
+        if filed_ms != 0:
             self.deadlines.stale += 1
         return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
 
@@ -178,9 +184,9 @@ class Places:
         """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
         due_ms: cython.longlong = value.next_deadline()
         self.mark(value, due_ms != NEVER)
-        filed_ms: cython.longlong = self.table.filed()
-        if due_ms != NEVER and (filed_ms == 0 or due_ms < filed_ms):
-            self.table.set_times(self.table.deadline(), self.file(due_ms))
+        filed_ms: cython.longlong = self.filed_by(due_ms)
+        if filed_ms != self.table.filed():
+            self.table.set_times(self.table.deadline(), filed_ms)
 
     def mark(self, value, is_volatile):
         """Note whether elements of a container have deadlines."""
