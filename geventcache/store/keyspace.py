@@ -371,7 +371,7 @@ class Keyspace(Places):
         self.notify(key, EXPIRE)
 
     def concerns_table_only(self, key, value):
-        """Has nothing else to be seen to when `value` comes to `key`? If so the table is at the place, which is not due."""
+        """Has nothing else to be seen to when `value` comes to `key`? If so the table is there, and it is not due."""
         if self.opened or self.observed or self.account is not None or self.uses is not None:
             return False
         kind: cython.int = self.table.seek(key)
