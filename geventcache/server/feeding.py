@@ -7,10 +7,13 @@ The rules:
   reads at its own position: a slow one costs no copies, but keeps the backlog from forgetting, up to
   client-output-buffer-limit.
 - A replica that follows another server passes the bytes on that it gets; its own feed is silent.
+- A server that does not know a request of a transaction carries out nothing of it. So since somebody follows of whom it
+  is not known that he knows deadlines of fields, requests about these stand between transactions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
@@ -23,15 +26,28 @@ from geventcache.services.clients import Client
 from geventcache.services.replication.replicas import ONLINE, SENDING, WAITING, Replica
 
 SECOND_MS = 1000
+# What effects name the deadlines of fields by; Valkey knows them, and no Redis tells its version.
+OF_FIELDS = frozenset((b"HPEXPIREAT", b"HPERSIST"))
+FIRST_VALKEY_WITH_FIELDS = 9
 
 
 class Feed(EffectStream):
-    """What happens here, as the stream of this server's history."""
+    """What happens here, as the stream of this server's history.
+
+    Attributes:
+        is_divided: there may be somebody who does not know deadlines of fields.
+    """
 
     def __init__(self, feeding: Feeding) -> None:
         super().__init__()
         self.takes_messages = True
+        self.is_divided = False
         self.feeding = feeding
+
+    def note(self, index: int, requests: list[list[bytes]]) -> None:
+        """Take a unit; in parts, if somebody could not carry it out as a whole."""
+        for part in divided(requests) if self.is_divided else (requests,):
+            super().note(index, part)
 
     def begin(self) -> None:
         """The first change since the backlog was up to date."""
@@ -110,9 +126,14 @@ class Feeding:
 
     def break_history(self) -> None:
         """The stream does not tell all that happened: it is of use to nobody."""
-        self.history.drop_backlog()
+        self.drop_backlog()
         self.state.chores.append(self.drop_replicas)
         self.state.chores.append(self.turn_off)
+
+    def drop_backlog(self) -> None:
+        """Nobody can go on from where he was: whoever comes is new."""
+        self.history.drop_backlog()
+        self.feed.is_divided = False
 
     # ------------------------------------------------------------------ the stream
 
@@ -202,6 +223,7 @@ class Feeding:
         """The stream flows to a replica, from its position on, as soon as the turn is over."""
         if replica.state == WAITING or not self.transfers.is_sent(replica) or replica.wants_file_only:
             return  # it speaks too early, or there is nothing more for it
+        self.mind(replica)
         replica.on_room = self.more.set
         replica.state = ONLINE
         replica.is_fed = True
@@ -211,8 +233,16 @@ class Feeding:
     def synchronise(self, replica: Replica) -> None:
         """A replica is to get all data."""
         self.keep_stream()
+        self.mind(replica)
         replica.position = self.history.position
         self.transfers.begin()
+
+    def mind(self, replica: Replica) -> None:
+        """From now on the stream is for this replica, too, unless it wants a file alone."""
+        major = replica.version.partition(b".")[0]
+        is_new = major.isdigit() and int(major) >= FIRST_VALKEY_WITH_FIELDS
+        if not is_new and replica.parts is None and not replica.wants_file_only:
+            self.feed.is_divided = True
 
     def drop(self, replica: Replica, reason: str) -> None:
         """End the connection of a replica."""
@@ -245,7 +275,7 @@ class Feeding:
         is_old = ttl_ms and not replicas and now_ms - self.replication.left_ms > ttl_ms
         if is_old and self.is_noting:
             self.turn_off()
-            self.history.drop_backlog()
+            self.drop_backlog()
             self.log.info("replication_backlog_dropped")
         elif self.history.backlog is not None:
             self.send()
@@ -253,3 +283,18 @@ class Feeding:
     def is_ping_due(self, now_ms: int) -> bool:
         """Is it time to tell the replicas that this server is there?"""
         return bool(now_ms - self.pinged_ms >= self.config["repl-ping-replica-period"] * SECOND_MS)
+
+
+def divided(requests: list[list[bytes]]) -> Iterator[list[list[bytes]]]:
+    """The requests of a unit in their order, in parts: those about deadlines of fields by themselves."""
+    part: list[list[bytes]] = []
+    for request in requests:
+        if request[0] in OF_FIELDS:
+            if part:
+                yield part
+            yield [request]
+            part = []
+        else:
+            part.append(request)
+    if part:
+        yield part

