@@ -115,17 +115,18 @@ def incrbyfloat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[
 
 
 def msetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
-    """MSETEX."""
+    """MSETEX, which a Redis does not know, or only a new one."""
     stop: cython.Py_ssize_t = 2 + 2 * int(args[1])
     pairs, words = args[2:stop], args[stop:]
     deadline_ms: cython.longlong = deadline_among(words, now_ms)
-    if deadline_ms > now_ms:
-        return [[b"MSETEX", args[1], *pairs, PXAT, number(deadline_ms)]]
-    if deadline_ms:
+    if 0 < deadline_ms <= now_ms:
         return [[DEL, *pairs[::2]]]
-    if any(word.upper() == KEEPTTL for word in words):
-        return [[b"MSETEX", args[1], *pairs, KEEPTTL]]
-    return [[b"MSET", *pairs]]
+    options: Request = [PXAT, number(deadline_ms)] if deadline_ms else []
+    if not options and any(word.upper() == KEEPTTL for word in words):
+        options = [KEEPTTL]
+    if not options:
+        return [[b"MSET", *pairs]]
+    return [[b"SET", pairs[i], pairs[i + 1], *options] for i in range(0, len(pairs), 2)]
 
 
 @cython.cfunc
@@ -324,25 +325,31 @@ def hgetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Reque
 
 
 def hsetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
-    """HSETEX."""
+    """HSETEX, which tells the fields that have kept their deadlines, if there are any.
+
+    Servers that know no deadlines of fields get the values even so.
+    """
     at: cython.Py_ssize_t = fields_at(args)
     words, pairs = args[2:at], args[at + 2 :]
     deadline_ms: cython.longlong = deadline_among(words, now_ms)
     if 0 < deadline_ms <= now_ms:
         return [[HDEL, args[1], *pairs[::2]]]
+    requests: list[Request] = [[b"HSET", args[1], *pairs]]
     if deadline_ms:
-        return [[b"HSETEX", args[1], PXAT, number(deadline_ms), *args[at:]]]
-    if any(word.upper() == KEEPTTL for word in words):
-        return [[b"HSETEX", args[1], KEEPTTL, *args[at:]]]
-    return [[b"HSET", args[1], *pairs]]
+        requests += fields_until(args[1], list(dict.fromkeys(pairs[::2])), deadline_ms, now_ms)
+    elif type(value) is dict:
+        for field, kept_ms in value.items():
+            requests += fields_until(args[1], [field], kept_ms, now_ms)
+    return requests
 
 
 def hincrbyfloat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """HINCRBYFLOAT, which tells the field's value and its deadline, None if there is none."""
     text, deadline_ms = value
-    if deadline_ms is None:
-        return [[b"HSET", args[1], args[2], text]]
-    return [[b"HSETEX", args[1], PXAT, number(deadline_ms), FIELDS, b"1", args[2], text]]
+    requests: list[Request] = [[b"HSET", args[1], args[2], text]]
+    if deadline_ms is not None:
+        requests += fields_until(args[1], [args[2]], deadline_ms, now_ms)
+    return requests
 
 
 # ---------------------------------------------------------------------- streams

@@ -8,6 +8,7 @@ from geventcache.base.events import event
 from geventcache.base.times import NEVER_MS
 from geventcache.command import effects
 from geventcache.command.declaration import command
+from geventcache.command.effects import Told
 from geventcache.command.expiration import is_met, parse_condition, rounded_seconds
 from geventcache.command.hash_fields import FieldOptions, field_deadline, read_fields, split_fields
 from geventcache.command.integers import integer
@@ -386,9 +387,17 @@ def hsetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, f
         return 0
     if 0 < deadline_ms <= db.clock.now_ms:
         set_in_vain(ctx, key, target, pairs)
-    else:
-        set_until(db, key, pairs, deadline_ms, options.deadline == b"KEEPTTL")
-    return 1
+        return 1
+    keeps_deadline: cython.bint = options.deadline == b"KEEPTTL"
+    target = set_until(db, key, pairs, deadline_ms, keeps_deadline)
+    kept = deadlines_of(target, pairs) if keeps_deadline else None
+    return Told(1, kept) if kept else 1
+
+
+def deadlines_of(target: Hash, pairs: tuple):
+    """The deadlines of those fields that have one."""
+    fields = dict.fromkeys(pairs[::2])
+    return {field: target.deadline(field) for field in fields if target.deadline(field) is not None}
 
 
 def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
@@ -401,7 +410,7 @@ def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
 
 
 def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlong, keeps_deadline: cython.bint):
-    """Set fields, which are given a deadline then unless that is 0."""
+    """Set fields, which are given a deadline then unless that is 0; return their hash."""
     i: cython.Py_ssize_t
     target: Hash = db.edit_or_create(key, Hash, HSET)
     for i in range(0, len(pairs), 2):
@@ -410,6 +419,7 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
         target = db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
         for i in range(0, len(pairs), 2):
             target.set_deadline(pairs[i], deadline_ms)
+    return target
 
 
 def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):

@@ -47,7 +47,7 @@ class Feed(EffectStream):
     def note(self, index: int, requests: list[list[bytes]]) -> None:
         """Take a unit; in parts, if somebody could not carry it out as a whole."""
         for part in divided(requests) if self.is_divided else (requests,):
-            super().note(index, part)
+            super().note(index, part)  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
         """The first change since the backlog was up to date."""

@@ -1,7 +1,7 @@
 """What repeats a call, as a table: the requests are those that the reference sends to its replicas, but for its UNLINK.
 
-Where they differ they do the same: conditions that were met are gone, and entries of a stream that have the same
-history are claimed at once.
+Where they differ they do the same: conditions that were met are gone, entries of a stream that have the same history
+are claimed at once, and of MSETEX and HSETEX those do what they can who do not know them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ TABLE: tuple[tuple[str, Any, str], ...] = (
     ("GETEX k PERSIST", b"v", "PERSIST k"),
     ("GETEX k EXAT 1", b"v", "DEL k"),
     ("INCRBYFLOAT k 0.5", b"1.5", "SET k 1.5 KEEPTTL"),
-    ("MSETEX 2 a 1 b 2 EX 100", 1, f"MSETEX 2 a 1 b 2 PXAT {LATER}"),
+    ("MSETEX 2 a 1 b 2 EX 100", 1, f"SET a 1 PXAT {LATER}; SET b 2 PXAT {LATER}"),
     ("MSETEX 2 a 1 b 2 NX", 1, "MSET a 1 b 2"),
-    ("MSETEX 2 EX 100 px 2 XX KEEPTTL", 1, "MSETEX 2 EX 100 px 2 KEEPTTL"),
+    ("MSETEX 2 EX 100 px 2 XX KEEPTTL", 1, "SET EX 100 KEEPTTL; SET px 2 KEEPTTL"),
     ("MSETEX 1 a 1 PXAT 1", 1, "DEL a"),
     ("EXPIRE k 100 NX", 1, f"PEXPIREAT k {LATER}"),
     ("EXPIRE k -1", 1, "DEL k"),
@@ -72,12 +72,14 @@ TABLE: tuple[tuple[str, Any, str], ...] = (
     ("HGETEX h EX 100 FIELDS 2 f g", [b"v", None], f"HPEXPIREAT h {LATER} FIELDS 1 f"),
     ("HGETEX h PERSIST FIELDS 2 f g", [b"v", None], "HPERSIST h FIELDS 1 f"),
     ("HGETEX h PXAT 1 FIELDS 1 f", [b"v"], "HDEL h f"),
-    ("HSETEX h EX 100 FIELDS 2 f 1 g 2", 1, f"HSETEX h PXAT {LATER} FIELDS 2 f 1 g 2"),
-    ("HSETEX h FXX KEEPTTL FIELDS 1 f 1", 1, "HSETEX h KEEPTTL FIELDS 1 f 1"),
+    ("HSETEX h EX 100 FIELDS 2 f 1 g 2", 1, f"HSET h f 1 g 2; HPEXPIREAT h {LATER} FIELDS 2 f g"),
+    ("HSETEX h EX 100 FIELDS 2 f 1 f 2", 1, f"HSET h f 1 f 2; HPEXPIREAT h {LATER} FIELDS 1 f"),
+    ("HSETEX h FXX KEEPTTL FIELDS 1 f 1", 1, "HSET h f 1"),
+    ("HSETEX h KEEPTTL FIELDS 2 f 1 g 1", {b"g": int(LATER)}, f"HSET h f 1 g 1; HPEXPIREAT h {LATER} FIELDS 1 g"),
     ("HSETEX h NX FNX FIELDS 1 f 1", 1, "HSET h f 1"),
     ("HSETEX h PXAT 1 FIELDS 2 f 1 g 2", 1, "HDEL h f g"),
     ("HINCRBYFLOAT h f 0.5", (b"1.5", None), "HSET h f 1.5"),
-    ("HINCRBYFLOAT h f 0.5", (b"1.5", int(LATER)), f"HSETEX h PXAT {LATER} FIELDS 1 f 1.5"),
+    ("HINCRBYFLOAT h f 0.5", (b"1.5", int(LATER)), f"HSET h f 1.5; HPEXPIREAT h {LATER} FIELDS 1 f"),
     ("XADD x * f v", b"5-0", "XADD x 5-0 f v"),
     ("XADD x NOMKSTREAM 5-* f v", (b"5-1", 3, None), "XADD x 5-1 f v"),
     ("XADD x MAXLEN ~ 2 LIMIT 9 * f v", (b"5-1", 7, 3), "XADD x MAXLEN = 3 5-1 f v"),

@@ -123,6 +123,38 @@ def test_changes_go_along(primary: Client, replica: Client) -> None:
     assert stats[stats.index(b"replication.backlog") + 1] > 0
 
 
+def test_what_is_set_goes_along_to_who_knows_no_such_command(primary: Client, replica: Client) -> None:
+    """MSETEX and HSETEX are SET and HSET to everybody; deadlines of fields are for who knows them.
+
+    Who does not know them carries out the rest of a transaction or a script even so.
+    """
+    follow(replica, primary)
+    wait_for_all(replica, primary)
+    primary.do("MSETEX", 2, "a", 1, "b", 2, "PX", 100_000_000)
+    primary.do("MSETEX", 1, "a", 3, "KEEPTTL")
+    primary.do("HSETEX", "h", "EX", 100_000, "FIELDS", 2, "f", 1, "g", 2)
+    primary.do("HSETEX", "h", "KEEPTTL", "FIELDS", 2, "f", 3, "other", 4)
+    primary.do("HINCRBYFLOAT", "h", "g", "0.5")
+    primary.do("MULTI")
+    primary.do("SET", "c", 5)
+    primary.do("HPEXPIRE", "h", 50_000_000, "FIELDS", 2, "f", "g")
+    primary.do("SELECT", 1)
+    primary.do("SET", "c", 6)
+    primary.do("HSET", "h", "f", 3)
+    primary.do("SELECT", 0)
+    primary.do("SET", "d", 7)
+    primary.do("EXEC")
+    primary.do("EVAL", "redis.call('HPERSIST', 'h', 'FIELDS', 1, 'f') redis.call('SET', 'e', 8)", 0)
+    wait_for_all(replica, primary)
+    assert have_same_data(replica, primary)
+    assert primary.do("MGET", "c", "d", "e").plain() == [b"5", b"7", b"8"]
+    for request in (("MGET", "a", "b", "c", "d", "e"), ("PEXPIRETIME", "a"), ("HMGET", "h", "f", "g", "other")):
+        assert replica.do(*request) == primary.do(*request)
+    assert primary.do("HMGET", "h", "f", "g", "other").plain() == [b"3", b"2.5", b"4"]
+    deadlines = replica.do("HPEXPIRETIME", "h", "FIELDS", 3, "f", "g", "other")
+    assert deadlines.is_error or deadlines == primary.do("HPEXPIRETIME", "h", "FIELDS", 3, "f", "g", "other")
+
+
 def test_a_cut_link_goes_on_where_it_was(primary: Client, replica: Client) -> None:
     """Nothing gets lost, nothing is done twice, and no file is sent again."""
     with proxy_to(primary) as proxy:
