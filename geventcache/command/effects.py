@@ -162,13 +162,23 @@ def pexpireat(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Re
 
 
 def restore(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
-    """RESTORE, and its name in a cluster, whose deadline is counted from now unless the request says otherwise."""
+    """RESTORE, and its name in a cluster, whose deadline is counted from now unless the request says otherwise.
+
+    Of a payload that only new servers read it tells one that all do, and the fields that have deadlines by these.
+    """
+    times: dict[int, list[bytes]] = {}
+    if type(value) is tuple:
+        data, times = value
+        args = [*args[:3], data, *args[4:]]
     ttl_ms, is_absolute = int(args[2]), b"ABSTTL" in [word.upper() for word in args[4:]]
     if is_absolute and 0 < ttl_ms <= now_ms:
         return [[DEL, args[1]]]
-    if is_absolute or not ttl_ms:
-        return [args]
-    return [[b"RESTORE", args[1], number(min(ttl_ms + now_ms, NEVER_MS - 1)), *args[3:], b"ABSTTL"]]
+    if ttl_ms and not is_absolute:
+        args = [b"RESTORE", args[1], number(min(ttl_ms + now_ms, NEVER_MS - 1)), *args[3:], b"ABSTTL"]
+    requests: list[Request] = [args]
+    for deadline_ms, names in times.items():
+        requests += fields_until(args[1], names, deadline_ms, now_ms)
+    return requests
 
 
 def debug(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:

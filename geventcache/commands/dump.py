@@ -8,6 +8,7 @@ from geventcache.base.events import event
 from geventcache.base.times import NEVER_MS
 from geventcache.command import effects
 from geventcache.command.declaration import command
+from geventcache.command.effects import Told
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.persistence import payload
@@ -15,6 +16,7 @@ from geventcache.persistence.cursor import DataError
 from geventcache.resp.values import OK
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
+from geventcache.types.hashes import Hash
 
 RESTORED = event(b"restore", "g")
 MOST_FREQUENT = 255
@@ -122,10 +124,22 @@ def restore(ctx: Client, key: bytes, ttl: bytes, serialized_value: bytes, *words
     if deadline_ms <= db.clock.now_ms:
         db.delete(key)
         return OK
+    facts = None if payload.is_for_all(serialized_value) else facts_of(ctx, value)
     db.implant(key, value, deadline_ms)
     note_use(db, key, options)
     db.announce(key, RESTORED)
-    return OK
+    return OK if facts is None else Told(OK, facts)
+
+
+def facts_of(ctx: Client, value: Any) -> tuple[bytes, dict[int, list[bytes]]] | None:
+    """A payload of a value that all servers read, and its fields by their deadlines; None if nobody wants to know."""
+    if ctx.server.engine.effects is None:
+        return None
+    times: dict[int, list[bytes]] = {}
+    if isinstance(value, Hash) and value.deadlines is not None:
+        for field, deadline_ms in value.deadlines.times.items():
+            times.setdefault(deadline_ms, []).append(field)
+    return payload.dump(value, ctx.server.config["rdbcompression"], is_plain=True), times
 
 
 @command(

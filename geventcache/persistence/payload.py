@@ -21,12 +21,12 @@ class FooterError(Exception):
     """The version is unknown, or the checksum is not that of the payload."""
 
 
-def dump(value: Any, compresses: bool) -> bytes:
-    """The payload of a value."""
-    kind = kind_of(value)
+def dump(value: Any, compresses: bool, is_plain: bool = False) -> bytes:
+    """The payload of a value; a plain hash is without the deadlines of its fields."""
+    kind = kind_of(value, is_plain)
     out = Output(compresses)
     out.byte(kind)
-    write_value(out, value)
+    write_value(out, value, is_plain)
     return sealed(out.take(), version_of(kind))
 
 
@@ -34,6 +34,11 @@ def sealed(body: bytes, version: int) -> bytes:
     """A body with its footer."""
     data = body + version.to_bytes(FOOTER_SIZE - CHECKSUM_SIZE, "little")
     return data + crc64(data).to_bytes(CHECKSUM_SIZE, "little")
+
+
+def is_for_all(payload: bytes) -> bool:
+    """Is a payload of a version that all servers read which may follow this one?"""
+    return int.from_bytes(payload[-FOOTER_SIZE:-CHECKSUM_SIZE], "little") <= kinds.VERSION
 
 
 def opened(payload: bytes, takes_any_version: bool) -> bytes:

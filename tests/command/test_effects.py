@@ -72,6 +72,7 @@ TABLE: tuple[tuple[str, Any, str], ...] = (
     ("HGETEX h EX 100 FIELDS 2 f g", [b"v", None], f"HPEXPIREAT h {LATER} FIELDS 1 f"),
     ("HGETEX h PERSIST FIELDS 2 f g", [b"v", None], "HPERSIST h FIELDS 1 f"),
     ("HGETEX h PXAT 1 FIELDS 1 f", [b"v"], "HDEL h f"),
+    ("RESTORE k 0 new", (b"old", {int(LATER): [b"f"]}), f"RESTORE k 0 old; HPEXPIREAT k {LATER} FIELDS 1 f"),
     ("HSETEX h EX 100 FIELDS 2 f 1 g 2", 1, f"HSET h f 1 g 2; HPEXPIREAT h {LATER} FIELDS 2 f g"),
     ("HSETEX h EX 100 FIELDS 2 f 1 f 2", 1, f"HSET h f 1 f 2; HPEXPIREAT h {LATER} FIELDS 1 f"),
     ("HSETEX h FXX KEEPTTL FIELDS 1 f 1", 1, "HSET h f 1"),

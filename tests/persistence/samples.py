@@ -138,8 +138,10 @@ def plain(reply: Any) -> Any:
 
 
 def content_there(client: Client, key: str) -> Any:
-    """The elements of a key of a reference."""
+    """The elements of a key of a reference; None if there is no such key."""
     kind = plain(client.do("TYPE", key))
+    if kind == b"none":
+        return None
     if kind == b"string":
         return plain(client.do("GET", key))
     if kind == b"list":
