@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import socket as plain_socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ from geventcache.resp.frames import PUSH, FrameReader, error_text, is_error, pac
 from geventcache.upstream.asks import Ask
 
 READ_SIZE = 64 << 10
+AT_ONCE = struct.pack("ii", 1, 0)
 KEEPALIVE_SECONDS = 5
 GREETING = (b"CLIENT", b"SETINFO", b"LIB-NAME", b"geventcache")
 TRACKING = (b"CLIENT", b"TRACKING", b"ON")
@@ -281,6 +283,8 @@ class Link:
         self.is_lost = True
         self.is_open = False
         if self.sock is not None:
+            if self.sent:
+                forget_unsent(self.sock)
             self.sock.close()
         self.on_lost(self)
         owed = [(ask, True) for ask in self.sent] + [(ask, False) for ask in self.waiting]
@@ -307,6 +311,16 @@ class Link:
         if self.sock is not None:
             with contextlib.suppress(OSError):
                 let_go(self.sock)
+
+
+def forget_unsent(sock: Any) -> None:
+    """Let the system send nothing more of what it could not send yet when the socket is closed.
+
+    Who has asked is told that nobody knows what became of it, and may ask anew: what arrived when the network is well
+    again would undo that.
+    """
+    with contextlib.suppress(OSError):
+        sock.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_LINGER, AT_ONCE)
 
 
 def ignore(link: Link) -> None:

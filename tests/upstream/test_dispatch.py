@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -78,11 +80,16 @@ class Sock:
     def __init__(self) -> None:
         self._sock = self
         self.sent = b""
+        self.options: list[Any] = []
 
     def send(self, data: bytes) -> int:
         """It is sent something."""
         self.sent += data
         return len(data)
+
+    def setsockopt(self, *words: Any) -> None:
+        """It is given an option."""
+        self.options.append(words)
 
     def close(self) -> None:
         """It is closed."""
@@ -123,7 +130,7 @@ def test_who_is_busy_is_asked_for_a_sign_as_well(link: Link) -> None:
 
 
 def test_a_sign_that_does_not_come_is_nobodys_loss(link: Link) -> None:
-    """Silence counts from what was heard last; of what was owed, who had asked is told."""
+    """Silence counts from what was heard last; of what was owed, who had asked is told, and it is sent no more."""
     unanswered: list[Ask] = []
     link.on_unanswered = lambda ask, was_sent, reason: unanswered.append(ask)
     link.look(link.heard_us)
@@ -135,6 +142,7 @@ def test_a_sign_that_does_not_come_is_nobodys_loss(link: Link) -> None:
     link.look(link.heard_us + link.way.timeout_us + 1)
     assert link.is_lost
     assert unanswered == [ask]
+    assert link.sock.options == [(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))]
 
 
 def map_of(port: int) -> bytes:
