@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from .client import Address, Client
 from .cut import Cut
+from .network import Host
 from .process import eventually
 from .servers import _end_with_parent, free_port
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000
+HOST_PORT = 7000
 HIGHEST_PORT = 55535  # the cluster's bus has a port that is 10000 higher
 
 
@@ -24,12 +27,16 @@ class Member:
 
     Attributes:
         cut: the proxy that clients are told to go by (`cluster-announce-client-port`), None without one.
+        host: where it runs, None for this machine itself.
     """
 
-    def __init__(self, binary: Path, folder: Path, options: Sequence[str], is_cut: bool) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, options: Sequence[str], is_cut: bool, host: Host | None = None
+    ) -> None:
         self.binary = binary
         self.folder = folder
-        self.port = cluster_port()
+        self.host = host
+        self.port = cluster_port() if host is None else HOST_PORT
         self.cut = Cut(self.address) if is_cut else None
         self.options = list(options)
         if self.cut is not None:
@@ -39,8 +46,13 @@ class Member:
 
     @property
     def address(self) -> Address:
-        """Where it listens."""
-        return "127.0.0.1", self.port
+        """Where the test reaches it."""
+        return "127.0.0.1" if self.host is None else self.host.door, self.port
+
+    @property
+    def place(self) -> str:
+        """The address by which others in the cluster reach it."""
+        return "127.0.0.1" if self.host is None else self.host.address
 
     @property
     def told_port(self) -> int:
@@ -50,7 +62,11 @@ class Member:
     def start(self) -> None:
         """Run it."""
         self.folder.mkdir(exist_ok=True)
-        words = [str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]
+        words = [] if self.host is None else self.host.prefix
+        words += [str(self.binary), "--port", str(self.port), "--save", "", "--daemonize", "no", "--bind", self.place]
+        words += (
+            [] if self.host is None else [self.host.door, "--cluster-announce-ip", self.place, "--protected-mode", "no"]
+        )
         words += ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS), *self.options]
         words += ["--repl-diskless-sync-delay", "0", "--cluster-databases", "4", "--enable-debug-command", "yes"]
         self.process = subprocess.Popen(
@@ -94,6 +110,16 @@ class Member:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """Let it stand still, as it is."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def id(self) -> bytes:
         """Its name in the cluster."""
         return self.do("CLUSTER", "MYID")  # type: ignore[return-value]
@@ -107,10 +133,17 @@ class ReferenceCluster:
     """All members; the first ones are the primaries, and those behind them their replicas, in the same order."""
 
     def __init__(
-        self, binary: Path, folder: Path, primaries: int, replicas: int, options: Sequence[str], is_cut: bool
+        self,
+        binary: Path,
+        folder: Path,
+        primaries: int,
+        replicas: int,
+        options: Sequence[str],
+        is_cut: bool,
+        hosts: Sequence[Host] = (),
     ) -> None:
-        count = primaries + replicas
-        self.members = [Member(binary, folder / str(i), options, is_cut) for i in range(count)]
+        places = hosts or [None] * (primaries + replicas)
+        self.members = [Member(binary, folder / str(i), options, is_cut, host) for i, host in enumerate(places)]
         self.primaries = self.members[:primaries]
         self.replicas = self.members[primaries:]
 
@@ -121,7 +154,7 @@ class ReferenceCluster:
             member.do("CLUSTER", "ADDSLOTSRANGE", first, last - 1)
             member.do("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
         for member in self.members[1:]:
-            member.do("CLUSTER", "MEET", "127.0.0.1", self.members[0].port)
+            member.do("CLUSTER", "MEET", self.members[0].place, self.members[0].port)
         assert eventually(lambda: all(self.known(member) == len(self.members) for member in self.members), 30)
         for primary, replica in zip(self.primaries, self.replicas, strict=False):
             replica.do("CLUSTER", "REPLICATE", primary.id())
@@ -151,6 +184,12 @@ class ReferenceCluster:
                     return member
         raise LookupError(key)
 
+    def has_other_owner(self, victim: Member, key: str) -> bool:
+        """Has a replica taken over?"""
+        with contextlib.suppress(LookupError):
+            return self.owner(key) is not victim
+        return False
+
     def replica_of(self, primary: Member) -> Member:
         """A replica of a primary."""
         name = primary.id()
@@ -179,7 +218,7 @@ class ReferenceCluster:
     @property
     def url(self) -> str:
         """For --upstream."""
-        return "valkey://" + ",".join(f"127.0.0.1:{member.told_port}" for member in self.members)
+        return "valkey://" + ",".join(f"{member.place}:{member.told_port}" for member in self.members)
 
 
 def holds(word: bytes, slot: int) -> bool:
@@ -199,11 +238,16 @@ def cluster_port() -> int:
 
 @contextlib.contextmanager
 def running_cluster(
-    binary: Path, primaries: int = 3, replicas: int = 3, *options: str, is_cut: bool = False
+    binary: Path,
+    primaries: int = 3,
+    replicas: int = 3,
+    *options: str,
+    is_cut: bool = False,
+    hosts: Sequence[Host] = (),
 ) -> Iterator[ReferenceCluster]:
-    """Run a cluster; each server behind a proxy, if the links to it are to be cut."""
+    """Run a cluster; each server behind a proxy, if the links to it are to be cut, or each at a host of its own."""
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
-        cluster = ReferenceCluster(binary, Path(folder), primaries, replicas, options, is_cut)
+        cluster = ReferenceCluster(binary, Path(folder), primaries, replicas, options, is_cut, hosts)
         try:
             cluster.join()
             yield cluster

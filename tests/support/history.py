@@ -6,9 +6,10 @@ Each key has one writer, which writes rising numbers. A read is right if its num
 - was not refused;
 - is not older than what the near side that answers had itself confirmed before the read began;
 - is not older than what anybody had confirmed so long before the read began as news may take;
+- was not lost by the cluster so long before the read began;
 
-where a write of which nobody knows may have been carried out at any later time, and a failover may lose what was
-confirmed in the instant before it.
+where a write of which nobody knows may have been carried out at any later time, and what the cluster itself has lost,
+as was seen at its servers (`Watch`), is not there to be read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-LOSS_S = 0.2
+from .watch import Watch
 
 
 @dataclass
@@ -49,12 +50,15 @@ class History:
 
     Attributes:
         news_s: how long news of a write elsewhere may take.
+        watch: what the servers had themselves.
+        lost: writes that reads did not see since the cluster has lost them.
     """
 
     news_s: float
+    watch: Watch
     writes: dict[str, list[Write]] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
-    deaths_s: list[float] = field(default_factory=list)
+    lost: set[tuple[str, int]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, key: str, side: int) -> Write:
@@ -84,15 +88,15 @@ class History:
             return [f"{read}: not yet written {write}"]
         if write is not None and write.is_uncertain:
             return []
-        newer = [one for one in writes[read.number :] if one.ended_s is not None and not self.may_be_lost(one)]
-        for one in newer:
-            assert one.ended_s is not None
+        if write is not None and write.ended_s is not None:
+            news_s = read.began_s - self.news_s
+            if write.ended_s < news_s and self.watch.has_lost(read.key, write.number, news_s):
+                return [f"{read}: lost by the cluster {write}"]
+        for one in writes[read.number :]:
             patience_s = 0.0 if one.side == read.side else self.news_s
-            if one.ended_s + patience_s < read.began_s:
+            if one.ended_s is None or one.ended_s + patience_s >= read.began_s:
+                continue
+            if not self.watch.has_lost(read.key, one.number, read.ended_s):
                 return [f"{read}: {read.began_s - one.ended_s:.3f} s before, {one} was confirmed"]
+            self.lost.add((read.key, one.number))
         return []
-
-    def may_be_lost(self, write: Write) -> bool:
-        """Was a write confirmed just before a server died?"""
-        ended_s = write.ended_s or 0
-        return any(death_s - LOSS_S < ended_s < death_s + LOSS_S for death_s in self.deaths_s)

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,21 @@ class UnixClient(Client):
 
 
 @contextlib.contextmanager
-def running(*options: str, stderr: Any = None, listens: bool = True) -> Iterator[Process]:
-    """Run a server that logs to `stderr`, a file; unless `listens` is False, wait until the log tells its address."""
+def running(*options: str, stderr: Any = None, listens: bool = True, prefix: Sequence[str] = ()) -> Iterator[Process]:
+    """Run a server that logs to `stderr`, a file; unless `listens` is False, wait until the log tells its address.
+
+    `prefix` is put before the command.
+    """
     with tempfile.TemporaryDirectory(prefix="geventcache-") as folder, contextlib.ExitStack() as stack:
         log = Path(folder, "log")
         target = stderr if stderr is not None else stack.enter_context(log.open("wb"))
         popen = subprocess.Popen(
-            command(*options), cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=target, stderr=target
+            [*prefix, *command(*options)],
+            cwd=folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=target,
+            stderr=target,
         )
         try:
             yield Process(popen, _listening(popen, log) if listens else None)

