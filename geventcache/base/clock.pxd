@@ -1,10 +1,4 @@
-cdef extern from "time.h" nogil:
-    ctypedef long time_t
-    struct timespec:
-        time_t tv_sec
-        long tv_nsec
-    int clock_gettime(int, timespec *)
-    enum: CLOCK_MONOTONIC
+from geventcache.base cimport native
 
 cdef class Clock:
     cdef public long long now_ms

@@ -16,6 +16,8 @@ import time
 
 import cython
 
+from geventcache.base import native
+
 SLEW_MS = 1000
 
 
@@ -124,8 +126,4 @@ class ManualClock(Clock):
 
 def monotonic_us() -> int:
     """Microseconds of a clock that never goes back; its zero means nothing."""
-    if cython.compiled:
-        t: timespec  # noqa: F821
-        clock_gettime(CLOCK_MONOTONIC, cython.address(t))  # noqa: F821
-        return cython.cast(cython.longlong, t.tv_sec) * 1_000_000 + t.tv_nsec // 1000  # noqa: F821
-    return time.monotonic_ns() // 1000
+    return native.monotonic_us()

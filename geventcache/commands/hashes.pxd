@@ -4,7 +4,7 @@ from geventcache.command.integers cimport at_least, integer
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.hashes cimport Hash
-from geventcache.types.random_pick cimport random_key, random_keys
+from geventcache.types.random_pick cimport below
 
 cdef long long INT64_MIN
 

@@ -17,8 +17,9 @@ from geventcache.command.scanning import ScanOptions, parse_cursor
 from geventcache.resp.values import OK, Pairs
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
+from geventcache.types.dict_pick import random_keys
 from geventcache.types.hashes import Hash
-from geventcache.types.random_pick import random_key, random_keys
+from geventcache.types.random_pick import below
 
 INT64_MIN = -9223372036854775808
 ZERO = LongDouble(0, 0)
@@ -371,8 +372,9 @@ def draw(target: Hash, count: cython.longlong, now_ms: cython.longlong):
         return target.random_names(count) if count >= 0 else [target.random_name() for _ in range(-count)]
     fields: dict = target.live(now_ms)
     if count >= 0 or not fields:
-        return random_keys(fields, len(fields), max(0, count))
-    return [random_key(fields, len(fields)) for _ in range(-count)]
+        return random_keys(fields, max(0, count))
+    names: list = list(fields)
+    return [names[below(len(names))] for _ in range(-count)]
 
 
 @command(

@@ -1,8 +1,6 @@
 cimport cython
 
-cdef extern from "Python.h":
-    char *PyBytes_AS_STRING(object)
-    bytes PyBytes_FromStringAndSize(char *, Py_ssize_t)
+from geventcache.base cimport native
 
 cdef unsigned long long LONGEST, LZF_RATIO
 cdef Py_ssize_t LONGEST_LINE

@@ -14,6 +14,7 @@ from struct import Struct
 import cython
 import lzf
 
+from geventcache.base import native
 from geventcache.base.numbers import format_integer
 from geventcache.persistence.checksum import crc64
 
@@ -92,9 +93,6 @@ class Cursor:
             self.refill(1)
         at: cython.Py_ssize_t = self.at
         self.at = at + 1
-        if cython.compiled:
-            p: cython.p_char = PyBytes_AS_STRING(self.data)  # type: ignore[name-defined]  # noqa: F821
-            return cython.cast(cython.uchar, p[at])
         return self.data[at]
 
     def take(self, count: cython.ulonglong) -> bytes:
@@ -106,9 +104,7 @@ class Cursor:
             self.refill(size)
         start: cython.Py_ssize_t = self.at
         self.at = start + size
-        if cython.compiled:
-            return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self.data) + start, size)  # type: ignore[name-defined,no-any-return]  # noqa: F821
-        return self.data[start : self.at]
+        return native.part(self.data, start, size)
 
     def line(self) -> bytes:
         """The next line, without its end.

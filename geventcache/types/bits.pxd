@@ -1,13 +1,10 @@
-from libc.string cimport memcpy
-
-cdef unsigned long long PAIRS, FOURS, BYTES, EACH_BYTE
+from geventcache.base cimport native
 
 cpdef int get_bit(data, long long offset) except -1
 cpdef int set_bit(bytearray data, long long offset, int bit) except -1
 cpdef grow_to_bit(bytearray data, long long offset)
 cdef (long long, long long) bit_range(Py_ssize_t size, long long start, long long end, bint is_bit) noexcept
 cpdef long long count_ones(data, long long start=*, long long end=*, bint is_bit=*) except -1
-cdef long long ones_between(const unsigned char *data, Py_ssize_t at, Py_ssize_t stop) noexcept
 cpdef long long find_bit(data, int bit, long long start=*, long long end=*, bint is_bit=*, bint is_end_given=*) except -2
 cdef long long first_bit(data, int bit, long long first, long long last) except -1
 cdef Py_ssize_t skip_bytes(data, Py_ssize_t start, Py_ssize_t stop, bytes piece) except -1

@@ -12,6 +12,8 @@ from functools import reduce
 
 import cython
 
+from geventcache.base import native
+
 Bits = bytes | bytearray
 Number = int
 
@@ -28,13 +30,6 @@ WRAP = b"WRAP"
 SAT = b"SAT"
 FAIL = b"FAIL"
 MAX_U64 = 2**64 - 1
-
-
-# How many bits are set in words of 8 bytes: neighbours are added to counts of two, four and eight bits each.
-PAIRS = 0x5555555555555555
-FOURS = 0x3333333333333333
-BYTES = 0x0F0F0F0F0F0F0F0F
-EACH_BYTE = 0x0101010101010101
 
 
 # Single bits
@@ -98,33 +93,11 @@ def count_ones(
         return 0
     low: cython.Py_ssize_t = first >> 3
     high: cython.Py_ssize_t = (last >> 3) + 1
-    ones: cython.longlong = ones_between(data, low, high)
+    ones: cython.longlong = native.count_ones(data, low, high)
     if is_bit:
         before = data[low] >> (8 - (first & 7))
         after = data[high - 1] & (0x7F >> (last & 7))
         ones -= before.bit_count() + after.bit_count()
-    return ones
-
-
-def ones_between(data: Bits, at: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.longlong:
-    """How many bits of data[at:stop] are set."""
-    ones: cython.longlong = 0
-    if not cython.compiled:
-        for low in range(at, stop, PIECE):
-            ones += int.from_bytes(data[low : min(low + PIECE, stop)], "little").bit_count()
-        return ones
-    word: cython.ulonglong = 0
-    size: cython.Py_ssize_t = 8
-    while at < stop:
-        if stop - at < 8:
-            size = stop - at
-            word = 0
-        memcpy(cython.address(word), data + at, size)  # type: ignore[name-defined]  # noqa: F821
-        word -= (word >> 1) & PAIRS
-        word = (word & FOURS) + ((word >> 2) & FOURS)
-        word = (word + (word >> 4)) & BYTES
-        ones += (word * EACH_BYTE) >> 56
-        at += 8
     return ones
 
 

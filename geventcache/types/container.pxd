@@ -1,5 +1,4 @@
-cdef extern from "Python.h":
-    void PyObject_GC_UnTrack(object)
+from geventcache.base cimport native
 
 cdef long long NEVER
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import cython
 
+from geventcache.base import native
 from geventcache.base.times import NEVER_MS
 
 NEVER = NEVER_MS
@@ -14,8 +15,7 @@ def untracked(values: list[Any]) -> list[Any]:
 
     A collection that walked a sorted set of a million new members stalled for 30 ms. Uncompiled, it does.
     """
-    if cython.compiled:
-        PyObject_GC_UnTrack(values)  # type: ignore[name-defined]  # noqa: F821
+    native.untrack(values)
     return values
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from geventcache.resp.values import Distinct
 from geventcache.types.container import Container
+from geventcache.types.dict_pick import random_key, random_keys
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.names import own_names_size, shared_name
-from geventcache.types.random_pick import random_key, random_keys
 from geventcache.types.snapshots import ScanCursors
 
 INTSET, LISTPACK, HASHTABLE = range(3)
@@ -128,23 +128,20 @@ class Elements(Container):
         """The values, as a reply, to be used before there is a change."""
         return self.values()
 
-    def bound(self) -> int:
-        """At most how many names and holes the dict has.
-
-        Holes are closed when there are many, so that choices stay quick.
-        """
+    def close_holes(self) -> None:
+        """Make a dict without holes if there are many, so that choices stay quick."""
         if self.holes > 2 * len(self.fields) + HOLES_ALLOWED:
             self.fields = dict(self.fields)
             self.holes = 0
-        return len(self.fields) + self.holes
 
     def random_name(self) -> bytes:
         """A fair choice of the names, of which there is one at least."""
-        return random_key(self.fields, self.bound())
+        self.close_holes()
+        return random_key(self.fields)
 
     def random_names(self, count: int) -> list[bytes]:
         """A fair choice of `count` different names, or all of them if there are fewer."""
-        return random_keys(self.fields, self.bound(), count)
+        return random_keys(self.fields, count)
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """A page of names, and the next cursor, 0 after the last; few elements come whole.

@@ -18,6 +18,8 @@ from typing import TypeAlias
 
 import cython
 
+from geventcache.base import native
+
 Data: TypeAlias = bytes | bytearray
 Elements: TypeAlias = list[bytes]
 
@@ -358,19 +360,6 @@ def pattern_length(hashed: cython.ulonglong) -> cython.int:
     return length
 
 
-def histogram(found: bytearray) -> list[int]:
-    """How many registers have each value."""
-    if cython.compiled:
-        index: cython.Py_ssize_t
-        counts = cython.declare(cython.int[64])
-        for index in range(MAX_VALUES):
-            counts[index] = 0
-        for index in range(REGISTERS):
-            counts[found[index]] += 1
-        return [counts[index] for index in range(MAX_VALUES)]
-    return [found.count(value) for value in range(MAX_VALUES)]
-
-
 LIMIT = 2.0**63
 ENDLESS = -(2**63)  # what the reference makes of an estimate that is no 64-bit integer
 MAX_COUNT = 2**64 - 1
@@ -378,7 +367,7 @@ MAX_COUNT = 2**64 - 1
 
 def estimate(found: bytearray) -> int:
     """The estimated number of elements that left these registers."""
-    counts = histogram(found)
+    counts = native.histogram(found, MAX_VALUES)
     # Shares are products: a quotient of two integers would be cut off in C.
     z = REGISTERS * tau(1.0 - counts[HASH_BITS + 1] * SHARE)
     for value in range(HASH_BITS, 0, -1):

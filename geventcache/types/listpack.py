@@ -8,9 +8,9 @@ kept as an integer.
 
 import cython
 
+from geventcache.base.numbers import scan_integer
+
 HEADER_BYTES = 7
-MAX_INTEGER_LENGTH = 20
-MAX_POSITIVE = 2**63 - 1
 
 
 def width_of(magnitude: cython.ulonglong, is_negative: cython.bint) -> cython.int:
@@ -31,32 +31,15 @@ def width_of(magnitude: cython.ulonglong, is_negative: cython.bint) -> cython.in
 
 def integer_width(text: bytes) -> cython.int:
     """Bytes that `text` takes as an integer; 0 when it is not the canonical decimal of a signed 64-bit integer."""
-    n: cython.Py_ssize_t = len(text)
-    if n == 0 or n > MAX_INTEGER_LENGTH:
+    number: cython.longlong
+    is_integer: cython.bint
+    number, is_integer = scan_integer(text)
+    if not is_integer:
         return 0
-    magnitude: cython.ulonglong = 0
-    if cython.compiled:
-        p: cython.p_char = PyBytes_AS_STRING(text)  # type: ignore[name-defined]  # noqa: F821
-        i: cython.Py_ssize_t = 1 if p[0] == 45 else 0
-        is_negative: cython.bint = i == 1
-        if p[i] == 48:
-            return 1 if n == 1 else 0
-        if n == i or n - i > 19:
-            return 0
-        while i < n:
-            if p[i] < 48 or p[i] > 57:
-                return 0
-            magnitude = magnitude * 10 + (p[i] - 48)
-            i += 1
-    else:
-        is_negative = text[0] == 45
-        digits = text[1:] if is_negative else text
-        if not digits.isdigit() or (digits[0] == 48 and n > 1):
-            return 0
-        magnitude = int(digits)
-    if magnitude > MAX_POSITIVE + is_negative:
-        return 0
-    return width_of(magnitude, is_negative)
+    if number >= 0:
+        return width_of(number, False)
+    below: cython.ulonglong = -(number + 1)  # the lowest integer has no positive twin
+    return width_of(below + 1, True)
 
 
 def entry_size(text: bytes) -> cython.Py_ssize_t:

@@ -16,9 +16,10 @@ from typing import Any
 
 from geventcache.resp.values import Pairs
 from geventcache.types.container import Container
+from geventcache.types.dict_pick import random_keys
 from geventcache.types.footprint import elements_size
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.random_pick import below, random_keys
+from geventcache.types.random_pick import below
 from geventcache.types.ranked import Ranked
 from geventcache.types.snapshots import ScanCursors
 
@@ -145,7 +146,7 @@ class Scored(Container):
 
     def random_members(self, count: int) -> list[bytes]:
         """A fair choice of `count` different members, or all of them if there are fewer."""
-        return random_keys(self.scores, len(self.scores), count)
+        return random_keys(self.scores, count)
 
     def to_dict(self) -> dict[bytes, float]:
         """Scores by member; it may be the container's own, so it is to be read at once."""

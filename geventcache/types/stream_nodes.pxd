@@ -1,10 +1,7 @@
 cimport cython
-from cpython.array cimport array, resize_smart
-from geventcache.types.listpack cimport entry_size, width_of
-
-cdef extern from "Python.h":
-    char *PyByteArray_AS_STRING(object)
-    bytes PyBytes_FromStringAndSize(char *, Py_ssize_t)
+from cpython.array cimport array
+from geventcache.base cimport native
+from geventcache.types cimport listpack, offsets
 
 cdef Py_ssize_t SMALL
 cdef int SEQ_BITS
@@ -13,7 +10,6 @@ cdef array EMPTY_STARTS
 
 cdef Py_ssize_t integer_size(Py_ssize_t value) noexcept
 cdef Py_ssize_t difference_size(unsigned long long value, unsigned long long base) noexcept
-cdef unsigned int *positions(array values) noexcept
 cdef pack_number(bytearray data, unsigned long long number)
 cdef pack_text(bytearray data, bytes text)
 
@@ -28,7 +24,6 @@ cdef class Node:
     cdef bint is_shared
     cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) noexcept
     cpdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
-    cdef note_start(self, Py_ssize_t start)
     cdef bint has_names(self, tuple fields) except -1
     cdef unsigned long long number(self) noexcept
     cdef bytes text(self)

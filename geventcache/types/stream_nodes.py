@@ -16,11 +16,10 @@ from array import array
 
 import cython
 
+from geventcache.base import native
+from geventcache.types import listpack, offsets
 from geventcache.types.listpack import HEADER_BYTES
 from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, EntryId, Fields, make_id
-
-if not cython.compiled:
-    from geventcache.types.listpack import entry_size, width_of
 
 SMALL = 2
 EMPTY_STARTS = array("I")
@@ -28,7 +27,7 @@ EMPTY_STARTS = array("I")
 
 def integer_size(value: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Bytes that a count takes as an entry of a listpack."""
-    return width_of(value, False) + 1
+    return listpack.width_of(value, False) + 1
 
 
 def difference_size(value: cython.ulonglong, base: cython.ulonglong) -> cython.Py_ssize_t:
@@ -36,16 +35,8 @@ def difference_size(value: cython.ulonglong, base: cython.ulonglong) -> cython.P
     is_negative: cython.bint = value < base
     distance: cython.ulonglong = base - value if is_negative else value - base
     if distance >> (SEQ_BITS - 1):
-        return width_of(MAX_HALF - distance + 1, not is_negative) + 1
-    return width_of(distance, is_negative) + 1
-
-
-def positions(values: array) -> cython.p_uint:  # type: ignore[type-arg]
-    """The numbers of an array, as what is quickest to index; good until the array changes its length."""
-    if cython.compiled:
-        return values.data.as_uints  # type: ignore[attr-defined]
-    else:  # noqa: RET505
-        return values
+        return listpack.width_of(MAX_HALF - distance + 1, not is_negative) + 1
+    return listpack.width_of(distance, is_negative) + 1
 
 
 def pack_number(data: bytearray, number: cython.ulonglong) -> None:
@@ -88,7 +79,7 @@ class Node:
         self.cursor = 0
         self.is_shared = False
         for name in names:
-            self.body += entry_size(name)
+            self.body += listpack.entry_size(name)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -126,22 +117,13 @@ class Node:
         step: cython.Py_ssize_t = 1 + has_names
         while at < 2 * count:
             item = fields[at]
-            body += entry_size(item)
+            body += listpack.entry_size(item)
             pack_text(data, item)
             at += step
-        self.note_start(start)
+        offsets.add(self.starts, start)
         self.body += body
         self.tail_ms = ms
         self.tail_seq = seq
-
-    def note_start(self, start: cython.Py_ssize_t) -> None:
-        """Add to `starts`."""
-        if cython.compiled:
-            count: cython.Py_ssize_t = len(self.starts)
-            resize_smart(self.starts, count + 1)  # type: ignore[name-defined]  # noqa: F821
-            positions(self.starts)[count] = start
-        else:
-            self.starts.append(start)
 
     def has_names(self, fields: Fields) -> cython.bint:
         """Tell whether an entry has the node's own fields."""
@@ -174,13 +156,11 @@ class Node:
         size: cython.Py_ssize_t = self.number()
         start: cython.Py_ssize_t = self.cursor
         self.cursor = start + size
-        if cython.compiled:
-            return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(self.data) + start, size)  # type: ignore[name-defined,no-any-return]  # noqa: F821
-        return bytes(self.data[start : start + size])
+        return native.part_of_buffer(self.data, start, size)
 
     def read_id(self, at: cython.Py_ssize_t) -> tuple[int, int]:
         """The halves of an entry's ID, of which there is one; what is read next are its fields."""
-        self.cursor = positions(self.starts)[at]
+        self.cursor = offsets.at(self.starts, at)
         ms: cython.ulonglong = self.number()
         seq: cython.ulonglong = self.number()
         return self.base_ms + ms, seq

@@ -1,0 +1,50 @@
+"""What C does in another way than Python, in as few and small functions as there are such things.
+
+The compiled build has them from ``native.pxd`` and ``native.pyx``; these are their twins, which serve uncompiled. So
+the modules that use them read the same in both builds. Where a whole class differs, it has a twin of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PIECE = 32 * 1024
+
+
+def monotonic_us() -> int:
+    """Microseconds of a clock that never goes back; its zero means nothing."""
+    return time.monotonic_ns() // 1000
+
+
+def invoke(function: Callable[..., Any], args: list[Any], start: int) -> Any:
+    """Call a function with the items of a list from `start` on."""
+    return function(*args[start:]) if start else function(*args)
+
+
+def untrack(value: object) -> None:
+    """Let the garbage collector pass over a container from now on: what holds no references makes no cycles."""
+
+
+def part(data: bytes, start: int, size: int) -> bytes:
+    """The bytes data[start : start + size], which exist."""
+    return data[start : start + size]
+
+
+def part_of_buffer(data: bytearray, start: int, size: int) -> bytes:
+    """The same of a bytearray."""
+    return bytes(data[start : start + size])
+
+
+def count_ones(data: bytes | bytearray, start: int, stop: int) -> int:
+    """How many bits of data[start:stop] are set."""
+    ones = 0
+    for low in range(start, stop, PIECE):
+        ones += int.from_bytes(data[low : min(low + PIECE, stop)], "little").bit_count()
+    return ones
+
+
+def histogram(data: bytearray, kinds: int) -> list[int]:
+    """How many bytes have each value below `kinds`; none has another."""
+    return [data.count(value) for value in range(kinds)]

@@ -1,0 +1,41 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""What C does in another way than Python: of native.py, what is not so short that it stands in ``native.pxd``."""
+
+from libc.string cimport memcpy
+
+# How many bits are set in words of 8 bytes: neighbours are added to counts of two, four and eight bits each.
+cdef unsigned long long PAIRS = 0x5555555555555555
+cdef unsigned long long FOURS = 0x3333333333333333
+cdef unsigned long long BYTES = 0x0F0F0F0F0F0F0F0F
+cdef unsigned long long EACH_BYTE = 0x0101010101010101
+
+
+cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1:
+    """How many bits of data[start:stop], bytes or a bytearray, are set."""
+    cdef const char *p = PyBytes_AS_STRING(data) if type(data) is bytes else PyByteArray_AS_STRING(data)
+    cdef unsigned long long word = 0
+    cdef long long ones = 0
+    cdef Py_ssize_t size = 8
+    while start < stop:
+        if stop - start < 8:
+            size = stop - start
+            word = 0
+        memcpy(&word, p + start, size)
+        word -= (word >> 1) & PAIRS
+        word = (word & FOURS) + ((word >> 2) & FOURS)
+        word = (word + (word >> 4)) & BYTES
+        ones += (word * EACH_BYTE) >> 56
+        start += 8
+    return ones
+
+
+cdef list histogram(bytearray data, Py_ssize_t kinds):
+    """How many bytes have each value below `kinds`; none has another."""
+    cdef Py_ssize_t[256] counts
+    cdef const unsigned char *p = <const unsigned char *>PyByteArray_AS_STRING(data)
+    cdef Py_ssize_t i
+    for i in range(kinds):
+        counts[i] = 0
+    for i in range(len(data)):
+        counts[p[i]] += 1
+    return [counts[i] for i in range(kinds)]
