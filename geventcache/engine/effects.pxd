@@ -1,15 +1,8 @@
 cimport cython
-from libc.string cimport memcpy
 from geventcache.base.clock cimport Clock
 from geventcache.command.effects cimport Told
 from geventcache.command.table cimport Command
-
-cdef extern from "Python.h":
-    char *PyByteArray_AS_STRING(object)
-    int PyByteArray_Resize(object, Py_ssize_t) except -1
-    char *PyBytes_AS_STRING(object)
-
-cdef Py_ssize_t MOST_DIGITS, START_BYTES
+from geventcache.resp.requests cimport RequestBuffer
 
 cdef class Sink:
     cdef public bint takes_messages, holds_replies
@@ -17,14 +10,12 @@ cdef class Sink:
     cpdef note_one(self, Py_ssize_t index, list request)
 
 cdef class EffectStream(Sink):
-    cdef bytearray data
-    cdef readonly Py_ssize_t size
+    cdef RequestBuffer requests
     cdef readonly long long noted
     cdef public Py_ssize_t selected
     cpdef note(self, Py_ssize_t index, list requests)
     cpdef note_one(self, Py_ssize_t index, list request)
     cdef write(self, Py_ssize_t index, list request, list requests)
-    cdef append(self, list request)
     cpdef remark(self, bytes text)
     cpdef begin(self)
     cpdef lose(self)
@@ -47,5 +38,4 @@ cdef class Effects:
     cdef hand_over_one(self, Py_ssize_t index, list request)
     cdef give(self, Sink sink, Py_ssize_t index, list requests)
 
-cpdef append_request(bytearray data, list request)
 cdef list requests_of(list unit)

@@ -16,13 +16,12 @@ import cython
 
 from geventcache.base.errors import CommandError
 from geventcache.command.effects import DEL, HDEL
+from geventcache.resp.requests import RequestBuffer
 
 SELECT = b"SELECT"
 MULTI = b"MULTI"
 EXEC = b"EXEC"
 UNKNOWN_DATABASE = -1
-MOST_DIGITS = 20
-START_BYTES = 4096
 
 
 class Sink:
@@ -33,9 +32,9 @@ class Sink:
         holds_replies: what clients are sent in a turn with effects is held back (see `Connection.must_wait`).
     """
 
-    if not cython.compiled:
-        takes_messages = False
-        holds_replies = False
+    def __init__(self, takes_messages: bool = False, holds_replies: bool = False) -> None:
+        self.takes_messages = takes_messages
+        self.holds_replies = holds_replies
 
     def note(self, index, requests):
         """Take a unit: `requests` to be run one after the other, with nothing in between.
@@ -63,16 +62,20 @@ class EffectStream(Sink):
     """Effects as bytes, such as a connection would send them: requests, SELECT where the database changes.
 
     Attributes:
-        size: how many bytes were noted and not yet taken.
         noted: how many bytes were noted since the beginning.
         selected: the number of the database that the bytes have selected; UNKNOWN_DATABASE where they begin anew.
     """
 
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.size = 0
+    def __init__(self, takes_messages: bool = False, holds_replies: bool = False) -> None:
+        Sink.__init__(self, takes_messages, holds_replies)
+        self.requests = RequestBuffer()
         self.noted = 0
         self.selected = UNKNOWN_DATABASE
+
+    @property
+    def size(self) -> int:
+        """How many bytes were noted and not yet taken."""
+        return self.requests.size
 
     def note(self, index, requests):
         """Append a unit, as a transaction if it is more than one request."""
@@ -84,121 +87,38 @@ class EffectStream(Sink):
 
     def write(self, index, request, requests):
         """Append a request, or those of a list: all of them or, where memory is short, none."""
-        start: cython.Py_ssize_t = self.size
+        buffer: RequestBuffer = self.requests
+        start: cython.Py_ssize_t = buffer.size
         try:
             if start == 0:
                 self.begin()
             if index != self.selected:
-                self.append([SELECT, b"%d" % index])
+                buffer.append([SELECT, b"%d" % index])
                 self.selected = index
             if requests is None:
-                self.append(request)
+                buffer.append(request)
             else:
                 for request in requests:
-                    self.append(request)
+                    buffer.append(request)
         except MemoryError:
             self.selected = UNKNOWN_DATABASE
-            self.size = start
-            if not cython.compiled:
-                del self.data[start:]
+            buffer.cut(start)
             self.lose()
-        self.noted += self.size - start
-
-    def append(self, request):
-        """Append a request."""
-        if not cython.compiled:
-            append_request(self.data, request)
-            self.size = len(self.data)
-            return
-        size: cython.Py_ssize_t = self.size + most_bytes(request)
-        if size > len(self.data):
-            PyByteArray_Resize(self.data, max(2 * size, START_BYTES))  # type: ignore[name-defined]  # noqa: F821
-        begin: cython.p_char = PyByteArray_AS_STRING(self.data)  # type: ignore[name-defined]  # noqa: F821
-        self.size = write_request(begin + self.size, request) - begin
+        self.noted += buffer.size - start
 
     def remark(self, text):
         """Append bytes that are no request."""
-        if not cython.compiled:
-            self.data += text
-        else:
-            size: cython.Py_ssize_t = self.size
-            PyByteArray_Resize(self.data, size)  # type: ignore[name-defined]  # noqa: F821
-            self.data.extend(text)
-        self.size += len(text)
+        self.requests.append_text(text)
 
     def begin(self):
-        """The first unit since `data` was taken is about to be appended."""
+        """The first unit since bytes were taken is about to be appended."""
 
     def lose(self):
         """There was no memory for a unit: what is noted from now on repeats no more what happened."""
 
     def take(self):
         """What was noted since the last time."""
-        taken, self.data = self.data, bytearray()
-        if cython.compiled:
-            PyByteArray_Resize(taken, self.size)  # type: ignore[name-defined]  # noqa: F821
-        self.size = 0
-        return taken
-
-
-def append_request(data, request):
-    """Append a request as it is sent: an array of bulk strings."""
-    if not cython.compiled:
-        data += b"*%d\r\n" % len(request)
-        for text in request:
-            data += b"$%d\r\n%b\r\n" % (len(text), text)
-        return
-    start: cython.Py_ssize_t = len(data)
-    PyByteArray_Resize(data, start + most_bytes(request))  # type: ignore[name-defined]  # noqa: F821
-    begin: cython.p_char = PyByteArray_AS_STRING(data)  # type: ignore[name-defined]  # noqa: F821
-    size: cython.Py_ssize_t = write_request(begin + start, request) - begin
-    PyByteArray_Resize(data, size)  # type: ignore[name-defined]  # noqa: F821
-
-
-@cython.cfunc
-def most_bytes(request: list) -> cython.Py_ssize_t:
-    """At least as many bytes as a request takes."""
-    size: cython.Py_ssize_t = 3 + MOST_DIGITS
-    item: bytes
-    for item in request:
-        size += 5 + MOST_DIGITS + len(item)
-    return size
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
-def write_request(p: cython.p_char, request: list) -> cython.p_char:
-    """Write a request at `p`; return what comes behind."""
-    p = write_header(p, 42, len(request))
-    text: bytes
-    for text in request:
-        size: cython.Py_ssize_t = len(text)
-        p = write_header(p, 36, size)
-        memcpy(p, PyBytes_AS_STRING(text), size)  # type: ignore[name-defined]  # noqa: F821
-        p[size] = 13
-        p[size + 1] = 10
-        p += size + 2
-    return p
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def write_header(p: cython.p_char, mark: cython.char, number: cython.Py_ssize_t) -> cython.p_char:
-    """Write a mark, a number and the end of a line at `p`; return what comes behind."""
-    digits: cython.int = 1
-    rest: cython.Py_ssize_t = number
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    p[0] = mark
-    i: cython.int
-    for i in range(digits, 0, -1):
-        p[i] = 48 + number % 10
-        number //= 10
-    p[digits + 1] = 13
-    p[digits + 2] = 10
-    return p + digits + 3
+        return self.requests.take()
 
 
 def in_transaction(requests: list[list[bytes]]) -> list[list[bytes]]:

@@ -1,5 +1,5 @@
 cimport cython
-from cpython.object cimport PyObject
+from geventcache.base cimport native
 from geventcache.base.clock cimport Clock, monotonic_us
 from geventcache.command.effects cimport Told
 from geventcache.command.table cimport Command, CommandTable
@@ -10,15 +10,6 @@ from geventcache.services.shards.slots cimport Slots
 from geventcache.store.changes cimport Changes
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.base.table cimport Table
-
-cdef extern from *:
-    """
-    /* The request list's own items are the arguments of the call: no tuple is made. */
-    static CYTHON_INLINE PyObject *geventcache_invoke(PyObject *f, PyObject *list, Py_ssize_t start) {
-        return PyObject_Vectorcall(f, ((PyListObject *)list)->ob_item + start, (size_t)(PyList_GET_SIZE(list) - start), NULL);
-    }
-    """
-    object invoke "geventcache_invoke"(object handler, list args, Py_ssize_t start)
 
 cdef Py_ssize_t AHEAD
 

@@ -5,27 +5,26 @@ The rules:
 
 - `perform` is the one place where a command's function runs: for clients, EXEC, scripts and parked requests. Whatever
   that raises, the request, the opened containers and the effects are left as they have to be, and an error is a value.
-  (Uncompiled, `execute_run` does the same in a line of its own, for calls of which nothing can be special.)
+  (Uncompiled, `runs.run_some` does the same in a line of its own, for calls of which nothing can be special.)
 - One `Engine` a server; nothing in it yields, so a command is atomic.
 - The reply of the running command goes into `out`, which the connection sends before anything else runs; what others
   receive goes through `Client.push`.
 """
 
-from itertools import islice
 from typing import Any
 
 import cython
 
-from geventcache.base import errors
+from geventcache.base import errors, native
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.command.effects import Told
 from geventcache.command.table import Command
 from geventcache.engine.effects import Effects
 from geventcache.engine.gate import Gate
-from geventcache.resp.values import OK, QUEUED, Simple
-from geventcache.resp.writer import CRLF, ReplyWriter, Written
-from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
+from geventcache.resp.values import OK, QUEUED
+from geventcache.resp.writer import ReplyWriter, Written
+from geventcache.services.clients import REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT, Client
 from geventcache.services.listeners.waiters import Wait
 from geventcache.store.keyspace import Keyspace
 
@@ -33,15 +32,6 @@ OK_LINE = b"+OK\r\n"
 CROSS_PROTOCOL = (b"post", b"host:")
 MILLISECOND_US = 1000
 AHEAD = 16
-
-if not cython.compiled:
-    from geventcache.resp.writer import BULK_HEADERS, SHORT
-
-    LONGEST_RUN = 32
-
-    def invoke(handler, args, start):
-        """Call `handler` with the items of `args` from `start` on."""
-        return handler(*args[start:]) if start else handler(*args)
 
 
 class Engine:
@@ -76,7 +66,7 @@ class Engine:
         self.is_special = False
         self.slots: Any = None if state.cluster is None else state.cluster.slots
         self.upstream: Any = None
-        self.current = None
+        self.current: Client | None = None
         self.spelling = b""
         self.changes = state.changes
         self.effects: Effects | None = None
@@ -182,7 +172,7 @@ class Engine:
             effects.begin()
         args[command.start] = client
         try:
-            value = invoke(command.handler, args, command.start)
+            value = native.invoke(command.handler, args, command.start)
             if type(value) is Told:
                 told = value
                 value = cython.cast(Told, told).value
@@ -229,97 +219,6 @@ class Engine:
     def doubt(self):
         """A change may have been made that not all have heard of, because of an exception."""
         self.state.doubt()
-
-    if not cython.compiled:
-
-        def execute_run(self, client, commands, at):
-            """Run the request commands[at], and those after it that are calls of the same brief command.
-
-            What `execute` and `finish` do, in one frame and without what a brief command cannot need: to an interpreter
-            a call costs more than a look-up, and a look at the clock as much as a GET. So the calls of a run are timed
-            together.
-
-            Returns: the index of the first request that was not run.
-            """
-            args = commands[at]
-            name = args[0]
-            count = len(args)
-            command = self.table.by_spelling.get(name)
-            if command is None or not command.low <= count <= command.brief_high or self.looks_closer(client):
-                self.execute(client, args)
-                return at + 1
-            begin = at
-            handler = command.handler
-            out, db, ready = self.out, client.db, self.ready
-            append = out.pieces.append
-            out.resp3 = client.resp3
-            self.current = client
-            for args in islice(commands, begin, begin + LONGEST_RUN):
-                if args[0] != name or len(args) != count:
-                    break
-                at += 1
-                args[0] = client
-                try:
-                    value = handler(*args)
-                except CommandError as error:
-                    self.fail(command, error)
-                except Exception as error:
-                    self.fail(command, self.defect(command, error))
-                    db.discard()
-                else:
-                    if type(value) is bytes and len(value) < SHORT:
-                        append(BULK_HEADERS[len(value)])
-                        append(value)
-                        append(CRLF)
-                    elif value is OK:
-                        append(OK_LINE)
-                    elif type(value) is int:
-                        append(b":%d\r\n" % value)
-                    elif value is None or type(value) is Simple:
-                        out.value(value)
-                    else:
-                        args[0] = name
-                        self.reply_at_length(client, command, args, value)
-                if db.opened:
-                    db.settle()
-                if ready:
-                    self.serve_waiters()
-                if client.is_pushed_to:
-                    self.follow_up(client)
-            self.finish_run(client, command, at - begin)
-            return at
-
-        def reply_at_length(self, client, command, args, value):
-            """Write a value that may be large enough to be reported."""
-            mark = self.out.mark()
-            self.out.value(value.value if type(value) is Told else value)
-            size = self.out.size_since(mark)
-            if size >= self.large_reply:
-                self.state.on_large_reply(client, command, args, size)
-
-        def finish_run(self, client, command, count):
-            """What follows a run of so many calls: counting, and the time."""
-            self.current = None
-            client.last_command = command.name
-            client.commands += count
-            now_us = monotonic_us()
-            command.note_many(count, now_us - self.last_us)
-            self.last_us = now_us
-            if now_us >= self.tick_us:
-                self.tick_us = now_us + MILLISECOND_US
-                self.clock.update_at(now_us)
-
-        def looks_closer(self, client):
-            """Is there more to see to than `execute_run` does?"""
-            return (
-                client.is_special
-                or self.is_special
-                or self.slots is not None
-                or self.upstream is not None
-                or self.effects is not None
-                or self.slow_us < MILLISECOND_US
-                or self.large_reply < 2 * SHORT
-            )
 
     def finish(self, client, command, args):
         """What follows a call: counting, slow commands, clients that waited, messages to the caller itself."""

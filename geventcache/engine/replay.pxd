@@ -3,6 +3,7 @@ from geventcache.base.clock cimport Clock
 from geventcache.command.table cimport Command, CommandTable
 from geventcache.engine.engine cimport Engine
 from geventcache.resp.reader cimport RequestReader
+from geventcache.resp.requests cimport size_of
 from geventcache.services.clients cimport Client
 
 @cython.final
@@ -29,5 +30,3 @@ cdef class Replay:
     cdef take(self, Command command, list args)
     cdef run(self, list calls)
 
-cpdef Py_ssize_t size_of(list args) except -1
-cdef Py_ssize_t digits(Py_ssize_t number) noexcept

@@ -16,12 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import cython
-
 from geventcache.base.errors import CommandError
 from geventcache.command import effects
 from geventcache.command.table import Command
 from geventcache.resp.reader import RequestReader
+from geventcache.resp.requests import size_of
 from geventcache.services.clients import Client
 
 REQUESTS_A_STEP = 64
@@ -172,24 +171,6 @@ class Replay:
             if command.name == b"select":
                 raise StreamError("it uses a database that is not here: the setting databases is too low")
             self.on_failure(command.name, error)
-
-
-def size_of(args):
-    """The bytes of a request as an array of bulk strings."""
-    size: cython.Py_ssize_t = 3 + digits(len(args))
-    arg: bytes
-    for arg in args:
-        size += 5 + digits(len(arg)) + len(arg)
-    return size
-
-
-def digits(number):
-    """How many digits a number has."""
-    count: cython.Py_ssize_t = 1
-    while number >= 10:
-        number //= 10
-        count += 1
-    return count
 
 
 def absolute(command: Any, args: list[bytes], now_ms: int) -> list[list[bytes]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from geventcache.persistence.files import replace_file
-from geventcache.resp.reader import quoted, split_inline
+from geventcache.resp.inline import quoted, split_inline
 
 SUFFIX = ".auto"
 HEADING = b"# Written by CONFIG REWRITE: settings that were changed while the server ran. They win over all others.\n"

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from geventcache.resp.reader import quoted, split_inline
+from geventcache.resp.inline import quoted, split_inline
 
 BASE, INCREMENT, HISTORY = b"b", b"i", b"h"
 LONGEST_LINE = 1024

@@ -54,8 +54,9 @@ class FastRequests:
     def __init__(self) -> None:
         self.reader = hiredis.Reader()
 
-    def split(self, piece: bytes, max_bulk: int) -> list[list[bytes]] | None:
-        """The commands in `piece`, None if the exact reader shall take it."""
+    def split(self, data: bytes | bytearray, size: int, max_bulk: int) -> list[list[bytes]] | None:
+        """The commands in `size` bytes of `data`, None if the exact reader shall take them."""
+        piece = data if type(data) is bytes else bytes(memoryview(data)[:size])
         if piece[:1] != b"*" or len(piece) > max_bulk or is_suspicious(piece):
             return None
         reader = self.reader

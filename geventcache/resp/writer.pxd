@@ -1,15 +1,6 @@
 cimport cython
-from libc.string cimport memcpy
-from geventcache.base.numbers cimport format_float
 
-cdef extern from "Python.h":
-    char *PyByteArray_AS_STRING(object)
-    int PyByteArray_Resize(object, Py_ssize_t) except -1
-    object PyBytes_FromStringAndSize(const char *, Py_ssize_t)
-    char *PyBytes_AS_STRING(object)
-
-cdef Py_ssize_t LARGE, START_SIZE, KEPT_SIZE
-cdef dict WRITERS
+cdef dict writers
 
 @cython.final
 cdef class ReplyWriter:

@@ -1,33 +1,13 @@
 cimport cython
+from geventcache.engine cimport runs
 from geventcache.engine.effects cimport Effects
 from geventcache.engine.engine cimport Engine, take_messages
 from geventcache.resp.reader cimport RequestReader
 from geventcache.resp.writer cimport ReplyWriter
+from geventcache.server cimport wire
 from geventcache.services.clients cimport Client
 
-cdef extern from "sys/socket.h" nogil:
-    ssize_t c_recv "recv"(int fd, void *buf, size_t n, int flags)
-    ssize_t c_send "send"(int fd, const void *buf, size_t n, int flags)
-    enum: MSG_DONTWAIT
-    enum: MSG_NOSIGNAL
-cdef extern from "errno.h":
-    int errno
-    enum: EAGAIN
-    enum: EINTR
-cdef extern from "Python.h":
-    char *PyByteArray_AS_STRING(object)
-    char *PyBytes_AS_STRING(object)
-cdef extern from "greenlet/greenlet.h":
-    void PyGreenlet_Import()
-cdef extern from *:
-    """
-    static CYTHON_INLINE PyObject *geventcache_switch(PyObject *g) {
-        return PyGreenlet_Switch((PyGreenlet *)g, NULL, NULL);
-    }
-    """
-    object switch "geventcache_switch"(object greenlet)
-
-cdef Py_ssize_t BUFFER_SIZE, BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
+cdef Py_ssize_t BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
 cdef long long TURN_BUDGET_US
 
 @cython.final

@@ -16,35 +16,28 @@ The rules:
   has caught up.
 - What a turn with effects sends, to whomever, may have to wait until they are in the journal: the server's journal
   keeps it (`withhold`) and gives it back (`let_go`). What the same client is sent after that waits behind it.
-- Bytes are moved by recv(2) and send(2) directly: about 5 % of the cost of a small command.
 """
 
 from typing import Any
 
 import cython
-import greenlet
 from gevent import get_hub, getcurrent
 
 from geventcache.base.errors import ProtocolError
+from geventcache.engine import runs
 from geventcache.engine.effects import Effects
 from geventcache.engine.engine import Engine, take_messages
 from geventcache.resp.reader import RequestReader
 from geventcache.resp.writer import ReplyWriter
-from geventcache.server import forks
+from geventcache.server import forks, wire
 from geventcache.services.clients import Client
 
 READ = 1
 WRITE = 2
-BUFFER_SIZE = 64 * 1024
 TURN_BUDGET_US = 2000
 BACKLOG_LIMIT = 1000
 UNREAD_LIMIT = 256 * 1024 * 1024
 GATHER_SIZE = 256 * 1024
-
-if cython.compiled:
-    PyGreenlet_Import()  # noqa: F821
-else:
-    switch = greenlet.greenlet.switch
 
 
 class Arrivals:
@@ -149,7 +142,7 @@ class Connection:
     def wait(self):
         """Give the hub control until there is something to do."""
         self.is_idle = True
-        switch(self.hub)
+        wire.switch(self.hub)
         self.is_idle = False
 
     def arrive(self):
@@ -162,14 +155,14 @@ class Connection:
         if not self.is_reading:
             return
         if self.is_idle:
-            switch(self.greenlet)
+            wire.switch(self.greenlet)
         else:
             self.stop_reading()
 
     def resume(self):
         """Continue the greenlet, from the hub."""
         if self.is_idle:
-            switch(self.greenlet)
+            wire.switch(self.greenlet)
 
     def wake(self):
         """Continue the greenlet, from anywhere, when the running turn is over."""
@@ -230,30 +223,14 @@ class Connection:
         """Run requests until one holds the client or the turn's budget is used up; send the replies."""
         engine: Engine = self.engine
         client: Client = self.client
-        args: list
-        i: cython.Py_ssize_t = 0
-        n: cython.Py_ssize_t = len(commands)
-        if n:
+        done: cython.Py_ssize_t
+        if commands:
             engine.begin_turn()
-            limit_us: cython.longlong = engine.last_us + TURN_BUDGET_US
-            ahead: cython.Py_ssize_t = 0 if n > 1 else 1
-            while i < n:
-                if cython.compiled:
-                    if i == ahead:
-                        ahead = engine.look_ahead(client, commands, i)
-                    args = commands[i]
-                    i += 1
-                    engine.execute(client, args)
-                else:
-                    i = engine.execute_run(client, commands, i)
-                if client.is_held:
-                    if client.postponed or client.is_barred:
-                        i -= 1
-                    break
-                if engine.last_us > limit_us:
-                    break
-            if i < n:
-                self.backlog = commands[i:]
+            done = runs.run(engine, client, commands, engine.last_us + TURN_BUDGET_US)
+            if client.is_held and (client.postponed or client.is_barred):
+                done -= 1
+            if done < len(commands):
+                self.backlog = commands[done:]
             client.last_active_ms = engine.clock.now_ms
             if client.relay is None or client.relay.end_turn():
                 self.flush()
@@ -387,41 +364,11 @@ class Connection:
 
     def pull(self):
         """Read once: the requests that became complete, None at the end of the stream."""
-        n: cython.Py_ssize_t
-        reader: RequestReader = self.reader
-        client: Client = self.client
-        if reader.error is not None:
+        if self.reader.error is not None:
             return []
         if self.tls is not None:
             return self.pull_tls()
-        if cython.compiled:
-            n = reader.room()
-            if n > 0:
-                n = c_recv(self.fd, reader.target(), n, MSG_DONTWAIT)  # noqa: F821
-                if n > 0:
-                    reader.advance(n)
-                    client.bytes_in += n
-                    client.reads += 1
-                    return reader.feed(self.buffer, 0)
-            else:
-                n = c_recv(self.fd, PyByteArray_AS_STRING(self.buffer), BUFFER_SIZE, MSG_DONTWAIT)  # noqa: F821
-            if n < 0:
-                return [] if errno in (EAGAIN, EINTR) else None  # noqa: F821
-        else:
-            try:
-                data = self.sock._sock.recv(BUFFER_SIZE)
-            except (BlockingIOError, InterruptedError):
-                return []
-            except OSError:
-                return None
-            client.bytes_in += len(data)
-            client.reads += 1
-            return reader.feed(data, len(data)) if data else None
-        if n == 0:
-            return None
-        client.bytes_in += n
-        client.reads += 1
-        return reader.feed(self.buffer, n)
+        return wire.receive(self.fd, self.sock, self.client, self.reader, self.buffer)
 
     def pull_tls(self):
         """`pull`, through TLS."""
@@ -440,7 +387,6 @@ class Connection:
         """Send the replies of the turn."""
         out: ReplyWriter = self.engine.out
         client: Client = self.client
-        n: cython.Py_ssize_t
         if self.must_wait():
             data = out.take()
             if data:
@@ -448,30 +394,12 @@ class Connection:
                 self.withhold(data)
             return
         if out.parts is None and not client.outbox and self.tls is None:
-            if cython.compiled:
-                if not out.size:
-                    return
-                client.bytes_out += out.size
-                client.writes += 1
-                n = c_send(self.fd, out.ptr, out.size, MSG_DONTWAIT | MSG_NOSIGNAL)  # noqa: F821
-                if n == out.size and n <= BUFFER_SIZE:
-                    out.size = 0
-                    return
-                if n < 0 and errno != EAGAIN and errno != EINTR:  # noqa: F821
-                    self.break_off()
-                    n = out.size
-                rest = out.take_buffer()
-            else:
-                rest = out.take_buffer()
-                if not rest:
-                    return
-                client.bytes_out += len(rest)
-                n = self.send(rest, 0)
-            if n < 0:
-                n = 0
-            if n < len(rest):
-                client.outbox.append(rest[n:])
-                client.outbox_size += len(rest) - n
+            rest: bytes | None = wire.send_replies(self.fd, self.sock, client, out)
+            if rest is None:
+                self.break_off()
+            elif rest:
+                client.outbox.append(rest)
+                client.outbox_size += len(rest)
                 self.congest()
             return
         for part in out.take_parts():
@@ -490,25 +418,10 @@ class Connection:
             except OSError:
                 self.break_off()
                 return 0
-        if cython.compiled:
-            n = c_send(  # noqa: F821
-                self.fd,
-                PyBytes_AS_STRING(data) + start,  # noqa: F821
-                len(cython.cast(bytes, data)) - start,
-                MSG_DONTWAIT | MSG_NOSIGNAL,  # noqa: F821
-            )
-            if n >= 0:
-                return n
-            if errno != EAGAIN and errno != EINTR:  # noqa: F821
-                self.break_off()
-            return 0
-        try:
-            return self.sock._sock.send(memoryview(data)[start:] if start else data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError:
+        n = wire.send(self.fd, self.sock, data, start)
+        if n < 0:
             self.break_off()
-            return 0
+        return max(n, 0)
 
     def must_wait(self):
         """Is what is to be sent now held back until the journal has the effects of this turn?"""
@@ -644,4 +557,4 @@ class Connection:
 
 def new_buffer():
     """The buffer that all connections of a server receive into."""
-    return bytearray(BUFFER_SIZE)
+    return bytearray(wire.BUFFER_SIZE)

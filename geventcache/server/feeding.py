@@ -19,7 +19,8 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, append_request
+from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream
+from geventcache.resp.requests import append_request
 from geventcache.server.slices import TINY_SECONDS
 from geventcache.server.transfers import Transfers
 from geventcache.services.clients import Client
@@ -39,8 +40,7 @@ class Feed(EffectStream):
     """
 
     def __init__(self, feeding: Feeding) -> None:
-        super().__init__()
-        self.takes_messages = True
+        super().__init__(takes_messages=True)
         self.is_divided = False
         self.feeding = feeding
 

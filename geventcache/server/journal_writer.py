@@ -96,8 +96,7 @@ class JournalWriter(EffectStream):
     """
 
     def __init__(self, server: Any) -> None:
-        super().__init__()
-        self.holds_replies = True
+        super().__init__(holds_replies=True)
         self.server = server
         self.state = server.state
         self.config = server.config

@@ -10,6 +10,7 @@ from typing import Any, cast
 from geventcache.base.clock import Clock
 from geventcache.base.errors import NO_MEMORY, printable
 from geventcache.command.secrets import declaration_of
+from geventcache.resp.requests import size_of
 from geventcache.services.access import auth
 from geventcache.services.access.acl import Acl
 from geventcache.services.clients import Client, Clients
@@ -25,7 +26,7 @@ from geventcache.services.listeners.waiters import Waiters
 from geventcache.services.listeners.watch import Watch
 from geventcache.services.losses import Losses
 from geventcache.services.observing.client_report import type_of
-from geventcache.services.observing.command_log import NEVER, CommandLog, request_size
+from geventcache.services.observing.command_log import NEVER, CommandLog
 from geventcache.services.observing.latency import LatencyMonitor
 from geventcache.services.observing.memory import Memory
 from geventcache.services.observing.monitor import Monitors
@@ -330,7 +331,7 @@ class ServerState:
         for args in requests:
             command = self.table.find(args)
             if command is not None and command.handler is not None:
-                self.large_requests.note(client, command, args, request_size(args))
+                self.large_requests.note(client, command, args, size_of(args))
 
     def doubt(self) -> None:
         """A change may have been made that not all have heard of, because of an exception.

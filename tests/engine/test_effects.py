@@ -17,7 +17,7 @@ class Recorder(Sink):
     """Keeps what it is given, as text."""
 
     def __init__(self, takes_messages: bool = False) -> None:
-        self.takes_messages = takes_messages
+        super().__init__(takes_messages)
         self.units: Units = []
 
     def note(self, index: int, requests: list[list[bytes]]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geventcache.base.errors import CommandError
-from geventcache.engine.replay import Replay, StreamError, size_of
+from geventcache.engine.replay import Replay, StreamError
 
 from ..support.inprocess import InProcessServer, Session
 from .test_effects import Recorder
@@ -172,9 +172,3 @@ def test_what_is_no_stream() -> None:
     with pytest.raises(StreamError, match="protocol error"):
         follower.get(stream("SET a 1") + b"*1\r\n:5\r\n")
     assert follower.passed == stream("SET a 1")
-
-
-@given(st.lists(st.binary(max_size=200), min_size=1, max_size=20))
-def test_sizes(args: list[bytes]) -> None:
-    """Are those of what everybody writes."""
-    assert size_of(args) == len(hiredis.pack_command(tuple(args)))

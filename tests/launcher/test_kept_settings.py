@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geventcache.launcher.kept_settings import read_kept_settings
 from geventcache.launcher.settings import Settings, SettingsError
-from geventcache.resp.reader import quoted, split_inline
+from geventcache.resp.inline import quoted, split_inline
 
 from ..support.process import serving
 

@@ -138,7 +138,7 @@ class Recorder(Sink):
     """Keeps the units that it is given, with PUBLISH if `takes_messages`."""
 
     def __init__(self, takes_messages: bool = True) -> None:
-        self.takes_messages = takes_messages
+        super().__init__(takes_messages)
         self.units: list[tuple[int, list[list[bytes]]]] = []
 
     def note(self, index: int, requests: list[list[bytes]]) -> None:

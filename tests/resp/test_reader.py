@@ -8,7 +8,7 @@ import pytest
 
 from .builds import builds
 
-READERS = builds("resp.reader")
+READERS = builds("resp.reader", "resp.scan", "resp.large", "resp.reader")
 LARGE = 32 * 1024
 FIRST_PIECE = 1024 * 1024
 MOST = 2**63 - 1

@@ -24,7 +24,7 @@ from geventcache.resp.values import (
 
 from .builds import builds
 
-WRITERS = builds("resp.writer")
+WRITERS = builds("resp.writer", "resp.writer", "resp.encoders")
 BUFFER = 64 * 1024
 LARGE = 64 * 1024
 KEPT = 1024 * 1024

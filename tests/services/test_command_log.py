@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from geventcache.base.clock import ManualClock
-from geventcache.services.observing.command_log import CommandLog, request_size, shorten
+from geventcache.services.observing.command_log import CommandLog, shorten
 from geventcache.services.settings.config import Config
 
 GET = SimpleNamespace(declaration=SimpleNamespace(secrets=None, flags=frozenset()))
@@ -68,8 +68,3 @@ def test_long_requests_are_cut() -> None:
     assert short[0] == b"x" * 128 + b"... (2 more bytes)"
     assert short[-1] == b"... (9 more arguments)"
     assert shorten([b"a"] * 32) == [b"a"] * 32
-
-
-def test_request_size() -> None:
-    """A request is measured as the array in which clients send it."""
-    assert request_size([b"SET", b"k", b"v" * 10]) == len(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10\r\nvvvvvvvvvv\r\n")

@@ -70,11 +70,6 @@ class CommandLog:
         return list(islice(reversed(self.entries), None if count < 0 else count))
 
 
-def request_size(args: Sequence[bytes]) -> int:
-    """The bytes of a request, as the array in which clients send it."""
-    return len(b"*%d\r\n" % len(args)) + sum(len(b"$%d\r\n\r\n" % len(arg)) + len(arg) for arg in args)
-
-
 def shorten(args: list[bytes]) -> list[bytes]:
     """A request of bounded size, with what is left out counted."""
     if len(args) > MAX_ARGUMENTS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from geventcache.command.secrets import redact
-from geventcache.resp.reader import quoted
+from geventcache.resp.inline import quoted
 from geventcache.services.observing.client_report import is_unix
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from geventcache.base.errors import CommandError, printable
-from geventcache.resp.reader import split_inline
+from geventcache.resp.inline import split_inline
 
 MARK = b"#!"
 ENGINE = b"lua"

@@ -1,0 +1,1 @@
+from geventcache.resp.writer cimport ReplyWriter
