@@ -35,6 +35,7 @@ HOT = {
     "resp": {"reader", "writer"},
     "server": {"connection"},
     "engine": {"engine"},
+    "services": {"scripting/door", "scripting/service"},
     "upstream": {"door"},
     "store": {"changes", "deadlines", "eviction", "keyspace", "places", "uses"},
     "types": {

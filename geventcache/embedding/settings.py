@@ -22,6 +22,7 @@ def config_of(settings: Mapping[str, Any]) -> Config:
         ValueError: the value is refused, the message says what would be one; or it contradicts another.
     """
     config = Config()
+    config.load("loglevel", b"debug")  # the program's own logging decides
     for name, value in settings.items():
         if name not in PYTHON_NAMES:
             raise TypeError(f"there is no setting {name!r}")

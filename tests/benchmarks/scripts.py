@@ -47,6 +47,10 @@ def _repeat(name: str, count: int, body: str, before: str = "") -> Loop:
 _VALUE = "local v = {a = 1, b = {1, 2, 3}, c = 'hello'}"
 _TWENTY = "local t = {} for i = 1, 20 do t[i] = i end local f = string.rep('I', 20) local d = struct.pack(f, unpack(t))"
 _MANY = _TWENTY.replace("20", "2000")
+_TEXTS = "local s = 'hello world' local d = struct.pack('>Hc0Is', #s, s, 5, s)"
+_ESCAPES = r"""local s = 'a "quoted" line\n with \\slashes/ and \t tabs, then some more' local t = cjson.encode(s)"""
+_FLOATS = "local v = {1.1, 2.2, 3.3, 0.5, 1e100} local t, m = cjson.encode(v), cmsgpack.pack(v)"
+_TEN = "for i = 1, 10 do redis.call('hset', 'h', i, i) end"
 _MILLION = "local e = {} for i = 1, 1000000 do e[i] = i end redis.call('del', 'l')"
 _PUSH_SLICE = "redis.call('lpush', 'l', unpack(e, i, i + 4999))"
 
@@ -61,20 +65,30 @@ LOOPS = (
     _repeat("struct.unpack, 3 values", 100_000, "struct.unpack('>IHd', d)", "local d = struct.pack('>IHd', 1, 2, 3.5)"),
     _repeat("struct.unpack, 20 values", 20_000, "struct.unpack(f, d)", _TWENTY),
     _repeat("struct.unpack, 2,000 values", 200, "struct.unpack(f, d)", _MANY),
+    _repeat("struct.pack, texts", 100_000, "struct.pack('>Hc0Is', #s, s, i, s)", _TEXTS),
+    _repeat("struct.pack, a text", 100_000, "struct.pack('Bc0', #s, s)", _TEXTS),
+    _repeat("struct.unpack, texts", 100_000, "struct.unpack('>Hc0Is', d)", _TEXTS),
+    _repeat("struct.unpack, a text", 100_000, "struct.unpack('s', 'hello\\0world')"),
+    _repeat("struct.size", 100_000, "struct.size('>IHd')"),
     _repeat("cjson.encode", 50_000, "cjson.encode(v)", _VALUE),
     _repeat("cjson.decode", 50_000, "cjson.decode(t)", f"{_VALUE} local t = cjson.encode(v)"),
+    _repeat("cjson.encode, escapes", 50_000, "cjson.encode(s)", _ESCAPES),
+    _repeat("cjson.decode, escapes", 50_000, "cjson.decode(t)", _ESCAPES),
+    _repeat("cjson.encode, floats", 50_000, "cjson.encode(v)", _FLOATS),
+    _repeat("cjson.decode, floats", 50_000, "cjson.decode(t)", _FLOATS),
     _repeat("cmsgpack.pack", 50_000, "cmsgpack.pack(v)", _VALUE),
     _repeat("cmsgpack.unpack", 50_000, "cmsgpack.unpack(t)", f"{_VALUE} local t = cmsgpack.pack(v)"),
+    _repeat("cmsgpack.pack, floats", 50_000, "cmsgpack.pack(v)", _FLOATS),
+    _repeat("cmsgpack.unpack, floats", 50_000, "cmsgpack.unpack(m)", _FLOATS),
+    _repeat("string.format", 200_000, "string.format('%s:%d', 'user', i)"),
+    _repeat("redis.log below the level", 200_000, "redis.log(redis.LOG_DEBUG, 'a', 'b')"),
+    _repeat("redis.acl_check_cmd", 100_000, "redis.acl_check_cmd('get', 'k')"),
     _repeat("redis.sha1hex, 100 bytes", 50_000, "redis.sha1hex(t)", "local t = ('a'):rep(100)"),
     _repeat("redis.sha1hex, 1 MB", 20, "redis.sha1hex(t)", "local t = ('a'):rep(1000000)"),
     _repeat("redis.call: GET", 200_000, "redis.call('get', 'k')", "redis.call('set', 'k', 'value')"),
     _repeat("redis.call: SET", 200_000, "redis.call('set', 'k', i)"),
-    _repeat(
-        "redis.call: HGETALL of 10",
-        20_000,
-        "redis.call('hgetall', 'h')",
-        "for i = 1, 10 do redis.call('hset', 'h', i, i) end",
-    ),
+    _repeat("redis.call: HGETALL of 10", 20_000, "redis.call('hgetall', 'h')", _TEN),
+    _repeat("redis.call: HMGET of 5", 50_000, "redis.call('hmget', 'h', 1, 2, 3, 4, 5)", _TEN),
     Loop("LPUSH, a million one by one", f"{_MILLION} for i = 1, 1000000 do redis.call('lpush', 'l', e[i]) end"),
     Loop("LPUSH, a million by unpack", f"{_MILLION} for i = 1, 1000000, 5000 do {_PUSH_SLICE} end"),
     Loop("40,000 strings of 1 kB", "local t = {} for i = 1, 40000 do t[i] = ('x'):rep(1000) .. i end"),

@@ -47,6 +47,15 @@ def test_libraries(resp2_pair: Pair, group: str) -> None:
     evaluate(resp2_pair, getattr(library_cases, group))
 
 
+@pytest.mark.parametrize("call", library_cases.OFTEN)
+def test_what_is_called_often(resp2_pair: Pair, call: str) -> None:
+    """The hundredth call of a function gives what the first one gives, and what the reference's gives."""
+    often = (
+        f"local r for i = 1, 100 do local _, e = pcall(function() local t = {{{call}}} return t end) r = e end return r"
+    )
+    evaluate(resp2_pair, (often, f"local i = 100 return {{{call}}}"))
+
+
 def test_corners(resp2_pair: Pair) -> None:
     """Odd arguments and the corners of the language, one script a line: values and error texts are the reference's."""
     evaluate(resp2_pair, tuple(CORNERS.read_text(encoding="utf-8").splitlines()))

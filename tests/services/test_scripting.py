@@ -47,6 +47,14 @@ TRAPS = [
     "for i = 1, 1e300 do end",
     "repeat until false",
     "local function f() return f() end return f()",
+    "local t = {} for i = 1, 8 do t[i] = t end cmsgpack.pack(t)",
+    "local t = {} for i = 1, 40 do t = {t, t} end cjson.encode(t)",
+    "local t = {} for i = 1, 40 do t = {a = t, b = t} end cjson.encode(t)",
+    "while true do cjson.encode(('\"'):rep(100000)) end",
+    "while true do cjson.decode('\"' .. ('\\\\n'):rep(100000) .. '\"') end",
+    "while true do struct.unpack('Bc0', struct.pack('Bc0', 1, 'x')) end",
+    "while true do string.format('%d', 1) end",
+    "while true do redis.log(redis.LOG_DEBUG, 'x') end",
 ]
 
 
@@ -195,3 +203,27 @@ def test_payloads_of_values() -> None:
     """Those of DUMP are others."""
     with pytest.raises(CommandError, match="given type is not a function"):
         payload.restore(sealed(b"\x00\x01a", 10))
+
+
+class ListeningLog(QuietLog):
+    """A log that keeps the lines of scripts."""
+
+    def __init__(self) -> None:
+        self.lines: list[object] = []
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Take a line."""
+        self.lines.append(fields["message"])
+
+    info = warning = debug
+
+
+def test_the_log_is_not_called_for_less_than_its_level(session: Session) -> None:
+    """What a script logs below loglevel goes nowhere; a change of the level holds at once."""
+    log = session.server.state.log = ListeningLog()
+    script = "for level = 0, 3 do redis.log(level, level) redis.log(level + 0.5, 'x', level) end"
+    for level, lines in (("notice", 2), ("debug", 4), ("warning", 1), ("nothing", 0), ("verbose", 3)):
+        session.do("CONFIG", "SET", "loglevel", level)
+        log.lines.clear()
+        session.do("EVAL", script, "0")
+        assert log.lines == [text for i in range(4 - lines, 4) for text in (str(i), f"x {i}")]

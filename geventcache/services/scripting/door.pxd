@@ -4,7 +4,8 @@ cdef enum:
     VERDICT = 2
     IS_RESP3 = 3
     LIMIT = 4
-    FACTS = 5
+    LOG_LEVEL = 5
+    FACTS = 6
     ANSWER = 0
     REASON = 1
     PLACES = 2
@@ -28,11 +29,19 @@ cpdef enum:
     RESP = 9
     FAILED = 10
 
+cdef enum:
+    DIGEST = 40
+
+cdef struct Desk:
+    double facts[FACTS]
+    const char *places[PLACES]
+    const char *texts[FEW]
+    double numbers[FEW]
+    char digest[DIGEST]
+    void *door
+
 cdef class Door:
-    cdef double facts[FACTS]
-    cdef const char *places[PLACES]
-    cdef const char *texts[FEW]
-    cdef double numbers[FEW]
+    cdef Desk desk
     cdef object answer
     cdef bytes kept, verdict
     cpdef give(self, int kind, double number=*)

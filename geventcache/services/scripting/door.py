@@ -14,7 +14,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-KIND, VALUE, VERDICT, IS_RESP3, LIMIT, FACTS = range(6)
+KIND, VALUE, VERDICT, IS_RESP3, LIMIT, LOG_LEVEL, FACTS = range(7)
 ANSWER, REASON, PLACES = range(3)
 FEW = 4  # arguments whose places are those of the door
 # What is asked for.
@@ -62,6 +62,10 @@ class Door:
     def limit(self, size: int) -> None:
         """From now on Lua has so many bytes."""
         self.facts[LIMIT] = size
+
+    def log_from(self, level: int) -> None:
+        """From now on lines of the log below a level are dropped: Lua need not come for them."""
+        self.facts[LOG_LEVEL] = level
 
     @property
     def resp3(self) -> bool:

@@ -38,6 +38,9 @@ class PlainDoor(Door):
     def limit(self, size: int) -> None:
         """Nothing: see `post`."""
 
+    def log_from(self, level: int) -> None:
+        """Nothing: Lua comes for every line."""
+
     def give(self, kind: int, number: float = 0) -> None:
         """Answer without a text."""
         self.kind, self.value = kind, number

@@ -39,6 +39,7 @@ from geventcache.services.scripting.scripts import Script, ScriptCache, sha_of
 from geventcache.services.shards.slots import NO_SLOT, slot_of_keys
 
 LOAD_LIMIT_MS = 500
+LOG_LEVELS = (b"debug", b"verbose", b"notice", b"warning", b"nothing")
 NO_ARGUMENTS = b"ERR Please specify at least one argument for this call"
 UNKNOWN_COMMAND = b"ERR Unknown command called from script"
 WRONG_COUNT = b"ERR Wrong number of args calling command from script"
@@ -149,7 +150,13 @@ class Scripting:
             made.on_much_freed = self.state.databases.graveyard.note_much
             self.client, self.door, self.made = client, made.door, made
             self.state.config.on_change("script-max-memory", self.made.limit_memory)
+            self.state.config.on_change("loglevel", self.log_from)
+            self.log_from(self.state.config["loglevel"])
         return self.made
+
+    def log_from(self, level: bytes) -> None:
+        """Scripts need not call for lines of the log that are less important than a level."""
+        self.door.log_from(LOG_LEVELS.index(level))
 
     def used_memory(self) -> int:
         """Bytes that Lua uses; none before the first script."""

@@ -1,6 +1,9 @@
 -- What the sandbox's own modules share: errors at the script's line, arguments, bits of numbers, and work that is counted.
 --
 -- `ffi` of LuaJIT stays here, in upvalues; without it (Lua 5.1) the same results are computed more slowly.
+--
+-- What LuaJIT is to compile returns what a function of its own gives in brackets, `return (f(x))`: where a function that is called
+-- by others that are not compiled ended with that call, it would try in vain, and then never again for whatever calls it.
 
 local given = ...
 local error, floor, format, getinfo, tonumber, type =
@@ -82,7 +85,7 @@ function base.text(value, position, name, is_absent)
   if kind == "string" then
     return value
   elseif kind == "number" then
-    return format("%.14g", value)
+    return (format("%.14g", value))
   end
   bad_argument(position, name, "string expected, got " .. (is_absent and "no value" or kind))
 end
@@ -232,10 +235,10 @@ if ffi then
   local function word_of(value, position)
     local n = type(value) == "number" and value or number(value, position, "pack")
     if n > -2251799813685248 and n < 2251799813685248 then
-      return tobit(n < 0 and -floor(-n) or floor(n))
+      return (tobit(n < 0 and -floor(-n) or floor(n)))
     end
     local _, low = halves(n)
-    return tobit(low)
+    return (tobit(low))
   end
 
   local function word(p, at)
@@ -295,11 +298,11 @@ if ffi then
   end
 
   function get.i2(p, at)
-    return arshift(p[at] * 65536 + p[at + 1] * 16777216, 16)
+    return (arshift(p[at] * 65536 + p[at + 1] * 16777216, 16))
   end
 
   function get.i2_big(p, at)
-    return arshift(p[at] * 16777216 + p[at + 1] * 65536, 16)
+    return (arshift(p[at] * 16777216 + p[at + 1] * 65536, 16))
   end
 
   get.i4 = word
@@ -309,7 +312,7 @@ if ffi then
   end
 
   function get.i4_big(p, at)
-    return bswap(word(p, at))
+    return (bswap(word(p, at)))
   end
 
   function get.u4_big(p, at)
@@ -387,17 +390,62 @@ if ffi then
     return float_of(bswap(word(p, at)))
   end
 
+  -- The nearest float of 4 bytes.
+  local function single(number)
+    float_value.short_one = number
+    return float_value.short_one
+  end
+
+  local function address(number)
+    return (cast("uintptr_t", number))
+  end
+
+  ffi.cdef("double strtod(const char *, char **); size_t strspn(const char *, const char *);")
+  local strtod, strspn, chars_of = ffi.C.strtod, ffi.C.strspn, ffi.typeof("const char *")
+  local stop = ffi.new("char *[1]")
+
+  -- The number that begins at a place of a text, which must be a digit or a minus before one: what C takes for no number may say more
+  -- (see `bytes_float`). And the place behind it.
+  local function number_at(text, at)
+    local start = cast(chars_of, text)
+    local number = strtod(start + (at - 1), stop)
+    return number, tonumber(stop[0] - start) + 1
+  end
+
+  local escape = type(given.escape) == "number" and cast("size_t (*)(const char *, size_t, uint8_t *)", address(given.escape))
+  local unescape = escape
+    and cast("int (*)(const char *, size_t, uint8_t *, size_t, double *)", address(given.unescape))
+  local reached = ffi.new("double[2]")
+
   if is_little then
     base.places = {
+      -- Put a text into the room, from a place on, as a string of JSON without its quotes: what follows it.
+      escape = escape and function(text, size, at)
+        return at + tonumber(escape(text, size, room + at))
+      end,
+      -- Put a string of JSON into the room, from a place of a text on: what ended it, how many bytes there are, and where it ended.
+      unescape = unescape and function(text, start)
+        local what = unescape(text, start - 1, room, ROOM, reached)
+        return what, reached[0], reached[1] + 1
+      end,
+      number_at = number_at,
+      -- The place behind the blanks of JSON that are at a place of a text.
+      after_blanks = function(text, at)
+        return at + tonumber(strspn(cast(chars_of, text) + (at - 1), " \n\r\t"))
+      end,
       room = ROOM,
       bytes = room,
+      single = single,
       put = put,
       get = get,
       pointer = function(text)
-        return cast(pointer, text)
+        return (cast(pointer, text))
       end,
       text = function(size)
-        return string_of(room, size)
+        return (string_of(room, size))
+      end,
+      copy = function(at, text, size, from)
+        copy(room + at, cast(pointer, text) + (from or 0), size)
       end,
       zero = function(at, count)
         ffi.fill(room + at, count)

@@ -5,8 +5,8 @@
 -- script ends (`reset`).
 
 local base = ...
-local floor, format, next, rawget, select, tonumber, tostring, type =
-  math.floor, string.format, next, rawget, select, tonumber, tostring, type
+local floor, format, min, next, pairs, rawget, select, tonumber, tostring, type =
+  math.floor, string.format, math.min, next, pairs, rawget, select, tonumber, tostring, type
 local byte, char, concat, find, gsub, sub = string.byte, string.char, table.concat, string.find, string.gsub, string.sub
 
 local bad_argument, charge, fault = base.bad_argument, base.charge, base.fault
@@ -21,49 +21,203 @@ end
 ESCAPES["\127"] = "\\u007f"
 local UNESCAPES = { b = "\b", t = "\t", n = "\n", f = "\f", r = "\r", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
 
--- The second character of short escapes by what they stand for, and the other way round; codes.
-local SECONDS, FIRSTS = {}, {}
+-- What the second character of a short escape stands for, and the values of hexadecimal digits; all by their codes.
+local FIRSTS, DIGITS = {}, {}
 for letter, plain in pairs(UNESCAPES) do
-  SECONDS[byte(plain)], FIRSTS[byte(letter)] = byte(letter), byte(plain)
+  FIRSTS[byte(letter)] = byte(plain)
 end
--- Powers of ten that are exact: a number of up to 15 digits times or through one of them is rounded once, as it has to be.
-local POWERS = {}
-for exponent = 0, 22 do
-  POWERS[exponent] = tonumber("1e" .. exponent)
+for digit in ("0123456789abcdefABCDEF"):gmatch(".") do
+  DIGITS[byte(digit)] = tonumber(digit, 16)
 end
-local MOST_DIGITS = 15
-
--- A room of bytes, where LuaJIT compiles a loop over characters; nil where there is none.
 local places = base.places
-local room, room_text = places and places.bytes, places and places.text
-local ROOM = places and places.room - 8
+local number_at = places and places.number_at
+local after_blanks = places and places.after_blanks
+  or function(text, at)
+    return find(text, "[^ \n\r\t]", at) or #text + 1
+  end
 
--- A text with its escapes.
-local function escaped(text)
-  if not room then
-    return (gsub(text, '[%c"\\/\127]', ESCAPES))
+-- ---------------------------------------------------------------- what is written
+
+-- Where the host brings functions of C for escapes (`places.escape`), text goes into a room of bytes; else it is a list of parts. Loops
+-- over characters are none of ours, and what is done again seldom is no loop: what LuaJIT meets a loop in it compiles no more.
+local parts, size -- what was written before
+local put_text, put_byte, put_quoted, begin, finish -- text as it is; a character of it; with quotes and escapes
+
+-- A string with escapes that begins at a place, of which the first is at another; and what follows it. Nil, what is wrong with it, and
+-- where, if it is none.
+local unescaped
+
+-- The number of four hexadecimal digits at `at`; nil if they are none.
+local function code_at(text, at)
+  local a, b, c, d = byte(text, at, at + 3)
+  a, b, c, d = DIGITS[a or 0], DIGITS[b or 0], DIGITS[c or 0], DIGITS[d or 0]
+  return a and b and c and d and a * 4096 + b * 256 + c * 16 + d
+end
+
+-- The code of an escape at `at`, and where it ends; nil and what is wrong if it is none.
+local function escape_at(text, at)
+  local letter = byte(text, at + 1)
+  local code = FIRSTS[letter or 0]
+  if code then
+    return code, at + 2
+  elseif letter ~= 117 then
+    return nil, "invalid escape code"
   end
-  local parts, n = "", 0
-  for i = 1, #text do
-    local c = byte(text, i)
-    local second = SECONDS[c]
-    if second then
-      room[n], room[n + 1] = 92, second
-      n = n + 2
-    elseif c < 32 or c == 127 then
-      local low = c % 16
-      room[n], room[n + 1], room[n + 2], room[n + 3] = 92, 117, 48, 48
-      room[n + 4], room[n + 5] = 48 + floor(c / 16), low < 10 and 48 + low or 87 + low
-      n = n + 6
+  code = code_at(text, at + 2)
+  if code and (code < 0xD800 or code > 0xDFFF) then
+    return code, at + 6
+  end
+  local low = code and code < 0xDC00 and byte(text, at + 6) == 92 and byte(text, at + 7) == 117 and code_at(text, at + 8)
+  if not low or low < 0xDC00 or low > 0xDFFF then
+    return nil, "invalid unicode escape code"
+  end
+  return 0x10000 + (code - 0xD800) * 0x400 + (low - 0xDC00), at + 12
+end
+
+local function utf8(code)
+  if code < 0x80 then
+    return code
+  elseif code < 0x800 then
+    return 0xC0 + floor(code / 0x40), 0x80 + code % 0x40
+  elseif code < 0x10000 then
+    return 0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40
+  end
+  return 0xF0 + floor(code / 0x40000), 0x80 + floor(code / 0x1000) % 0x40, 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40
+end
+
+if places and places.escape then
+  local room, room_text, copy = places.bytes, places.text, places.copy
+  local escape, unescape = places.escape, places.unescape
+  local ROOM = places.room
+  local PIECE = floor(ROOM / 6) - 2 -- characters that find room even if each becomes six
+  local PROBLEMS = { [0] = "unexpected end of string", "invalid escape code", "invalid unicode escape code" }
+  local CLOSED = 3 -- what comes back beside them: the string ended there, or the room is full
+  local at
+
+  local function flush()
+    if at > 0 then
+      parts = parts or {}
+      size = size + 1
+      parts[size] = room_text(at)
+      charge(at / 4)
+      at = 0
+    end
+  end
+
+  function begin()
+    parts, size, at = nil, 0, 0
+  end
+
+  function finish()
+    if size == 0 then
+      return room_text(at)
+    end
+    flush()
+    return (concat(parts))
+  end
+
+  function put_byte(c)
+    if at == ROOM then
+      flush()
+    end
+    room[at] = c
+    at = at + 1
+  end
+
+  function put_text(text)
+    local length = #text
+    if at + length > ROOM then
+      flush()
+      if length > ROOM then
+        parts = parts or {}
+        size = size + 1
+        parts[size] = text
+        return
+      end
+    end
+    copy(at, text, length)
+    at = at + length
+  end
+
+  local function put_long(text, first)
+    local piece = sub(text, first, first + PIECE - 1)
+    flush()
+    at = escape(piece, #piece, 0)
+    if first + PIECE <= #text then
+      return put_long(text, first + PIECE)
+    end
+  end
+
+  function put_quoted(text)
+    local length = #text
+    put_byte(34)
+    if length > PIECE then
+      put_long(text, 1)
     else
-      room[n] = c
-      n = n + 1
+      if at + 6 * length > ROOM then
+        flush()
+      end
+      at = escape(text, length, at)
     end
-    if n > ROOM then
-      parts, n = parts .. room_text(n), 0
-    end
+    put_byte(34)
   end
-  return parts .. room_text(n)
+
+  local function take_up(text, start)
+    local what, stop
+    what, at, stop = unescape(text, start)
+    if what == CLOSED then
+      return finish(), stop + 1
+    elseif what < CLOSED then
+      return nil, PROBLEMS[what], stop
+    end
+    flush()
+    return take_up(text, stop)
+  end
+
+  function unescaped(text, start)
+    begin()
+    return take_up(text, start)
+  end
+else
+  function begin()
+    parts, size = {}, 0
+  end
+
+  function finish()
+    return (concat(parts))
+  end
+
+  function put_text(text)
+    size = size + 1
+    parts[size] = text
+  end
+
+  function put_byte(c)
+    put_text(char(c))
+  end
+
+  function put_quoted(text)
+    put_text('"' .. gsub(text, '[%c"\\/\127]', ESCAPES) .. '"')
+  end
+
+  function unescaped(text, start, stop)
+    begin()
+    repeat
+      put_text(sub(text, start, stop - 1))
+      local code, after = escape_at(text, stop)
+      if not code then
+        return nil, after, stop
+      end
+      put_text(char(utf8(code)))
+      start = after
+      stop = find(text, '["\\%z]', start)
+      if not stop or byte(text, stop) == 0 then
+        return nil, "unexpected end of string", stop or #text + 1
+      end
+    until byte(text, stop) == 34
+    put_text(sub(text, start, stop - 1))
+    return finish(), stop + 1
+  end
 end
 
 local function use_defaults(settings)
@@ -85,25 +239,8 @@ local function new()
 
   -- ------------------------------------------------------------ encoding
 
-  local out, size
-
   local function fail(kind, reason)
     fault("Cannot serialise " .. kind .. ": " .. reason)
-  end
-
-  local function add(text)
-    size = size + 1
-    out[size] = text
-  end
-
-  local function quote(text)
-    for i = 1, #text do
-      local c = byte(text, i)
-      if c < 48 and (c == 47 or c == 34 or c < 32) or c == 92 or c == 127 then
-        return '"' .. escaped(text) .. '"'
-      end
-    end
-    return '"' .. text .. '"'
   end
 
   local function number_text(number)
@@ -117,7 +254,15 @@ local function new()
     if settings.precision == 14 and number == floor(number) and number < 1e14 and number > -1e14 then
       return number .. ""
     end
-    return format(settings.number_format, number)
+    return (format(settings.number_format, number))
+  end
+
+  local function put_number(number)
+    if number >= 1 and number < 10 and number == floor(number) then
+      put_byte(48 + number)
+    else
+      put_text(number_text(number))
+    end
   end
 
   -- The largest index of an array, nil if the table is none.
@@ -132,6 +277,7 @@ local function new()
       end
       count = count + 1
     end
+    charge(count)
     if count == 0 then
       return nil
     end
@@ -147,35 +293,38 @@ local function new()
   local put
 
   local function put_array(t, length, depth)
-    add("[")
+    put_byte(91)
     for i = 1, length do
       if i > 1 then
-        add(",")
+        put_byte(44)
       end
       put(rawget(t, i), depth)
     end
-    add("]")
+    put_byte(93)
   end
 
   local function put_object(t, depth)
-    add("{")
+    put_byte(123)
     local is_first = true
     for key, value in next, t do
       if not is_first then
-        add(",")
+        put_byte(44)
       end
       is_first = false
       local kind = type(key)
       if kind == "string" then
-        add(quote(key) .. ":")
+        put_quoted(key)
       elseif kind == "number" then
-        add('"' .. number_text(key) .. '":')
+        put_byte(34)
+        put_number(key)
+        put_byte(34)
       else
         fail(kind, "table key must be a number or string")
       end
+      put_byte(58)
       put(value, depth)
     end
-    add("}")
+    put_byte(125)
   end
 
   local function put_table(t, depth)
@@ -193,15 +342,15 @@ local function new()
   function put(value, depth)
     local kind = type(value)
     if kind == "string" then
-      add(quote(value))
+      put_quoted(value)
     elseif kind == "number" then
-      add(number_text(value))
+      put_number(value)
     elseif kind == "boolean" then
-      add(tostring(value))
+      put_text(value and "true" or "false")
     elseif kind == "table" then
       put_table(value, depth + 1)
     elseif value == nil or value == null then
-      add("null")
+      put_text("null")
     else
       fail(kind, "type not supported")
     end
@@ -211,18 +360,26 @@ local function new()
     if select("#", ...) ~= 1 then
       bad_argument(1, "encode", "expected 1 argument")
     end
-    out, size = {}, 0
+    begin()
     put((...), 0)
-    local parts = out
-    out = nil
-    local result = concat(parts)
-    charge(size * 2 + #result / 16)
+    local result = finish()
+    parts = nil
+    charge(#result / 4)
     return result
   end
 
   -- ------------------------------------------------------------ decoding
 
   local text, position
+  local backslash, zero -- the first ones in what is left of the text, or its end
+
+  -- The first of them that is not before `at`.
+  local function special_from(at)
+    if backslash < at then
+      backslash = find(text, "\\", at, true) or #text + 1
+    end
+    return backslash < zero and backslash or zero
+  end
 
   local TOKENS = {
     [123] = "T_OBJ_BEGIN", [125] = "T_OBJ_END", [91] = "T_ARR_BEGIN", [93] = "T_ARR_END", [44] = "T_COMMA", [58] = "T_COLON",
@@ -233,123 +390,21 @@ local function new()
     fault(format("Expected %s but found %s at character %d", expected, found, at))
   end
 
-  local function utf8(code)
-    if code < 0x80 then
-      return char(code)
-    elseif code < 0x800 then
-      return char(0xC0 + floor(code / 0x40), 0x80 + code % 0x40)
-    elseif code < 0x10000 then
-      return char(0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
-    end
-    return char(
-      0xF0 + floor(code / 0x40000),
-      0x80 + floor(code / 0x1000) % 0x40,
-      0x80 + floor(code / 0x40) % 0x40,
-      0x80 + code % 0x40
-    )
-  end
-
-  -- The character of a \u escape at `at`, and where it ends; nil if it is none.
-  local function unicode(at)
-    local digits = text:match("^%x%x%x%x", at + 2)
-    local code = digits and tonumber(digits, 16)
-    if not code then
-      return nil
-    end
-    if code >= 0xD800 and code <= 0xDFFF then
-      local low = code < 0xDC00 and text:match("^\\u(%x%x%x%x)", at + 6)
-      low = low and tonumber(low, 16)
-      if not low or low < 0xDC00 or low > 0xDFFF then
-        return nil
-      end
-      return utf8(0x10000 + (code - 0xD800) * 0x400 + (low - 0xDC00)), at + 12
-    end
-    return utf8(code), at + 6
-  end
-
-  -- A string with escapes in it.
-  local function take_escaped(start)
-    local parts, n, at = "", 0, start + 1
-    while true do
-      local c = byte(text, at)
-      if c == 34 then
-        position = at + 1
-        return "T_STRING", parts .. room_text(n)
-      elseif not c or c == 0 then
-        return "unexpected end of string", nil, at
-      elseif c ~= 92 then
-        room[n] = c
-        n, at = n + 1, at + 1
-      else
-        local letter = byte(text, at + 1)
-        local plain = FIRSTS[letter or 0]
-        if plain then
-          room[n] = plain
-          n, at = n + 1, at + 2
-        elseif letter ~= 117 then
-          return "invalid escape code", nil, at
-        else
-          local character, after = unicode(at)
-          if not character then
-            return "invalid unicode escape code", nil, at
-          end
-          for i = 1, #character do
-            room[n] = byte(character, i)
-            n = n + 1
-          end
-          at = after
-        end
-      end
-      if n > ROOM then
-        parts, n = parts .. room_text(n), 0
-      end
-    end
-  end
-
   local function take_string(start)
-    local stop = start + 1
-    local c = byte(text, stop)
-    while c and c ~= 34 and c ~= 92 and c ~= 0 do
-      stop = stop + 1
-      c = byte(text, stop)
-    end
-    if c == 34 then
+    local stop = find(text, '"', start + 1, true)
+    local first = special_from(start + 1)
+    if stop and stop < first then
       position = stop + 1
       return "T_STRING", sub(text, start + 1, stop - 1)
-    elseif c ~= 92 then
-      return "unexpected end of string", nil, stop
-    elseif room then
-      return take_escaped(start)
+    elseif byte(text, first) ~= 92 then
+      return "unexpected end of string", nil, first
     end
-    local parts, at = {}, start + 1
-    while true do
-      local stop = find(text, '["\\%z]', at)
-      if not stop or byte(text, stop) == 0 then
-        return "unexpected end of string", nil, stop or #text + 1
-      else
-        parts[#parts + 1] = sub(text, at, stop - 1)
-        if byte(text, stop) == 34 then
-          position = stop + 1
-          return "T_STRING", concat(parts)
-        end
-        local letter = sub(text, stop + 1, stop + 1)
-        if letter == "u" then
-          local character, after = unicode(stop)
-          if not character then
-            return "invalid unicode escape code", nil, stop
-          end
-          parts[#parts + 1] = character
-          at = after
-        else
-          local plain = UNESCAPES[letter]
-          if not plain then
-            return "invalid escape code", nil, stop
-          end
-          parts[#parts + 1] = plain
-          at = stop + 2
-        end
-      end
+    local found, after, at = unescaped(text, start + 1, first)
+    if not found then
+      return after, nil, at
     end
+    position = after
+    return "T_STRING", found
   end
 
   local function take_number(start)
@@ -371,6 +426,9 @@ local function new()
         number, length = huge, 3
       elseif lower and lower:sub(1, 3) == "nan" then
         number, length = -(0 / 0), 3
+        local open = find(text, "[nN]", start) + 3
+        local _, close = find(text, "^%([%w_]*%)", open) -- C reads what a NaN may say
+        length = close and length + close + 1 - open or length
       else
         return "invalid number", nil, start
       end
@@ -394,66 +452,26 @@ local function new()
     return find(text, "^%+", start) or find(text, "^-?0[xX%d]", start)
   end
 
-  -- A number that can be told without strtod, and what follows it; nil for any other.
+  -- A number as most are written, and what follows it; nil for any other.
   local function simple_number(start, first)
     local at = first == 45 and start + 1 or start
-    local c = byte(text, at)
-    local begin, number, scale = at, 0, 0
-    while c and c >= 48 and c <= 57 do
-      number = number * 10 + c - 48
-      at = at + 1
-      c = byte(text, at)
-    end
-    if at == begin or (at > begin + 1 and byte(text, begin) == 48) then
+    local c, following = byte(text, at), byte(text, at + 1)
+    if not number_at or not c or c < 48 or c > 57 then
+      return nil
+    elseif first ~= 45 and (not following or following == 44 or following == 125 or following == 93) then
+      return c - 48, at + 1
+    elseif c == 48 and following ~= 46 and following ~= 101 and following ~= 69 then
       return nil
     end
-    if c == 46 then
-      local point = at
-      repeat
-        at = at + 1
-        c = byte(text, at)
-        if not c or c < 48 or c > 57 then
-          break
-        end
-        number = number * 10 + c - 48
-      until false
-      scale = at - point - 1
-      begin = scale > 0 and begin + 1 or begin - MOST_DIGITS
-    end
-    if at - begin > MOST_DIGITS then
-      return nil
-    end
-    if c == 101 or c == 69 then
-      local sign, exponent = byte(text, at + 1), 0
-      at = (sign == 43 or sign == 45) and at + 2 or at + 1
-      c = byte(text, at)
-      if not c or c < 48 or c > 57 then
-        return nil
-      end
-      while c and c >= 48 and c <= 57 and exponent < 1000 do
-        exponent = exponent * 10 + c - 48
-        at = at + 1
-        c = byte(text, at)
-      end
-      scale = sign == 45 and scale + exponent or scale - exponent
-    end
-    if c and c ~= 44 and c ~= 125 and c ~= 93 and c ~= 32 and c ~= 10 and c ~= 13 and c ~= 9 or scale > 22 or scale < -22 then
-      return nil
-    end
-    if scale > 0 then
-      number = number / POWERS[scale]
-    elseif scale < 0 then
-      number = number * POWERS[-scale]
-    end
-    return first == 45 and -number or number, at
+    return number_at(text, start)
   end
 
   -- The next token: its kind, its value and where it begins. An error's kind is its own text.
   local function take()
     local start = position
     local first = byte(text, start)
-    while first == 32 or first == 10 or first == 13 or first == 9 do
-      start = start + 1
+    if first == 32 or first == 10 or first == 13 or first == 9 then
+      start = after_blanks(text, start)
       first = byte(text, start)
     end
     if not first then
@@ -517,6 +535,7 @@ local function new()
         unexpected("colon", kind, at)
       end
       object[key] = value_of(depth, take())
+      charge(4)
       kind, _, at = take()
       if kind == "T_OBJ_END" then
         return object
@@ -537,6 +556,7 @@ local function new()
     while true do
       count = count + 1
       array[count] = value_of(depth, kind, value, at)
+      charge(2)
       kind, value, at = take()
       if kind == "T_ARR_END" then
         return array
@@ -571,7 +591,8 @@ local function new()
     if select("#", ...) ~= 1 then
       bad_argument(1, "decode", "expected 1 argument")
     end
-    text, position = base.text((...), 1, "decode"), 1
+    text, position, backslash = base.text((...), 1, "decode"), 1, 0
+    zero = find(text, "\0", 1, true) or #text + 1
     local first, second = byte(text, 1, 2)
     if second and (first == 0 or second == 0) then
       fault("JSON parser does not support UTF-16 or UTF-32")
@@ -642,7 +663,7 @@ local function new()
   },
     function()
       use_defaults(settings)
-      out, text = nil, nil
+      parts, text = nil, nil
     end
 end
 

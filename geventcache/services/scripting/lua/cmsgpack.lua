@@ -4,82 +4,198 @@
 -- n is an array (an empty one too), any other a map; what MessagePack has no form for becomes nil.
 
 local base = ...
-local error, floor, next, rawget, select, tonumber, type, unpack =
-  error, math.floor, next, rawget, select, tonumber, type, unpack
+local error, floor, min, next, rawget, select, tonumber, type, unpack =
+  error, math.floor, math.min, next, rawget, select, tonumber, type, unpack
 local byte, char, concat, sub = string.byte, string.char, table.concat, string.sub
 
 local bad_argument, charge, fault, float_bytes, bytes_float =
   base.bad_argument, base.charge, base.fault, base.float_bytes, base.bytes_float
 
 local NESTING_LIMIT = 16
-local NIL = "\192"
+local places = base.places
+
+-- ---------------------------------------------------------------- what is written
+
+local begin, finish, has_room
+local mark_only, mark_integer, mark_float, whole -- marks alone, and with what follows them; a text
+
+local parts, size -- what was written
+if places then
+  local room, put, room_text, copy = places.bytes, places.put, places.text, places.copy
+  local single = places.single
+  local LIMIT = places.room - 16 -- a mark and a number always find room
+  local at
+
+  local function flush()
+    size = size + 1
+    parts[size] = room_text(at)
+    charge(at / 8)
+    at = 0
+  end
+
+  function begin()
+    parts, size, at = {}, 0, 0
+  end
+
+  function finish()
+    if size == 0 then
+      return room_text(at)
+    end
+    flush()
+    return (concat(parts))
+  end
+
+  function has_room()
+    if at > LIMIT then
+      flush()
+    end
+  end
+
+  function mark_only(mark)
+    room[at] = mark
+    at = at + 1
+  end
+
+  function mark_integer(mark, bytes, n)
+    room[at] = mark
+    if bytes == 1 then
+      room[at + 1] = n % 256
+    elseif bytes == 2 then
+      put.n2_big(at + 1, n)
+    elseif bytes == 4 then
+      put.n4_big(at + 1, n)
+    else
+      put.n8_big(at + 1, n)
+    end
+    at = at + 1 + bytes
+  end
+
+  function mark_float(n)
+    if single(n) == n then
+      room[at] = 202
+      put.f_big(at + 1, n)
+      at = at + 5
+    else
+      room[at] = 203
+      put.d_big(at + 1, n)
+      at = at + 9
+    end
+  end
+
+  function whole(text)
+    local length = #text
+    if length > LIMIT then
+      flush()
+      size = size + 1
+      parts[size] = text
+      return
+    elseif at + length > LIMIT then
+      flush()
+    end
+    copy(at, text, length)
+    at = at + length
+  end
+else
+  local function add(text)
+    size = size + 1
+    parts[size] = text
+  end
+
+  local function big_endian(number, bytes)
+    if bytes == 1 then
+      return char(number % 256)
+    elseif bytes == 2 then
+      return char(floor(number / 256) % 256, number % 256)
+    end
+    return char(floor(number / 16777216) % 256, floor(number / 65536) % 256, floor(number / 256) % 256, number % 256)
+  end
+
+  function begin()
+    parts, size = {}, 0
+  end
+
+  function finish()
+    return concat(parts)
+  end
+
+  function has_room() end
+
+  function mark_only(mark)
+    add(char(mark))
+  end
+
+  function mark_integer(mark, bytes, n)
+    if bytes < 8 then
+      return add(char(mark) .. big_endian(n, bytes))
+    end
+    local low = n % 4294967296 -- two halves: 2^64 + n is not exact
+    add(char(mark) .. big_endian((n - low) / 4294967296, 4) .. big_endian(low, 4))
+  end
+
+  function mark_float(n)
+    local short = float_bytes(n, 4, true)
+    if bytes_float(short, true) == n then
+      add("\202" .. short)
+    else
+      add("\203" .. float_bytes(n, 8, true))
+    end
+  end
+
+  whole = add
+end
 
 -- ---------------------------------------------------------------- packing
 
-local big_endian
-function big_endian(number, size)
-  if size == 2 then
-    return char(floor(number / 256), number % 256)
-  elseif size == 4 then
-    return char(floor(number / 16777216), floor(number / 65536) % 256, floor(number / 256) % 256, number % 256)
-  end
-  local low = number % 4294967296
-  return big_endian((number - low) / 4294967296, 4) .. big_endian(low, 4)
-end
-
-local function pack_unsigned(n)
+local function put_unsigned(n)
   if n < 128 then
-    return char(n)
+    mark_only(n)
   elseif n < 256 then
-    return "\204" .. char(n)
+    mark_integer(204, 1, n)
   elseif n < 65536 then
-    return "\205" .. big_endian(n, 2)
+    mark_integer(205, 2, n)
   elseif n < 4294967296 then
-    return "\206" .. big_endian(n, 4)
+    mark_integer(206, 4, n)
+  else
+    mark_integer(207, 8, n)
   end
-  return "\207" .. big_endian(n, 8)
 end
 
-local function pack_negative(n)
+local function put_negative(n)
   if n >= -32 then
-    return char(256 + n)
+    mark_only(256 + n)
   elseif n >= -128 then
-    return "\208" .. char(256 + n)
+    mark_integer(208, 1, n)
   elseif n >= -32768 then
-    return "\209" .. big_endian(65536 + n, 2)
+    mark_integer(209, 2, n)
   elseif n >= -2147483648 then
-    return "\210" .. big_endian(4294967296 + n, 4)
+    mark_integer(210, 4, n)
+  else
+    mark_integer(211, 8, n)
   end
-  -- Two halves: 2^64 + n is not exact.
-  local low = n % 4294967296
-  return "\211" .. big_endian((n - low) / 4294967296 + 4294967296, 4) .. big_endian(low, 4)
 end
 
-local function pack_number(n)
-  if n == floor(n) and n >= -9223372036854775808 and n < 9223372036854775808 then
-    return n >= 0 and pack_unsigned(n) or pack_negative(n)
+local function put_number(n)
+  if n ~= floor(n) or n < -9223372036854775808 or n >= 9223372036854775808 then
+    mark_float(n)
+  elseif n >= 0 then
+    put_unsigned(n)
+  else
+    put_negative(n)
   end
-  local short = float_bytes(n, 4, true)
-  if bytes_float(short, true) == n then
-    return "\202" .. short
-  end
-  return "\203" .. float_bytes(n, 8, true)
 end
 
-local function pack_size(size, short, short_limit, marks)
-  if size < short_limit then
-    return char(short + size)
-  elseif marks[1] and size < 256 then
-    return marks[1] .. char(size)
-  elseif size < 65536 then
-    return marks[2] .. big_endian(size, 2)
+-- A size: with its mark in one byte if it is small, else behind one of three marks, of which the first may be none.
+local function put_size(length, short, short_limit, mark, is_byte_used)
+  if length < short_limit then
+    mark_only(short + length)
+  elseif is_byte_used and length < 256 then
+    mark_integer(mark, 1, length)
+  elseif length < 65536 then
+    mark_integer(mark + 1, 2, length)
+  else
+    mark_integer(mark + 2, 4, length)
   end
-  return marks[3] .. big_endian(size, 4)
 end
-
-local STRING_MARKS = { "\217", "\218", "\219" }
-local ARRAY_MARKS = { false, "\220", "\221" }
-local MAP_MARKS = { false, "\222", "\223" }
 
 -- The length of an array, nil if the table is none, and how many items it has.
 local function measure(t)
@@ -92,39 +208,42 @@ local function measure(t)
       largest = key
     end
   end
+  charge(count)
   return is_array and largest == count and count or nil, count
 end
 
 local put
 
-local function put_table(out, t, depth)
+local function put_table(t, depth)
   local length, count = measure(t)
   if length then
-    out[#out + 1] = pack_size(length, 144, 16, ARRAY_MARKS)
+    put_size(length, 144, 16, 219, false)
     for i = 1, length do
-      put(out, rawget(t, i), depth)
+      put(rawget(t, i), depth)
     end
     return
   end
-  out[#out + 1] = pack_size(count, 128, 16, MAP_MARKS)
+  put_size(count, 128, 16, 221, false)
   for key, value in next, t do
-    put(out, key, depth)
-    put(out, value, depth)
+    put(key, depth)
+    put(value, depth)
   end
 end
 
-function put(out, value, depth)
+function put(value, depth)
   local kind = type(value)
+  has_room()
   if kind == "string" then
-    out[#out + 1] = pack_size(#value, 160, 32, STRING_MARKS) .. value
+    put_size(#value, 160, 32, 217, true)
+    whole(value)
   elseif kind == "number" then
-    out[#out + 1] = pack_number(value)
+    put_number(value)
   elseif kind == "boolean" then
-    out[#out + 1] = value and "\195" or "\194"
+    mark_only(value and 195 or 194)
   elseif kind == "table" and depth < NESTING_LIMIT then
-    put_table(out, value, depth + 1)
+    put_table(value, depth + 1)
   else
-    out[#out + 1] = NIL
+    mark_only(192)
   end
 end
 
@@ -133,12 +252,14 @@ local function pack(...)
   if count == 0 then
     bad_argument(0, "pack", "MessagePack pack needs input.")
   end
-  local out = {}
+  begin()
   for i = 1, count do
-    put(out, (select(i, ...)), 0)
+    put((select(i, ...)), 0)
   end
-  charge(#out * 2)
-  return concat(out)
+  local packed = finish()
+  parts = nil
+  charge(count + #packed / 8)
+  return packed
 end
 
 -- ---------------------------------------------------------------- unpacking
@@ -146,7 +267,7 @@ end
 local MISSING = "Missing bytes in input."
 local BAD_FORMAT = "Bad data format in input."
 local MOST_RESULTS = 7990
-local input, limit
+local input, limit, pointer
 
 local function number_at(position, size)
   if position + size - 1 > limit then
@@ -187,10 +308,16 @@ local function text(position, size)
   return sub(input, position, position + size - 1), position + size
 end
 
-local function floating(size)
+local function floating(bytes)
+  local get = places and places.get[bytes == 4 and "f_big" or "d_big"]
   return function(position)
-    local bytes, after = text(position, size)
-    return bytes_float(bytes, true), after
+    if not get then
+      local found, after = text(position, bytes)
+      return bytes_float(found, true), after
+    elseif position + bytes - 1 > limit then
+      fault(MISSING)
+    end
+    return get(pointer, position - 1), position + bytes
   end
 end
 
@@ -198,6 +325,7 @@ local take
 
 local function array(position, count)
   local result = {}
+  charge(min(count, limit + 1 - position))
   for i = 1, count do
     result[i], position = take(position)
   end
@@ -206,6 +334,7 @@ end
 
 local function map(position, count)
   local result = {}
+  charge(min(count, limit + 1 - position) * 2)
   for _ = 1, count do
     local key, value
     key, position = take(position)
@@ -288,9 +417,9 @@ end
 
 -- Unpack up to `count` values (0 for all) from `offset` on: those, how many, and the next offset or -1.
 local function run(data, count, offset)
-  input, limit = data, #data
+  input, limit, pointer = data, #data, places and places.pointer(data)
   local results, found, position = take_many(count, offset + 1)
-  input = nil
+  input, pointer = nil, nil
   charge(position - offset)
   if found > MOST_RESULTS then
     fault("too many results to unpack")

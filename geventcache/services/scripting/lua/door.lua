@@ -22,7 +22,7 @@ if type(given.enter) == "number" then
     return cast(kind, cast("uintptr_t", number))
   end
 
-  local KIND, VALUE, VERDICT, IS_RESP3, LIMIT = 0, 1, 2, 3, 4 -- the host's `facts`
+  local KIND, VALUE, VERDICT, IS_RESP3, LIMIT, LOG_LEVEL = 0, 1, 2, 3, 4, 5 -- the host's `facts`
   local ANSWER, REASON = 0, 1 -- its `places`
   local FEW, MOST_KEPT = 4, 8192
   local enter = at_address("void (*)(void *, int, int, const char **, double *)", given.enter)
@@ -108,6 +108,11 @@ if type(given.enter) == "number" then
   -- What the host has put there before it called a function of the sandbox.
   door.given = taken
 
+  -- Would the log take a line of this level?
+  function door.is_logged(level)
+    return level >= facts[LOG_LEVEL]
+  end
+
   -- Let the host look at the clock: why the script has to end, if it has to.
   function door.tick()
     facts[VERDICT] = -1
@@ -184,6 +189,10 @@ else
 
   function door.given()
     return taken(given.peek())
+  end
+
+  function door.is_logged()
+    return true -- the host knows
   end
 
   function door.tick()

@@ -29,13 +29,13 @@ local function number()
     return a * 100 + b * 10 + c - 5328
   end
   at = at + 1
-  return tonumber(line())
+  return (tonumber(line()))
 end
 
 local function bulk(size)
   local from = at
   at = from + size + 2
-  return sub(text, from, from + size - 1)
+  return (sub(text, from, from + size - 1))
 end
 
 local read

@@ -33,6 +33,7 @@ local ask, ask_few, read_reply, results = door.ask, door.ask_few, modules.resp.r
 
 local HOOK_COUNT = 1000
 local MOST_RESULTS = 7990
+local FEW = 4 -- arguments for which the door has places of its own
 local MOST_C_CALLS = 190
 local READONLY = "Attempt to modify a readonly table"
 local NOT_STRINGS = "ERR Command arguments must be strings or integers"
@@ -611,8 +612,13 @@ local function raise_failed(value, is_failed)
 end
 
 local function call(...)
-  local kind, value = ask(CALL, ...)
-  if kind == TEXT then
+  local count, kind, value = select("#", ...)
+  if count <= FEW then
+    kind, value = ask_few(CALL, count, ...)
+  else
+    kind, value = ask(CALL, ...)
+  end
+  if kind == TEXT or kind == NUMBER then
     return value
   end
   return raise_failed(deliver(kind, value))
@@ -677,14 +683,18 @@ local function log(...)
   if not level then
     raise("First argument must be a number (log level).")
   end
-  if not (level >= 0 and level <= 3) then
+  if not (level > -1 and level < 4) then
     raise("Invalid log level.")
+  end
+  level = level < 0 and 0 or floor(level)
+  if not door.is_logged(level) then
+    return
   end
   local words = {}
   for i = 2, count do
     words[#words + 1] = text_of((select(i, ...)))
   end
-  ask(LOG, floor(level), concat(words, " "))
+  ask_few(LOG, 2, level, concat(words, " "))
 end
 
 local function setresp(...)

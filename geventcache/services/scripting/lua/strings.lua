@@ -10,6 +10,8 @@ local LONG = 256
 local PATTERN_LENGTH = 1000
 local PATTERN_ITEMS = 2000
 local KEPT = 200
+local FEW = 4
+local MOST_SIGNED, MOST_UNSIGNED = 2 ^ 63, 2 ^ 64
 
 local result = {}
 
@@ -26,7 +28,7 @@ local function shown(value)
   elseif kind == "function" then
     return (gsub(tostring(value), "builtin#(%d+)", "0x55d5c0de%1"))
   end
-  return tostring(value)
+  return (tostring(value))
 end
 
 function result.tostring(...)
@@ -88,6 +90,22 @@ local function parsed(text)
 end
 
 local kept, kept_count = {}, 0
+local plain = {} -- of the formats that are kept: the letters of their items, where the engine's own function may do
+
+-- The letters of a format's items: nil if there are many, or one that the engine shows otherwise.
+local function letters_of(parts)
+  local letters = {}
+  for i = 1, #parts do
+    local part = parts[i]
+    if type(part) == "table" then
+      if part.problem or part.letter == "q" or part.letter == "c" then
+        return nil
+      end
+      letters[#letters + 1] = part.letter
+    end
+  end
+  return #letters <= FEW and letters or nil
+end
 
 local function parts_of(text)
   local parts = kept[text]
@@ -95,12 +113,20 @@ local function parts_of(text)
     parts = parsed(text)
     if #text <= LONG then
       if kept_count == KEPT then
-        kept, kept_count = {}, 0
+        kept, plain, kept_count = {}, {}, 0
       end
-      kept[text], kept_count = parts, kept_count + 1
+      kept[text], plain[text], kept_count = parts, letters_of(parts), kept_count + 1
     end
   end
   return parts
+end
+
+-- Is a value shown alike by both engines? A text that ends before it is over is not, nor what is no number; others are converted.
+local function is_plain(letter, value)
+  if type(value) == "number" then
+    return value == value and (value < MOST_SIGNED or letter == "s")
+  end
+  return letter == "s" and type(value) == "string" and not find(value, "\0", 1, true)
 end
 
 local function item_text(item, value, position, is_absent)
@@ -130,14 +156,16 @@ local function item_text(item, value, position, is_absent)
   end
   local number = base.number(value, position, "format")
   if letter == "c" then
-    return number % 256 == 0 and "" or format(item.specification, number % 256)
+    local code = number > -2147483649 and number < 2147483648 and base.int(number) % 256 or 0
+    local text = format(item.specification, code > 0 and code or 1)
+    return code > 0 and text or sub(text, 1, find(text, "\1", 1, true) - 1) -- C ends the text at a zero
   elseif number ~= number and find(letter, "[eEfgG]") then
     local text = base.is_negative_nan(number) and "-nan" or "nan"
     local flags, width = item.specification:match("^%%([-+ #0]*)(%d*)")
     local side = find(flags, "-", 1, true) and "-" or ""
     return format("%" .. side .. width .. "s", letter < "a" and text:upper() or text)
   end
-  return format(item.specification, number)
+  return format(item.specification, number >= MOST_UNSIGNED and find(letter, "[ouxX]") and 0 or number)
 end
 
 local function formatted(text, ...)
@@ -158,7 +186,20 @@ local function formatted(text, ...)
 end
 
 function result.format(...)
-  local text = base.text((...), 1, "format", select("#", ...) == 0)
+  local text, a, b, c, d = ...
+  local letters = plain[text]
+  if letters then
+    local first, second, third, fourth = letters[1], letters[2], letters[3], letters[4]
+    if
+      (not first or is_plain(first, a))
+      and (not second or is_plain(second, b))
+      and (not third or is_plain(third, c))
+      and (not fourth or is_plain(fourth, d))
+    then
+      return (format(...))
+    end
+  end
+  text = base.text(text, 1, "format", select("#", ...) == 0)
   if has_jit then
     return formatted(text, select(2, ...))
   end
@@ -253,7 +294,7 @@ if has_jit then
       return by_text(...)
     end
     check_pattern(text, pattern, "gsub", select("#", ...))
-    limit = limit == nil and 1 / 0 or base.number(limit, 4, "gsub")
+    limit = limit == nil and 1 / 0 or base.int(base.number(limit, 4, "gsub"))
     return replaced(base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub"), replacement, limit)
   end
 end

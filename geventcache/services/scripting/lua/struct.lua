@@ -1,12 +1,13 @@
 -- The struct library of scripts: values to and from bytes by a format.
 --
 -- A format becomes a list of items once, with alignment and byte order applied; what is wrong in it is an item as well, which
--- fails when it is come to. Where a view of memory can be had (`base.places`), a format of numbers alone becomes two functions as
--- well, made as text of nothing but sizes and places: LuaJIT compiles each, while a loop over items of many kinds stays slow.
+-- fails when it is come to. Where a view of memory can be had (`base.places`), a format that is used often becomes two functions
+-- as well, made as text of nothing but sizes and places: LuaJIT compiles each, while a loop over items of many kinds stays slow.
+-- That is so for numbers of any count, and for few values with texts among them, where nothing is aligned.
 
 local base = ...
-local concat, error, floor, loadstring, min, select, tonumber, type, unpack =
-  table.concat, error, math.floor, loadstring, math.min, select, tonumber, type, unpack
+local concat, floor, loadstring, min, select, tonumber, type, unpack =
+  table.concat, math.floor, loadstring, math.min, select, tonumber, type, unpack
 local byte, char, find, rep, reverse, sub = string.byte, string.char, string.find, string.rep, string.reverse, string.sub
 local bad_argument, charge, fault, halves, number_of, text_of =
   base.bad_argument, base.charge, base.fault, base.halves, base.number, base.text
@@ -19,9 +20,11 @@ local places = base.places
 local MOST_DIRECT = 40 -- values that are arguments of a function
 local MOST_RETURNED = 100 -- values in one expression
 local MOST_KEPT = 4000 -- items of formats that are kept, in all
+local OFTEN = 4 -- uses of a format that is worth a function: to make one takes longer than some uses without
 local SIZES = { b = 1, B = 1, h = 2, H = 2, l = 8, L = 8, T = 8, f = 4, d = 8, x = 1, s = 0 }
 local SIGNED = { b = true, h = true, i = true, l = true }
 local PAST_END = "data string too short"
+local UNFINISHED = "unfinished string in data"
 
 -- ---------------------------------------------------------------- formats
 
@@ -90,11 +93,18 @@ end
 
 local add_function
 local kept, kept_count = { pack = {}, size = {}, unpack = {} }, 0
-local packers, unpackers = {}, {} -- of the formats that are kept, those with few values
+local packers, unpackers = {}, {} -- functions of the formats that are kept, of those with few values
 
 local function items_of(text, name)
   local items = kept[name][text]
   if items then
+    if items.uses then
+      items.uses = items.uses + 1
+      if items.uses == OFTEN then
+        items.uses = nil
+        add_function(items, text, name)
+      end
+    end
     return items
   end
   items = {}
@@ -108,13 +118,7 @@ local function items_of(text, name)
       kept, kept_count = { pack = {}, size = {}, unpack = {} }, #text + 1
       packers, unpackers = {}, {}
     end
-    if places and name ~= "size" then
-      add_function(items, name)
-      if items.is_brief then
-        local brief = name == "pack" and packers or unpackers
-        brief[text] = items
-      end
-    end
+    items.uses = places and name ~= "size" and 1 or nil
     kept[name][text] = items
   end
   return items
@@ -133,6 +137,16 @@ end
 
 -- ---------------------------------------------------------------- functions made of formats
 
+-- The name of an item in `base.places`.
+local function kind_of(item)
+  local letter, size = item.letter, item.size
+  if letter == "x" then
+    return letter
+  end
+  local kind = (letter == "f" or letter == "d") and letter or (item.is_signed and "i" or "u") .. size
+  return item.is_big and size > 1 and kind .. "_big" or kind
+end
+
 -- The items as runs of numbers of one kind without gaps; the bytes and the values in all. Nil if there is something else.
 local function runs_of(items)
   local runs, at, values, last = {}, 0, 0, nil
@@ -143,9 +157,7 @@ local function runs_of(items)
       return nil
     end
     local gap = padding(item, at)
-    local order = item.is_big and size > 1 and "_big" or ""
-    local kind = (letter == "f" or letter == "d" or letter == "x") and letter or (item.is_signed and "i" or "u") .. size
-    kind = letter == "x" and kind or kind .. order
+    local kind = kind_of(item)
     if gap > 0 or not last or last.kind ~= kind then
       last = { kind = kind, at = at + gap, gap = gap, size = size, count = 0, first = values + 1 }
       runs[#runs + 1] = last
@@ -157,12 +169,58 @@ local function runs_of(items)
   return runs, at, values
 end
 
-local function made(lines, functions, pointer)
-  local make, problem = loadstring(concat(lines, "\n"), "<python>")
-  if not make then
-    error(problem, 0) -- no memory is left
+-- The size of a text as the value before it tells, made an integer as C does.
+local function told_size(value, at, length)
+  local size = tonumber(value)
+  if not size then
+    fault("format 'c0' needs a previous size")
+  elseif size >= 18446744073709551616 then
+    return 0
+  elseif size ~= size or size <= -1 or at + size > length then
+    bad_argument(2, "unpack", PAST_END)
   end
-  return make(functions, places.zero, places.text, pointer, unpack, charge)
+  return size < 0 and 0 or floor(size)
+end
+
+local PACKING, PACKING_TEXTS = { "zero", "text", "charge" }, { "zero", "text", "copy", "type", "charge" }
+local UNPACKING = { "pointer", "unpack", "charge", "past_end" }
+local UNPACKING_TEXTS = { "pointer", "charge", "past_end", "find", "sub", "told_size", "unfinished" }
+local toolbox = places
+  and {
+    zero = places.zero,
+    text = places.text,
+    copy = places.copy,
+    pointer = places.pointer,
+    charge = charge,
+    find = find,
+    sub = sub,
+    type = type,
+    unpack = unpack,
+    told_size = told_size,
+    past_end = function()
+      bad_argument(2, "unpack", PAST_END)
+    end,
+    unfinished = function()
+      fault(UNFINISHED)
+    end,
+  }
+
+-- A function of lines that use `functions` ("put" or "get") and what has `names` in the toolbox; nil if there is no memory for it.
+local function made(lines, functions, names)
+  lines[1] = ("local %s, %s = ... return function%s"):format(functions, concat(names, ", "), lines[1])
+  local make = loadstring(concat(lines, "\n"), "<python>")
+  if not make then
+    return nil
+  end
+  local values = {}
+  for i = 1, #names do
+    values[i] = toolbox[names[i]]
+  end
+  return make(places[functions], unpack(values, 1, #names))
+end
+
+local function put_kind(kind)
+  return (kind:gsub("^[iu]", "n"))
 end
 
 -- Of a few values each is an argument of its own, behind the format; else they are a table.
@@ -171,14 +229,13 @@ local function packing(runs, bytes, count)
   for i = 1, is_brief and count or 0 do
     names[i] = ", v" .. i + 1
   end
-  local lines = { "local put, zero, text, _, _, charge = ... return function(values" .. concat(names) .. ")" }
-  lines[2] = ("charge(%g)"):format(count + bytes / 64)
+  local lines = { "(values" .. concat(names) .. ")", ("charge(%g)"):format(count + bytes / 64) }
   for i = 1, #runs do
     local run = runs[i]
     if run.gap > 0 then
       lines[#lines + 1] = ("zero(%d, %d)"):format(run.at - run.gap, run.gap)
     end
-    local kind = run.kind:gsub("^[iu]", "n")
+    local kind = put_kind(run.kind)
     if kind == "x" then
       lines[#lines + 1] = ("zero(%d, %d)"):format(run.at, run.count)
     elseif run.count < 5 or is_brief then
@@ -194,12 +251,55 @@ local function packing(runs, bytes, count)
     end
   end
   lines[#lines + 1] = ("return text(%d) end"):format(bytes)
-  return made(lines, places.put)
+  return made(lines, "put", PACKING)
+end
+
+-- The same with texts: nothing is returned where an argument is no text, or one too short or too long, which the slow way sees to.
+local function packing_texts(items, bytes, count)
+  local names, lines, sizes, number = {}, { "" }, { bytes }, 1
+  local at, before = 0, "" -- a place is a number that is known, and sizes of texts that are not
+  local later = { ("charge(%d + size / 64)"):format(count) }
+  for i = 1, #items do
+    local item = items[i]
+    local letter, size = item.letter, item.size
+    local place = at .. before
+    if letter == "x" then
+      later[#later + 1] = ("zero(%s, 1)"):format(place)
+      at = at + 1
+    else
+      number = number + 1
+      names[#names + 1] = ", v" .. number
+      local value = "v" .. number
+      if letter ~= "c" and letter ~= "s" then
+        later[#later + 1] = ("put.%s(%s, %s, %d)"):format(put_kind(item.kind), place, value, number)
+        at = at + size
+      elseif letter == "c" and size > 0 then
+        lines[#lines + 1] = ('if type(%s) ~= "string" or #%s < %d then return end'):format(value, value, size)
+        later[#later + 1] = ("copy(%s, %s, %d)"):format(place, value, size)
+        at = at + size
+      else
+        local length = "n" .. number
+        lines[#lines + 1] = ('if type(%s) ~= "string" then return end local %s = #%s'):format(value, length, value)
+        later[#later + 1] = ("copy(%s, %s, %s)"):format(place, value, length)
+        before = before .. " + " .. length
+        sizes[#sizes + 1] = length
+        if letter == "s" then
+          later[#later + 1] = ("zero(%d%s, 1)"):format(at, before)
+          at = at + 1
+        end
+      end
+    end
+  end
+  lines[1] = "(_" .. concat(names) .. ")"
+  lines[#lines + 1] = ("local size = %s if size > %d then return end"):format(concat(sizes, " + "), places.room)
+  lines[#lines + 1] = concat(later, "\n")
+  lines[#lines + 1] = "return text(size) end"
+  return made(lines, "put", PACKING_TEXTS)
 end
 
 local function unpacking(runs, bytes, count)
-  local lines = { "local get, _, _, pointer, unpack, charge = ... return function(data, at)" }
-  lines[2] = ("charge(%d) local p = pointer(data)"):format(count)
+  local lines = { "(data, at)", ("if #data < at + %d then past_end() end"):format(bytes) }
+  lines[3] = ("charge(%d) local p = pointer(data)"):format(count)
   local values = {}
   if count > MOST_RETURNED then
     lines[#lines + 1] = "local found = {}"
@@ -222,21 +322,89 @@ local function unpacking(runs, bytes, count)
   else
     lines[#lines + 1] = "return " .. concat(values, ", ") .. " end"
   end
-  return made(lines, places.get, places.pointer)
+  return made(lines, "get", UNPACKING)
+end
+
+-- The same with texts, whose sizes the data tells.
+local function unpacking_texts(items, count)
+  local lines = { "(data, at)", ("charge(%d) local p, size = pointer(data), #data"):format(count) }
+  local values, n = {}, 0
+  for i = 1, #items do
+    local item = items[i]
+    local letter, size = item.letter, item.size
+    if size > 0 or i == 1 then
+      lines[#lines + 1] = ("if at + %d > size then past_end() end"):format(size)
+    end
+    if letter == "x" then
+      lines[#lines + 1] = "at = at + 1"
+    elseif letter == "s" then
+      n = n + 1
+      lines[#lines + 1] = 'local stop = find(data, "\\0", at + 1, true) if not stop then unfinished() end'
+      lines[#lines + 1] = ("local v%d = sub(data, at + 1, stop - 1) at = stop"):format(n)
+    elseif letter == "c" and size > 0 then
+      n = n + 1
+      lines[#lines + 1] = ("local v%d = sub(data, at + 1, at + %d) at = at + %d"):format(n, size, size)
+    elseif letter == "c" then
+      lines[#lines + 1] = ("local told = told_size(%s, at, size)"):format(n > 0 and "v" .. n or "false")
+      n = n > 0 and n or 1
+      lines[#lines + 1] = ("local v%d = sub(data, at + 1, at + told) at = at + told"):format(n)
+    else
+      n = n + 1
+      lines[#lines + 1] = ("local v%d = get.%s(p, at) at = at + %d"):format(n, item.kind, size)
+    end
+  end
+  for i = 1, n do
+    values[i] = "v" .. i
+  end
+  values[n + 1] = "at + 1"
+  lines[#lines + 1] = "return " .. concat(values, ", ") .. " end"
+  return made(lines, "get", UNPACKING_TEXTS)
+end
+
+-- Can items with texts be made a function? Few, of sizes that a view of memory has, and not aligned; the bytes of those whose size
+-- is known, and the values.
+local function measured(items)
+  local bytes, values = 0, 0
+  for i = 1, #items do
+    local item = items[i]
+    local letter, size = item.letter, item.size
+    if item.problem or item.alignment > 1 then
+      return nil
+    elseif letter ~= "c" and letter ~= "s" then
+      if not (size == 1 or size == 2 or size == 4 or size == 8) then
+        return nil
+      end
+      item.kind = kind_of(item)
+    end
+    bytes = bytes + (letter == "s" and 1 or size)
+    values = letter == "x" and values or values + 1
+  end
+  return #items <= MOST_DIRECT and bytes <= places.room and bytes, values
 end
 
 -- Add to the items of a format what it can be made of them.
-function add_function(items, name)
+function add_function(items, text, name)
+  local is_pack = name == "pack"
   local runs, bytes, count = runs_of(items)
-  if not runs or #runs > 200 or bytes > places.room or count > MOST_RESULTS then
-    return
+  if runs then
+    if #runs > 200 or bytes > places.room or count > MOST_RESULTS then
+      return
+    end
+    items.run = is_pack and packing(runs, bytes, count) or unpacking(runs, bytes, count)
+    for i = 1, #items do
+      items.is_aligned = items.is_aligned or items[i].alignment > 1
+    end
+  else
+    bytes, count = measured(items)
+    if not bytes then
+      return
+    end
+    items.run = is_pack and packing_texts(items, bytes, count) or unpacking_texts(items, count)
   end
-  items.bytes = bytes
-  for i = 1, #items do
-    items.is_aligned = items.is_aligned or items[i].alignment > 1
+  if count <= MOST_DIRECT then
+    local brief = is_pack and packers or unpackers
+    brief[text] = items.run
   end
-  items.run = name == "pack" and packing(runs, bytes, count) or unpacking(runs, bytes, count)
-  items.is_brief = count <= MOST_DIRECT
 end
 
 -- ---------------------------------------------------------------- packing
@@ -280,13 +448,14 @@ end
 local function pack(...)
   local brief = packers[...]
   if brief then
-    return brief.run(...)
+    local packed = brief(...)
+    if packed then
+      return packed
+    end
   end
   local given, taken = { ... }, 1
   local items = items_of(text_of(given[1], 1, "pack", select("#", ...) == 0), "pack")
-  if items.is_brief then
-    return items.run(...)
-  elseif items.run then
+  if items.run and not brief and not packers[given[1]] then
     return items.run(given)
   end
   local out, length = {}, 0
@@ -345,24 +514,11 @@ local function integer_at(data, position, item)
   return high * 4294967296 + word(data, first + step * (size - 4), step, 4)
 end
 
--- The size of a text as the value before it tells, made an integer as C does.
-local function told_size(value, at, length)
-  local size = tonumber(value)
-  if not size then
-    fault("format 'c0' needs a previous size")
-  elseif size >= 18446744073709551616 then
-    return 0
-  elseif size ~= size or size <= -1 or at + size > length then
-    bad_argument(2, "unpack", PAST_END)
-  end
-  return size < 0 and 0 or floor(size)
-end
-
 local function unpack_values(...)
   local text, data, start = ...
   local brief = unpackers[text]
-  if brief and start == nil and type(data) == "string" and #data >= brief.bytes then
-    return brief.run(data, 0)
+  if brief and start == nil and type(data) == "string" then
+    return brief(data, 0)
   end
   local given = select("#", ...)
   local items = items_of(text_of(text, 1, "unpack", given < 1), "unpack")
@@ -375,10 +531,10 @@ local function unpack_values(...)
   end
   local position, length = floor(start) - 1, #data
   if items.run and (position == 0 or not items.is_aligned) then
-    if position + items.bytes > length then
-      bad_argument(2, "unpack", PAST_END)
-    end
     return items.run(data, position)
+  end
+  if #items == 0 and text ~= "" and position > length then
+    bad_argument(2, "unpack", PAST_END)
   end
   local found, n = {}, 0
   for i = 1, #items do
@@ -394,7 +550,7 @@ local function unpack_values(...)
     if letter == "s" then
       local stop = find(data, "\0", position + 1, true)
       if not stop then
-        fault("unfinished string in data")
+        fault(UNFINISHED)
       end
       n = n + 1
       found[n] = sub(data, position + 1, stop - 1)
