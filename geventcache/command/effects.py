@@ -181,6 +181,14 @@ def restore(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Requ
     return requests
 
 
+def flush(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
+    """FLUSHALL, FLUSHDB: whoever follows need not stand still until the memory is free.
+
+    A Redis 8 that loses its link to the primary while it does forgets where it was, and needs all data again.
+    """
+    return [[args[0], b"ASYNC"]]
+
+
 def debug(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request]:
     """DEBUG: what it loads again is what was there."""
     return [args] if args[1].upper() == b"POPULATE" else []

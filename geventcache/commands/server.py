@@ -8,6 +8,7 @@ from geventcache import __version__
 from geventcache.base import errors
 from geventcache.base.errors import SYNTAX, CommandError
 from geventcache.base.numbers import parse_integer
+from geventcache.command import effects
 from geventcache.command.containers import container
 from geventcache.command.declaration import command
 from geventcache.command.integers import INT32_MAX, INT32_MIN, integer
@@ -52,6 +53,7 @@ def dbsize(ctx: Client):
         ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
         ("6.2.0", "Added the `SYNC` flushing mode modifier."),
     ],
+    effect=effects.flush,
 )
 def flushdb(ctx: Client, *mode: bytes):
     """Removes all keys from the current database."""
@@ -76,6 +78,7 @@ def flushdb(ctx: Client, *mode: bytes):
         ("6.2.0", "Added the `SYNC` flushing mode modifier."),
     ],
     traits="all_databases",
+    effect=effects.flush,
 )
 def flushall(ctx: Client, *mode: bytes):
     """Removes all keys from all databases."""

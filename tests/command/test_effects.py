@@ -81,6 +81,8 @@ TABLE: tuple[tuple[str, Any, str], ...] = (
     ("HSETEX h PXAT 1 FIELDS 2 f 1 g 2", 1, "HDEL h f g"),
     ("HINCRBYFLOAT h f 0.5", (b"1.5", None), "HSET h f 1.5"),
     ("HINCRBYFLOAT h f 0.5", (b"1.5", int(LATER)), f"HSET h f 1.5; HPEXPIREAT h {LATER} FIELDS 1 f"),
+    ("FLUSHALL", None, "FLUSHALL ASYNC"),
+    ("flushdb SYNC", None, "flushdb ASYNC"),
     ("XADD x * f v", b"5-0", "XADD x 5-0 f v"),
     ("XADD x NOMKSTREAM 5-* f v", (b"5-1", 3, None), "XADD x 5-1 f v"),
     ("XADD x MAXLEN ~ 2 LIMIT 9 * f v", (b"5-1", 7, 3), "XADD x MAXLEN = 3 5-1 f v"),

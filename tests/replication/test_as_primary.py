@@ -168,6 +168,7 @@ def test_a_cut_link_goes_on_where_it_was(primary: Client, replica: Client) -> No
         wait_for_all(replica, primary)
         full, partial = count(primary, "sync_full"), count(primary, "sync_partial_ok")
         for i in range(3):
+            primary.do("FLUSHALL")
             proxy.cut()
             for _ in range(50):
                 primary.do("INCR", "n")
