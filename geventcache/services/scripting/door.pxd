@@ -9,7 +9,7 @@ cdef enum:
     ANSWER = 0
     REASON = 1
     PLACES = 2
-    FEW = 4
+    FEW = 8
 
 cpdef enum:
     CALL = 0
@@ -40,11 +40,15 @@ cdef struct Desk:
     char digest[DIGEST]
     void *door
 
+cdef class Host:
+    cpdef answer(self, int operation, list args)
+
 cdef class Door:
     cdef Desk desk
-    cdef object answer
+    cdef Host inside
     cdef bytes kept, verdict
     cpdef give(self, int kind, double number=*)
     cpdef give_text(self, int kind, bytes text)
     cpdef give_verdict(self, bytes text)
+    cpdef bint wants_resp3(self)
     cdef entered(self, int operation, int count, const char **texts, const double *numbers)

@@ -16,7 +16,7 @@ from typing import Any
 
 KIND, VALUE, VERDICT, IS_RESP3, LIMIT, LOG_LEVEL, FACTS = range(7)
 ANSWER, REASON, PLACES = range(3)
-FEW = 4  # arguments whose places are those of the door
+FEW = 8  # arguments whose places are those of the door
 # What is asked for.
 CALL, ALLOWED, SHA1, LOG, MORE, TICK, PROTOCOL = range(7)
 # What comes back: from TEXT on with a text. LOST says that no answer could be made.
@@ -33,11 +33,19 @@ Entry = ctypes.CFUNCTYPE(
 text_at: Callable[[int, int], bytes] = ctypes._string_at  # type: ignore[attr-defined]  # what string_at calls
 
 
+class Host:
+    """Who is asked through a door."""
+
+    def answer(self, operation: Any, args: list[Any]) -> None:
+        """A script asks for something. Arguments are byte strings, or numbers; an integer may be either."""
+        raise NotImplementedError
+
+
 class Door:
     """The door that scripts of LuaJIT enter by its ffi."""
 
-    def __init__(self, answer: Callable[[int, list[Any]], None]) -> None:
-        self.answer = answer
+    def __init__(self, inside: Host) -> None:
+        self.inside = inside
         self.facts = (ctypes.c_double * FACTS)()
         self.places = (ctypes.c_char_p * PLACES)()
         self.texts = (ctypes.c_void_p * FEW)()
@@ -67,8 +75,7 @@ class Door:
         """From now on lines of the log below a level are dropped: Lua need not come for them."""
         self.facts[LOG_LEVEL] = level
 
-    @property
-    def resp3(self) -> bool:
+    def wants_resp3(self) -> bool:
         """Does the script want replies in RESP3?"""
         return bool(self.facts[IS_RESP3])
 
@@ -100,6 +107,6 @@ class Door:
             for i in range(count):
                 place, size = places[i], sizes[i]
                 args.append(size if place is None else text_at(place, int(size)))
-            self.answer(operation, args)
+            self.inside.answer(operation, args)
         except BaseException:  # MemoryError: what raises others has dealt with them
             self.facts[KIND] = LOST

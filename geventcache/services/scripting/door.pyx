@@ -5,9 +5,12 @@ Whoever gives a text leaves its address here: `kept` and `verdict` hold the obje
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from geventcache.base.numbers cimport format_integer
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
+
+cdef double EXACT = 9007199254740992.0
 
 cdef enum:
     BLOCK = 64
@@ -211,9 +214,21 @@ cdef void enter_held(
     (<Door>door).entered(operation, count, texts, numbers)
 
 
+cdef inline object argument(double number):
+    """A number as an argument of a command, if it is an integer that is exact: most are."""
+    if -EXACT < number < EXACT and number == <long long>number:
+        return format_integer(<long long>number)
+    return number
+
+
+cdef class Host:
+    cpdef answer(self, int operation, list args):
+        raise NotImplementedError
+
+
 cdef class Door:
-    def __init__(self, answer):
-        self.answer = answer
+    def __init__(self, inside):
+        self.inside = inside
         self.desk.door = <void *>self
         self.desk.facts[VERDICT] = -1
 
@@ -235,8 +250,7 @@ cdef class Door:
     def log_from(self, int level):
         self.desk.facts[LOG_LEVEL] = level
 
-    @property
-    def resp3(self):
+    cpdef bint wants_resp3(self):
         return self.desk.facts[IS_RESP3] != 0
 
     cpdef give(self, int kind, double number=0):
@@ -259,9 +273,9 @@ cdef class Door:
             args = []
             for i in range(count):
                 if texts[i] is NULL:
-                    args.append(numbers[i])
+                    args.append(argument(numbers[i]))
                 else:
                     args.append(PyBytes_FromStringAndSize(texts[i], <Py_ssize_t>numbers[i]))
-            self.answer(operation, args)
+            self.inside.answer(operation, args)
         except BaseException:  # MemoryError: what raises others has dealt with them
             self.desk.facts[KIND] = LOST

@@ -5,10 +5,9 @@ What lupa itself allocates when a request needs more memory than Python has is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from geventcache.services.scripting.door import LOST, NIL, PROTOCOL, TICK, Door
+from geventcache.services.scripting.door import LOST, NIL, PROTOCOL, TICK, Door, Host
 
 PIECE = 1 << 20
 EMPTY = b"local box = ... for i = #box, 1, -1 do box[i] = nil end"
@@ -17,9 +16,9 @@ EMPTY = b"local box = ... for i = #box, 1, -1 do box[i] = nil end"
 class PlainDoor(Door):
     """A door of the same use as `Door`."""
 
-    def __init__(self, answer: Callable[[int, list[Any]], None], lua: Any) -> None:
-        super().__init__(answer)
-        self.asked = answer
+    def __init__(self, inside: Host, lua: Any) -> None:
+        super().__init__(inside)
+        self.asked = inside.answer
         self.lua = lua
         self.mail = lua.table()
         self.words = lua.table()
@@ -30,8 +29,7 @@ class PlainDoor(Door):
         """What Lua has to know."""
         return {b"enter": self.ask, b"peek": self.peek, b"mail": self.mail, b"words": self.words}
 
-    @property
-    def resp3(self) -> bool:
+    def wants_resp3(self) -> bool:
         """Does the script want replies in RESP3?"""
         return self.is_resp3
 

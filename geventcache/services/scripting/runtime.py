@@ -22,7 +22,7 @@ from importlib.resources import files
 from typing import Any
 
 from geventcache.base.errors import CommandError, printable
-from geventcache.services.scripting.door import TEXT, Door
+from geventcache.services.scripting.door import TEXT, Door, Host
 from geventcache.services.scripting.headers import FLAGS
 from geventcache.services.scripting.plain_door import PlainDoor
 from geventcache.services.scripting.replies import Tokens, integer_of
@@ -87,9 +87,7 @@ class Runtime:
         CommandError: there is no memory for it.
     """
 
-    def __init__(
-        self, answer: Callable[[int, list[Any]], None], versions: dict[bytes, Any], limit: int, lua: Any = None
-    ) -> None:
+    def __init__(self, inside: Host, versions: dict[bytes, Any], limit: int, lua: Any = None) -> None:
         if not is_available(START):
             raise CommandError(NO_MEMORY)
         module = lua or engine()
@@ -103,7 +101,7 @@ class Runtime:
             max_memory=0,
         )
         self.used = self.lua.get_memory_used
-        self.door = Door(answer) if self.lua.execute(HAS_FFI) else PlainDoor(answer, self.lua)
+        self.door = Door(inside) if self.lua.execute(HAS_FFI) else PlainDoor(inside, self.lua)
         self.is_ending = False
         self.last_words = OUT_OF_MEMORY
         self.floor = 0

@@ -1,8 +1,9 @@
 cimport cython
 from geventcache.base.clock cimport monotonic_us
+from geventcache.command.table cimport Command
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
-from geventcache.services.scripting.door cimport Door
+from geventcache.services.scripting.door cimport Door, Host
 from geventcache.services.shards.slots cimport Slots
 
 @cython.final
@@ -21,7 +22,7 @@ cdef class Run:
     cpdef long long elapsed_us(self)
 
 @cython.final
-cdef class Scripting:
+cdef class Scripting(Host):
     cdef readonly object state, cache, libraries
     cdef readonly Run running
     cdef readonly object made
@@ -29,11 +30,11 @@ cdef class Scripting:
     cdef dict known
     cdef bint allows_tests
     cdef Door door
+    cdef object engine
     cdef ReplyWriter writer
     cdef list pending
     cdef Py_ssize_t position
     cdef readonly Slots slots
-    cpdef answer(self, int operation, list args)
     cdef call(self, list args)
     cdef value_of(self, list args)
     cdef give(self, value)

@@ -14,6 +14,7 @@ from geventcache.base import errors
 from geventcache.base.clock import monotonic_us
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import format_float
+from geventcache.command.table import Command
 from geventcache.resp.values import OK
 from geventcache.resp.writer import ReplyWriter
 from geventcache.services.observing.info import REDIS_VERSION, VALKEY_VERSION
@@ -31,6 +32,7 @@ from geventcache.services.scripting.door import (
     SHA1,
     TEXT,
     TICK,
+    Host,
 )
 from geventcache.services.scripting.headers import Rules, read_script
 from geventcache.services.scripting.libraries import Function, Libraries, Library, load_library
@@ -117,7 +119,7 @@ class Run:
         return self.counted is not None and text.startswith(self.counted)
 
 
-class Scripting:
+class Scripting(Host):
     """The scripts of a server.
 
     Attributes:
@@ -135,6 +137,7 @@ class Scripting:
         self.known: dict[bytes, Any] = {}
         self.allows_tests = False
         self.door: Any = None
+        self.engine: Any = None
         self.writer = ReplyWriter()
         self.pending: list[Any] = []
         self.position = 0
@@ -146,9 +149,10 @@ class Scripting:
         if self.made is None:
             client = self.state.new_client()
             client.is_script = True
-            made = Runtime(self.answer, versions(), self.state.config["script-max-memory"])
+            made = Runtime(self, versions(), self.state.config["script-max-memory"])
             made.on_much_freed = self.state.databases.graveyard.note_much
             self.client, self.door, self.made = client, made.door, made
+            self.engine = self.state.engine
             self.state.config.on_change("script-max-memory", self.made.limit_memory)
             self.state.config.on_change("loglevel", self.log_from)
             self.log_from(self.state.config["loglevel"])
@@ -414,7 +418,7 @@ class Scripting:
                 args[i] = text_of(arg)
         if not args:
             raise CommandError(NO_ARGUMENTS)
-        command = self.known.get(args[0])
+        command: Command | None = self.known.get(args[0])
         if command is None:
             command = self.find(args)
         try:
@@ -429,8 +433,8 @@ class Scripting:
             raise
         if command.is_write:
             self.running.has_written = True
-        self.client.resp3 = self.door.resp3
-        return self.state.engine.call(self.client, command, args)
+        self.client.resp3 = self.door.wants_resp3()
+        return self.engine.call(self.client, command, args)
 
     def give(self, value: Any) -> None:
         """A command's value for the script: as it is, or as a reply."""
@@ -512,7 +516,7 @@ class Scripting:
             return
         access = self.client.access
         is_allowed = access is None or access.judge(self.client.db.index, command, args) is None
-        self.door.give(NUMBER, is_allowed)
+        self.door.give(NUMBER, 1 if is_allowed else 0)
 
     def log(self, level: int, message: bytes) -> None:
         """A line of a script in the log."""

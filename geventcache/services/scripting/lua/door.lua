@@ -24,7 +24,7 @@ if type(given.enter) == "number" then
 
   local KIND, VALUE, VERDICT, IS_RESP3, LIMIT, LOG_LEVEL = 0, 1, 2, 3, 4, 5 -- the host's `facts`
   local ANSWER, REASON = 0, 1 -- its `places`
-  local FEW, MOST_KEPT = 4, 8192
+  local FEW, MOST_KEPT = 8, 8192
   local enter = at_address("void (*)(void *, int, int, const char **, double *)", given.enter)
   local host, facts, places =
     at_address("void *", given.host), at_address("double *", given.facts), at_address("const char **", given.places)
@@ -80,13 +80,17 @@ if type(given.enter) == "number" then
     return taken()
   end
 
-  -- Ask with up to four arguments; this is compiled when it is used much.
-  local function ask_few(op, count, a, b, c, d)
+  -- Ask with up to eight arguments; this is compiled when it is used much.
+  local function ask_few(op, count, a, b, c, d, e, f, g, h)
     if
       (count > 0 and is_refused(0, a))
       or (count > 1 and is_refused(1, b))
       or (count > 2 and is_refused(2, c))
       or (count > 3 and is_refused(3, d))
+      or (count > 4 and is_refused(4, e))
+      or (count > 5 and is_refused(5, f))
+      or (count > 6 and is_refused(6, g))
+      or (count > 7 and is_refused(7, h))
     then
       return REFUSED
     end

@@ -33,7 +33,7 @@ local ask, ask_few, read_reply, results = door.ask, door.ask_few, modules.resp.r
 
 local HOOK_COUNT = 1000
 local MOST_RESULTS = 7990
-local FEW = 4 -- arguments for which the door has places of its own
+local FEW = 8 -- arguments for which the door has places of its own
 local MOST_C_CALLS = 190
 local READONLY = "Attempt to modify a readonly table"
 local NOT_STRINGS = "ERR Command arguments must be strings or integers"
@@ -625,6 +625,10 @@ local function call(...)
 end
 
 local function try(...)
+  local count = select("#", ...)
+  if count <= FEW then
+    return (deliver(ask_few(CALL, count, ...)))
+  end
   return (deliver(ask(CALL, ...)))
 end
 

@@ -3,7 +3,7 @@
 local base = ...
 local concat, find, format, gsub, sub, byte, rep =
   table.concat, string.find, string.format, string.gsub, string.sub, string.byte, string.rep
-local select, tostring, tonumber, type = select, tostring, tonumber, type
+local getmetatable, select, tostring, tonumber, type = getmetatable, select, tostring, tonumber, type
 local bad_argument, charge, fault, has_jit = base.bad_argument, base.charge, base.fault, base.has_jit
 
 local LONG = 256
@@ -228,47 +228,56 @@ local function check_pattern(text, pattern, name, count)
   end
 end
 
+-- What stands for a match: where it is, and the text.
+local function replacement_of(text, replacement, first, last, capture, ...)
+  if not first then
+    return nil
+  end
+  local matched = capture == nil and sub(text, first, last) or nil
+  local value
+  if type(replacement) == "table" then
+    value = replacement[capture == nil and matched or capture]
+  elseif capture == nil then
+    value = replacement(matched)
+  else
+    value = replacement(capture, ...)
+  end
+  if not value then
+    value = matched or sub(text, first, last)
+  elseif type(value) ~= "string" and type(value) ~= "number" then
+    fault("invalid replacement value (a " .. type(value) .. ")")
+  end
+  return first, last, value
+end
+
 -- Replacements that call a script, without a frame of C for each: those are large, and LuaJIT does not count them.
 local function replaced(text, pattern, replacement, limit)
   local parts, size, at, done = {}, 0, 1, 0
-  local is_table = type(replacement) == "table"
-  local function replacement_of(first, last, capture, ...)
-    if not first then
-      return nil
-    end
-    local matched = sub(text, first, last)
-    local value
-    if is_table then
-      value = replacement[capture == nil and matched or capture]
-    elseif capture == nil then
-      value = replacement(matched)
-    else
-      value = replacement(capture, ...)
-    end
-    if not value then
-      value = matched
-    elseif type(value) ~= "string" and type(value) ~= "number" then
-      fault("invalid replacement value (a " .. type(value) .. ")")
-    end
-    return first, last, value
-  end
+  local is_anchored = byte(pattern, 1) == 94
   while done < limit do
-    local first, last, value = replacement_of(find(text, pattern, at))
+    local first, last, value = replacement_of(text, replacement, find(text, pattern, at))
     if not first then
       break
     end
     done = done + 1
-    parts[size + 1], parts[size + 2] = sub(text, at, first - 1), value
-    size = size + 2
+    if first > at then
+      size = size + 1
+      parts[size] = sub(text, at, first - 1)
+    end
+    size = size + 1
+    parts[size] = value
     at = last + 1
     if last < first then
       size = size + 1
       parts[size] = sub(text, first, first)
       at = first + 1
     end
-    if at > #text + 1 or byte(pattern, 1) == 94 then
+    if at > #text + 1 or is_anchored then
       break
     end
+  end
+  if done == 0 then
+    return text, 0
   end
   parts[size + 1] = sub(text, at)
   return concat(parts), done
@@ -290,7 +299,7 @@ if has_jit then
   result.gsub = function(...)
     local text, pattern, replacement, limit = ...
     local kind = type(replacement)
-    if kind ~= "table" and kind ~= "function" then
+    if kind ~= "function" and (kind ~= "table" or getmetatable(replacement) == nil) then -- nothing of a script's is called
       return by_text(...)
     end
     check_pattern(text, pattern, "gsub", select("#", ...))
