@@ -9,7 +9,11 @@ cdef struct Leaf:
     Py_ssize_t room
     Pair *pairs
 
-# A place between pairs: in front of all pairs of a score, or of that member, or behind them.
+cdef enum:
+    ANY_SCORE = 2
+
+# A place between pairs: in front of all pairs of a score (side -1), or behind them (1); in front of that member or
+# behind it among those of the score (0), or among all, which are taken to be in the order of their bytes (ANY_SCORE).
 cdef struct Bound:
     double score
     int side

@@ -54,9 +54,9 @@ cdef inline bint is_before(const Pair *pair, const Bound *bound) noexcept:
     """Does a pair stand in front of a place?"""
     cdef int difference
     cdef Py_ssize_t length
-    if pair.score != bound.score:
+    if pair.score != bound.score and bound.side != ANY_SCORE:
         return pair.score < bound.score
-    if bound.side:
+    if bound.side & 1:
         return bound.side > 0
     length = pair.record.key_length
     difference = memcmp(key_of(pair.record), bound.member, min(length, bound.length))

@@ -243,7 +243,10 @@ class Ranked:
         return self.before(index) + (bisect_right if after else bisect_left)(chunk.scores, score)
 
     def member_rank(self, member: bytes, after: bool) -> int:
-        """The number of pairs whose member comes before `member`, or is it with `after`; all scores are the same."""
+        """The number of pairs whose member comes before `member`, or is it with `after`.
+
+        Members are in the order of their bytes.
+        """
         index = self.chunk_of_member(0, len(self.chunks) - 1, member, after)
         chunk = self.chunks[index]
         return self.before(index) + (bisect_right if after else bisect_left)(chunk.members, member)

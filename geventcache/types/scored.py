@@ -106,7 +106,7 @@ class Scored(Container):
         return self.order.score_rank(score, after)
 
     def member_rank(self, member: bytes, after: bool) -> int:
-        """How many members come before `member`, or are it with `after`; all scores are the same."""
+        """How many members come before `member`, or are it with `after`; they are in the order of their bytes."""
         return self.order.member_rank(member, after)
 
     def between(self, start: int, stop: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from geventcache.types.container cimport Container
 from geventcache.types.entries cimport ARRAY, SCORED, entries
 from geventcache.types.footprint cimport bytes_size
 from geventcache.types.limits cimport EncodingLimits
-from geventcache.types.order cimport Bound, Order, Pair, bound_of
+from geventcache.types.order cimport ANY_SCORE, Bound, Order, Pair, bound_of
 from geventcache.types.packed cimport *
 from geventcache.types.random_pick cimport below
 
@@ -45,11 +45,11 @@ def let_go(value):
 # ---------------------------------------------------------------------- runs of members and scores
 
 cdef bint is_behind(unsigned char code, const char *payload, const Bound *bound):
-    """Does a member of the bound's score stand at or behind the place?"""
+    """Does a member of the bound's score, or of any if that is the same, stand at or behind the place?"""
     cdef bytes number
     cdef Py_ssize_t length = code
     cdef int difference
-    if bound.side:
+    if bound.side & 1:
         return bound.side < 0
     if code > LONGEST_TEXT:
         number = decode(code, payload)
@@ -76,13 +76,18 @@ cdef Py_ssize_t rank_in_run(PyObject *run, const Bound *bound, Py_ssize_t *offse
     cdef const char *start = bytes_of(run)
     cdef const unsigned char *codes = codes_of(run)
     cdef double score
-    if count and is_last(start, codes, count, length_of(run) - count, bound):
+    cdef bint is_found
+    if count and bound.side != ANY_SCORE and is_last(start, codes, count, length_of(run) - count, bound):
         offset[0] = length_of(run) - count
         return count // 2
     for i in range(0, count, 2):
         size = size_of(codes[i], start + at)
         score = decode_score(codes[i + 1], start + at + size)
-        if score > bound.score or (score == bound.score and is_behind(codes[i], start + at, bound)):
+        if score != bound.score and bound.side != ANY_SCORE:
+            is_found = score > bound.score
+        else:
+            is_found = is_behind(codes[i], start + at, bound)
+        if is_found:
             offset[0] = at
             return i // 2
         at += size + size_of(codes[i + 1], start + at + size)
@@ -260,17 +265,12 @@ cdef class Scored(Container):
         return self.order.rank(&bound) if self.run is NULL else rank_in_run(self.run, &bound, &offset)
 
     cpdef Py_ssize_t member_rank(self, bytes member, bint after) except -1:
-        """How many members come before `member`, or are it with `after`; all scores are the same."""
+        """How many members come before `member`, or are it with `after`; they are in the order of their bytes."""
         cdef Bound bound = bound_of(0, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
         cdef Py_ssize_t offset
-        if len(self) == 0:
-            return 0
+        bound.side = ANY_SCORE
         bound.after = after
-        if self.run is NULL:
-            bound.score = self.order.at(0).score
-            return self.order.rank(&bound)
-        bound.score = decode_score(codes_of(self.run)[1], bytes_of(self.run) + offset_of(self.run, 1))
-        return rank_in_run(self.run, &bound, &offset)
+        return self.order.rank(&bound) if self.run is NULL else rank_in_run(self.run, &bound, &offset)
 
     cpdef list between(self, Py_ssize_t start, Py_ssize_t stop):
         """The members of rank `start` up to, not including, `stop` (ranks that exist)."""

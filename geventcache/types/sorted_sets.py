@@ -79,7 +79,7 @@ class SortedSet(Scored):
     ) -> tuple[int, int]:
         """The window of the members from `low` to `high`, without the bounds that are open; None is no bound.
 
-        All scores are the same.
+        Members are in the order of their bytes, as they are where all scores are the same.
         """
         start = 0 if low is None else self.member_rank(low, low_open)
         stop = len(self) if high is None else self.member_rank(high, not high_open)

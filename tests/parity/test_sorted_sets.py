@@ -563,6 +563,20 @@ def test_ranges_of_a_large_sorted_set(pair: Pair) -> None:
         pair.do("ZRANGE", key, 0, -1, "WITHSCORES")
 
 
+@pytest.mark.parametrize("size", [3, 40, 400])
+def test_lexical_ranges_where_scores_rise_with_the_members(pair: Pair, size: int) -> None:
+    """Members are in the order of their bytes, though their scores differ: that is all that these commands ask for."""
+    for number in range(size):
+        pair.do("ZADD", "k", number // 2, b"m%03d" % number)
+    for low, high in (("-", "+"), ("[m001", "(m002"), ("(m000", "+"), ("[m", "[m010"), ("[m030", "[n"), ("[m9", "+")):
+        pair.do("ZRANGE", "k", low, high, "BYLEX")
+        pair.do("ZREVRANGEBYLEX", "k", high, low, "LIMIT", 0, 5)
+        pair.do("ZLEXCOUNT", "k", low, high)
+        pair.do("ZRANGESTORE", "d", "k", low, high, "BYLEX")
+    pair.do("ZREMRANGEBYLEX", "k", "[m001", "[m001")
+    pair.do("ZRANGE", "k", 0, -1, "WITHSCORES")
+
+
 def test_a_scan_of_a_large_sorted_set_is_complete(pair: Pair) -> None:
     """Pages of ZSCAN together hold every member with its score."""
     scores = {b"m%d" % number: b"%d" % number for number in range(1000)}
