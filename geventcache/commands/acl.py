@@ -44,7 +44,7 @@ def acl_cat(ctx: Client, *category: bytes):
     name = category[0].lower().decode("latin-1")
     if name not in CATEGORIES:
         raise CommandError(errors.unknown_category(category[0]))
-    return [one.name for one in commands_in(ctx.server.table, name) if one.handler is not None]
+    return [one.name for one in commands_in(ctx.server.table, name)]
 
 
 def check_count(ctx, words):

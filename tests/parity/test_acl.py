@@ -322,3 +322,14 @@ def test_default_user(acl: Pair) -> None:
         acl.do("ACL", "GETUSER", "default")
         acl.do("AUTH", "foo")
     acl.do("ACL", "GETUSER", "default")
+
+
+def test_categories(acl: Pair) -> None:
+    """Every category has the same commands, of those that both servers have; containers are among the slow ones."""
+    known = [{item.value for item in client.do("COMMAND", "LIST").value} for client in acl.clients]
+    for name in acl.do("ACL", "CAT").value:
+        listed = [{item.value for item in client.do("ACL", "CAT", name.value).value} for client in acl.clients]
+        containers = [{item for item in names if b"|" not in item} for names in listed]
+        assert containers[0] & known[1] == containers[1] & known[0], name
+        shared = {item.split(b"|")[0] for item in listed[1]} & known[0]
+        assert {item for item in listed[1] if item.split(b"|")[0] in shared} <= listed[0], name
