@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,11 +23,10 @@ from .harness import in_turn, parse, parser, programs
 from .observers import bystander
 from .report import number, show, show_command
 from .servers import Program, Server, running
+from .writing import Writer, noise_keys, set_some
 
-_KEY = b"key:%016d"
 _ELEMENTS_A_REQUEST = 100
 _POLL_S = 0.01
-_PIPELINE = 50
 _MIB = 1 << 20
 
 
@@ -55,7 +53,7 @@ def main() -> None:
     show_command()
     measured = programs(options)
     for name, title, fill, write in (
-        ("keys", f"{options.keys:,} keys, of which some are set meanwhile", _keys, _set),
+        ("keys", f"{options.keys:,} keys, of which some are set meanwhile", noise_keys, set_some),
         ("list", f"a list of {options.keys:,} elements, with pushes meanwhile", _list, _push),
     ):
         if name in options.tables.split(","):
@@ -63,20 +61,9 @@ def main() -> None:
             show(title, _HEAD, [_row(one.label, done) for one, done in zip(measured, results, strict=True)])
 
 
-def _keys(count: int) -> Iterator[bytes]:
-    noise = random.Random(1)
-    return (encode("SET", _KEY % i, noise.randbytes(64)) for i in range(count))
-
-
 def _list(count: int) -> Iterator[bytes]:
     for start in range(0, count, _ELEMENTS_A_REQUEST):
         yield encode("RPUSH", "list", *(b"element:%014d" % i for i in range(start, start + _ELEMENTS_A_REQUEST)))
-
-
-def _set(client: Client, count: int, choose: random.Random) -> int:
-    requests = (encode("SET", _KEY % choose.randrange(count), choose.randbytes(64)) for _ in range(_PIPELINE))
-    client.exchange(b"".join(requests), _PIPELINE)
-    return _PIPELINE
 
 
 def _push(client: Client, count: int, choose: random.Random) -> int:
@@ -100,12 +87,12 @@ def _measured(
             act = partial(write, count=options.keys, choose=random.Random(2))
             with bystander(server.port) as passer:
                 started = time.time()
-                writes = _save(client, _Writer(server, act, options.keys // 10), lambda: None)
+                writes = _save(client, Writer(server, act, options.keys // 10), lambda: None)
                 seconds = time.time() - started
                 waits = sorted(passer.finish().since(started).ms)
             server.settle()
             seen = [before]
-            _save(client, _Writer(server, act, options.keys // 10), lambda: seen.append(_own_bytes(server)))
+            _save(client, Writer(server, act, options.keys // 10), lambda: seen.append(_own_bytes(server)))
         size = Path(folder, "dump.rdb").stat().st_size
         return Outcome(
             waits[-1],
@@ -119,7 +106,7 @@ def _measured(
         )
 
 
-def _save(client: Client, writer: _Writer, look: Callable[[], None]) -> int:
+def _save(client: Client, writer: Writer, look: Callable[[], None]) -> int:
     """Save while somebody writes; return how often that was."""
     client.do("BGSAVE")
     writer.start()
@@ -127,31 +114,6 @@ def _save(client: Client, writer: _Writer, look: Callable[[], None]) -> int:
         look()
         time.sleep(_POLL_S)
     return writer.stop()
-
-
-class _Writer:
-    """Writes, in a thread of its own, until it is stopped or has written often enough."""
-
-    def __init__(self, server: Server, write: Callable[[Client], int], most: int) -> None:
-        self._port = server.port
-        self._write = write
-        self._most = most
-        self._count = 0
-        self._is_over = False
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        with Client(self._port) as client:
-            while not self._is_over and self._count < self._most:
-                self._count += self._write(client)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> int:
-        self._is_over = True
-        self._thread.join()
-        return self._count
 
 
 def _field(client: Client, name: str) -> int:

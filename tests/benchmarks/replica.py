@@ -7,7 +7,6 @@ replica in the same round. The replica is the same program for all and shares th
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 
 from tests.support.servers import reference_binary
@@ -16,11 +15,9 @@ from .client import Client, encode
 from .harness import in_turn, parse, parser, programs
 from .load import KEYS, VALUE_BYTES, Sample, drive
 from .report import geometric_mean, median, median_ratio, number, show, show_command
-from .servers import Program, Server, reference_program, running
+from .servers import Program, Server, follow, reference_program, running
 
 _VALUE = b"x" * VALUE_BYTES
-_ATTACH_S = 60.0
-_POLL_S = 0.05
 
 
 def main() -> None:
@@ -43,23 +40,12 @@ def _measure(program: Program, follower: Program, options: argparse.Namespace) -
         for server in (alone, followed):
             with Client(server.port) as client:
                 client.fill(encode("SET", f"key:{i:012d}", _VALUE) for i in range(KEYS))
-        _attach(replica, followed)
+        follow(replica, followed)
         rows = [_row(name, (alone, followed), options) for name in options.tests.split(",")]
     mean = geometric_mean(float(row[-1]) for row in rows)
     rows.append(["geometric mean", "", "", number(mean, 2)])
     head = ["test", "alone, CPU us", "with a replica", "ratio"]
     show(f"{program.label}, followed by {follower.label}, pipelines of {options.depth}", head, rows)
-
-
-def _attach(replica: Server, primary: Server) -> None:
-    """Let a server follow another, and wait until it has all."""
-    end_s = time.monotonic() + _ATTACH_S
-    with Client(replica.port) as client:
-        client.do("REPLICAOF", "127.0.0.1", str(primary.port))
-        while b"master_link_status:up" not in client.do("INFO", "replication"):
-            if time.monotonic() > end_s:
-                raise SystemExit(f"the replica has not come up in {_ATTACH_S:g} s")
-            time.sleep(_POLL_S)
 
 
 def _row(name: str, servers: Sequence[Server], options: argparse.Namespace) -> list[str]:

@@ -25,11 +25,13 @@ from tests.support.servers import reference_binary
 from .client import Client
 
 START_LIMIT_S = 120.0
+FOLLOW_LIMIT_S = 300.0
 STOP_LIMIT_S = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
 _BUILD_PROBE = "from geventcache.base.build import IS_COMPILED; print(IS_COMPILED)"
 _IDLE_WINDOW_S = 0.02
 _IDLE_CPU_NS = 1_000_000
+_POLL_S = 0.05
 
 
 class Program(NamedTuple):
@@ -144,6 +146,17 @@ def all_running(programs: Sequence[Program], *options: str) -> Iterator[list[Ser
     """Start all programs and yield their servers in the same order."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(running(program, *options)) for program in programs]
+
+
+def follow(replica: Server, primary: Server) -> None:
+    """Let a server follow another, and return when it has all; raises TimeoutError after FOLLOW_LIMIT_S."""
+    end_s = time.monotonic() + FOLLOW_LIMIT_S
+    with Client(replica.port) as client:
+        client.do("REPLICAOF", "127.0.0.1", str(primary.port))
+        while b"master_link_status:up" not in client.do("INFO", "replication"):
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"{replica.label} does not follow {primary.label}")
+            time.sleep(_POLL_S)
 
 
 def _free_ports(count: int) -> int:
