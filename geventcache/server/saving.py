@@ -14,10 +14,8 @@ from gevent import get_hub
 from geventcache.base.clock import monotonic_us
 from geventcache.persistence.files import NewFile, Run, at_once, remove_leftovers
 from geventcache.persistence.snapshot_reader import SnapshotError
-from geventcache.server.slices import Slices
+from geventcache.server.slices import SNAPSHOT_US, Slices
 from geventcache.services.snapshots import Image, write_image
-
-SLICE_US = 250  # with 1000, a bystander waited twice as long, for four fifths of the time
 
 
 def outcome(function: Any, args: Any) -> tuple[Any, OSError | None]:
@@ -39,7 +37,7 @@ class Saving:
         self.server = server
         self.state = server.state
         self.snapshots = self.state.snapshots
-        self.slices = Slices(server, SLICE_US)
+        self.slices = Slices(server, SNAPSHOT_US)
         self.run: Run = self.in_thread_pool
         self.snapshots.on_begin = self.begin
         self.snapshots.on_cancel = self.cancel

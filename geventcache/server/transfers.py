@@ -21,11 +21,10 @@ from gevent.event import Event
 
 from geventcache.base.table import Table
 from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
-from geventcache.server.slices import Slices
+from geventcache.server.slices import SNAPSHOT_US, Slices
 from geventcache.services.replication.replicas import SENDING, WAITING, WINDOW_BYTES, Replica
 from geventcache.types.hashes import Hash
 
-SLICE_US = 1000
 RETRY_SECONDS = 0.05
 MARK_CHARACTERS = 40
 READ_BYTES = 256 << 10
@@ -46,7 +45,7 @@ class Transfers:
         self.replication = feeding.replication
         self.history = feeding.history
         self.greenlet: Any = None
-        self.slices = Slices(self.server, SLICE_US)
+        self.slices = Slices(self.server, SNAPSHOT_US)
         self.room = Event()
         self.group: list[Replica] = []
         self.preparing: list[Replica] = []
