@@ -34,7 +34,8 @@ TRACKING = (b"CLIENT", b"TRACKING", b"ON")
 PING = pack((b"PING",))
 CLUSTER_INFO = pack((b"CLUSTER", b"INFO"))
 CLUSTER_IS_DOWN = b"cluster_state:fail"
-EPOCHS = (b"\r\ncluster_current_epoch:", b"\r\ncluster_my_epoch:")
+# What changes when another server takes over.
+TOLD = (b"cluster_state:", b"\r\ncluster_current_epoch:", b"\r\ncluster_my_epoch:")
 
 
 class RefusedError(Exception):
@@ -127,7 +128,7 @@ class Link:
         self.began_us = self.heard_us = monotonic_us()
         self.round_trip_us = 0
         self.sign: Ask | None = None
-        self.epochs = b""
+        self.told: list[bytes] = []
         self.loop = get_hub().loop
         self.greenlet: Any = None
 
@@ -257,12 +258,20 @@ class Link:
         if not self.is_open or self.is_lost:
             return
         if self.sent and now_us - self.heard_us > self.way.timeout_us:
-            self.lose(b"it is silent")
-            self.after()
+            self.give_up(b"it is silent")
         elif self.sign is None:
             request = CLUSTER_INFO if self.mode == b"cluster" else PING
             self.sign = Ask([request], lambda frames: self.note_sign(now_us, frames[0]))
             self.send(self.sign)
+
+    def is_quiet(self, now_us: int) -> bool:
+        """Has nothing been heard for half of the time that is borne, though something is owed?"""
+        return bool(self.sent) and not self.is_patient and now_us - self.heard_us > self.way.timeout_us // 2
+
+    def give_up(self, reason: bytes) -> None:
+        """Lose it for a reason that is not its own, and tell whoever waits for it."""
+        self.lose(reason)
+        self.after()
 
     def note_sign(self, began_us: int, frame: bytes) -> None:
         """A sign of life has come. Who has lost its cluster may be no primary any more, without knowing it."""
@@ -271,10 +280,10 @@ class Link:
         self.round_trip_us = took_us if not self.round_trip_us else (7 * self.round_trip_us + took_us) // 8
         if CLUSTER_IS_DOWN in frame:
             self.on_doubt(self)
-        epochs = b"".join([frame.partition(name)[2].partition(b"\r")[0] + b" " for name in EPOCHS])
-        if self.epochs not in (b"", epochs):
+        told = [frame.partition(name)[2].partition(b"\r")[0] for name in TOLD]
+        if self.told and told != self.told:
             self.on_change(self)
-        self.epochs = epochs
+        self.told = told
 
     def lose(self, reason: bytes) -> None:
         """The connection is over; may be called twice."""

@@ -146,10 +146,12 @@ class Nodes:
     def adopt(self, changed: dict[int, Node | None]) -> None:
         """These slots have another owner now."""
         regained = []
+        replaced = set()
         for slot, node in changed.items():
             before = self.owners[slot]
             if before is not None:
                 before.lost_slots.add(slot)
+                replaced.add(before)
             self.owners[slot] = node
             if node is not None:
                 if slot in node.lost_slots and node not in regained:
@@ -161,6 +163,15 @@ class Nodes:
             if node is not None:
                 self.become_primary(node)
         self.on_map(changed, regained)
+        self.leave(replaced)
+
+    def leave(self, replaced: set[Node]) -> None:
+        """Of these nodes slots have gone to others: who is quiet and has none any more will not answer."""
+        now_us = monotonic_us()
+        for node in replaced.difference(self.primaries()):
+            for link in list(node.lanes.values()):
+                if link.is_quiet(now_us):
+                    link.give_up(b"another server has taken over")
 
     # ------------------------------------------------------------------ links
 
@@ -245,10 +256,10 @@ class Nodes:
 
     def look(self, now_us: int) -> None:
         """From time to time: look after the links, and at the map."""
-        for link in self.all_links():
-            if not link.is_patient:
-                link.look(now_us)
-        if now_us - self.refreshed_us > REFRESH_US:
+        links = [link for link in self.all_links() if not link.is_patient]
+        for link in links:
+            link.look(now_us)
+        if now_us - self.refreshed_us > REFRESH_US or any(link.is_quiet(now_us) for link in links):
             self.refresh()
 
     def close(self) -> None:
@@ -298,7 +309,8 @@ class Nodes:
         """Whom to ask for the map: who was known to be well, those last that did not answer; then those of the URL."""
         known = [] if self.target.sentinel else list(self.primaries())
         random.shuffle(known)
-        known.sort(key=lambda node: node.failed_us)
+        now_us = monotonic_us()
+        known.sort(key=lambda node: (node.failed_us, any(link.is_quiet(now_us) for link in node.lanes.values())))
         return list(dict.fromkeys([*(node.place for node in known), *self.target.places]))
 
     def learn_from(self, place: Place) -> bool:
@@ -378,14 +390,14 @@ class Nodes:
         if node.is_replica:
             node.is_replica = False
             for link in list(node.lanes.values()):
-                link.lose(b"it is a primary now")
+                link.give_up(b"it is a primary now")
 
     def become_replica(self, node: Node) -> None:
         """A node is a replica; links of the time when it was a primary are of no use."""
         if not node.is_replica:
             node.is_replica = True
             for link in list(node.lanes.values()):
-                link.lose(b"it is a replica now")
+                link.give_up(b"it is a replica now")
 
     def settle(self, changed: dict[int, Node | None]) -> None:
         """The map is known."""
@@ -397,7 +409,7 @@ class Nodes:
         for node in list(self.by_place.values()):
             if node not in used and node.place not in self.target.places:
                 for link in node.links():
-                    link.lose(b"it has left the cluster")
+                    link.give_up(b"it has left the cluster")
                 del self.by_place[node.place]
                 self.on_left(node)
 

@@ -116,7 +116,12 @@ def test_who_is_busy_is_asked_for_a_sign_as_well(link: Link) -> None:
     heard: list[str] = []
     link.on_doubt = lambda link: heard.append("doubt")
     link.on_change = lambda link: heard.append("change")
-    for state, epoch, expected in (("ok", 1, []), ("ok", 1, []), ("fail", 1, ["doubt"]), ("ok", 2, ["change"])):
+    for state, epoch, expected in (
+        ("ok", 1, []),
+        ("ok", 1, []),
+        ("fail", 1, ["doubt", "change"]),
+        ("ok", 2, ["change"]),
+    ):
         heard.clear()
         link.send(Ask([b"BUSY"], lambda frames: None))
         link.look(monotonic_us())
@@ -164,3 +169,26 @@ def test_who_has_lost_its_cluster_is_believed_last(
     owner = nodes.owners[0]
     assert owner is not None
     assert owner.place == ("one", expected)
+
+
+def test_who_is_quiet_is_not_waited_for(nodes: Nodes, link: Link) -> None:
+    """Others are asked for the map first, and who has taken over gets what waits; a node that answers may go on."""
+    first, second = link.node, nodes.node(("two", 2))
+    first.lanes[0, True] = link
+    nodes.adopt({0: second})
+    unanswered: list[Ask] = []
+    link.on_unanswered = lambda ask, was_sent, reason: unanswered.append(ask)
+    ask = Ask([b"GET"], lambda frames: None)
+    link.send(ask)
+    link.flush()
+    nodes.adopt(dict.fromkeys(range(SLOTS), second))
+    assert not unanswered
+    nodes.adopt({1: first})
+    link.heard_us = monotonic_us() - link.way.timeout_us // 2 - 1
+    before = nodes.refreshes
+    nodes.look(monotonic_us())
+    assert nodes.refreshes > before
+    assert [nodes.candidates()[0] for _ in range(20)] == [("two", 2)] * 20
+    nodes.adopt({1: second})
+    assert link.is_lost
+    assert unanswered == [ask]
