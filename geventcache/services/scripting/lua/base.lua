@@ -84,6 +84,8 @@ function base.text(value, position, name, is_absent)
   local kind = type(value)
   if kind == "string" then
     return value
+  elseif value ~= value then
+    return base.is_negative_nan(value) and "-nan" or "nan"
   elseif kind == "number" then
     return (format("%.14g", value))
   end

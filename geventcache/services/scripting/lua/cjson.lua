@@ -605,8 +605,16 @@ local function new()
 
   -- ------------------------------------------------------------ settings
 
+  local function no_more_than(count, label, ...)
+    if select("#", ...) > count then
+      bad_argument(count + 1, label, "found too many arguments")
+    end
+  end
+
   local function integer_setting(name, label, high)
-    return function(value)
+    return function(...)
+      local value = ...
+      no_more_than(1, label, ...)
       if value ~= nil then
         local number = tonumber(value)
         if not number then
@@ -621,13 +629,19 @@ local function new()
     end
   end
 
+  local function switched(value, label, words)
+    if type(value) ~= "boolean" and not words[value] then
+      bad_argument(1, label, format("invalid option '%s'", base.text(value, 1, label)))
+    end
+    return value == "on" or (value ~= "off" and value)
+  end
+
   local function switch(name, label, words)
-    return function(value)
+    return function(...)
+      local value = ...
+      no_more_than(1, label, ...)
       if value ~= nil then
-        if type(value) ~= "boolean" and not words[value] then
-          bad_argument(1, label, format("invalid option '%s'", tostring(value)))
-        end
-        settings[name] = value == "on" or (value ~= "off" and value)
+        settings[name] = switched(value, label, words)
       end
       return settings[name]
     end
@@ -644,9 +658,11 @@ local function new()
     encode_keep_buffer = switch("keep_buffer", "encode_keep_buffer", { on = true, off = true }),
     encode_max_depth = integer_setting("encode_depth", "encode_max_depth", 2147483647),
     encode_number_precision = integer_setting("precision", "encode_number_precision", 14),
-    encode_sparse_array = function(convert, ratio, safe)
+    encode_sparse_array = function(...)
+      local convert, ratio, safe = ...
+      no_more_than(3, "encode_sparse_array", ...)
       if convert ~= nil then
-        settings.sparse_convert = convert == true or convert == "on"
+        settings.sparse_convert = switched(convert, "encode_sparse_array", { on = true, off = true })
       end
       if ratio ~= nil then
         settings.sparse_ratio = base.number(ratio, 2, "encode_sparse_array")

@@ -427,11 +427,19 @@ local function run(data, count, offset)
   return results, found, position > limit and -1 or position - 1
 end
 
+-- A number as a C long.
+local function long(number)
+  if number ~= number or number >= 9223372036854775808 or number < -9223372036854775808 then
+    return -9223372036854775808
+  end
+  return number < 0 and -floor(-number) or floor(number)
+end
+
 local function check_range(count, offset, length)
   if count < 0 or offset < 0 then
-    fault(("Invalid request to unpack with offset of %d and limit of %d."):format(offset, length))
+    fault(("Invalid request to unpack with offset of %d and limit of %d."):format(base.int(offset), length))
   elseif offset > length then
-    fault(("Start offset %d greater than input length %d."):format(offset, length))
+    fault(("Start offset %d greater than input length %d."):format(base.int(offset), length))
   end
 end
 
@@ -454,16 +462,17 @@ return {
   _VERSION = "lua-cmsgpack 0.4.0",
   pack = pack,
   unpack = unpack_all,
-  unpack_limit = function(data, count, offset)
-    if not tonumber(count) then
-      bad_argument(2, "unpack_limit", "number expected, got " .. (count == nil and "no value" or type(count)))
-    end
-    if tonumber(count) == 0 and (tonumber(offset) or 0) == 0 then
+  unpack_limit = function(...)
+    local given = select("#", ...)
+    local data, count, offset = ...
+    count = long(base.number(count, 2, "unpack_limit", given < 2))
+    offset = offset == nil and 0 or long(base.number(offset, 3, "unpack_limit"))
+    if count == 0 and offset == 0 then
       return unpack_all(data)
     end
-    return unpack_limited(data, tonumber(count), tonumber(offset) or 0, "unpack_limit")
+    return unpack_limited(data, count, offset, "unpack_limit")
   end,
   unpack_one = function(data, offset)
-    return unpack_limited(data, 1, tonumber(offset) or 0, "unpack_one")
+    return unpack_limited(data, 1, offset == nil and 0 or long(base.number(offset, 2, "unpack_one")), "unpack_one")
   end,
 }

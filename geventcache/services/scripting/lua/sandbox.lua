@@ -66,10 +66,11 @@ local function missing_global(_, name)
   error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
 end
 
-local function expect(value, expected, position, name)
-  local got = type(value)
+-- An argument must be of a type; what follows are all of them.
+local function expect(expected, position, name, ...)
+  local got = type((select(position, ...)))
   if got ~= expected then
-    bad_argument(position, name, expected .. " expected, got " .. (value == nil and "no value" or got))
+    bad_argument(position, name, expected .. " expected, got " .. (select("#", ...) < position and "no value" or got))
   end
 end
 
@@ -93,20 +94,20 @@ local function is_too_deep()
   return outer + inner >= MOST_C_CALLS
 end
 
-local function settle(depth, ok, e, ...)
+local function settle(depth, ok, ...)
   if ok then
-    return ok, e, ...
+    return ok, ...
   end
   inner = depth
-  return ok, seen(e)
+  return ok, seen((...))
 end
 
-local function settle_text(depth, ok, e, ...)
+local function settle_text(depth, ok, ...)
   if ok then
-    return ok, e, ...
+    return ok, ...
   end
   inner = depth
-  e = seen(e)
+  local e = seen((...))
   if type(e) == "table" and rawget(e, "err") ~= nil then
     e = rawget(e, "err")
   end
@@ -208,19 +209,24 @@ end
 
 -- ---------------------------------------------------------------- the standard library, guarded
 
-local function guarded_pairs(t)
+local function guarded_pairs(...)
+  local t = ...
   local content = contents[t]
   if content then
     return function(_, key)
       return next(content, key)
-    end, t
+    end, t, nil
+  elseif type(t) ~= "table" then
+    expect("table", 1, "pairs", ...)
   end
-  expect(t, "table", 1, "pairs")
-  return next, t
+  return next, t, nil
 end
 
-local function guarded_next(t, key)
-  expect(t, "table", 1, "next")
+local function guarded_next(...)
+  local t, key = ...
+  if type(t) ~= "table" then
+    expect("table", 1, "next", ...)
+  end
   return next(contents[t] or t, key)
 end
 
@@ -229,13 +235,15 @@ local function guarded_rawget(...)
   if contents[t] then
     return rawget(contents[t], select(2, ...))
   end
-  expect(t, "table", 1, "rawget")
+  expect("table", 1, "rawget", ...)
   return rawget(...)
 end
 
-local function guarded_ipairs(t)
-  expect(t, "table", 1, "ipairs")
-  return ipairs(t)
+local function guarded_ipairs(...)
+  if type((...)) ~= "table" then
+    expect("table", 1, "ipairs", ...)
+  end
+  return ipairs((...))
 end
 
 local function guarded_assert(...)
@@ -270,15 +278,39 @@ local function guarded_getmetatable(...)
   return getmetatable(...)
 end
 
--- A function of the table library that takes longer with a larger table.
+-- A function of the table library, which takes longer with a larger table.
 local function counted(name)
   local original = table[name]
   return function(...)
     local t = ...
-    if type(t) == "table" and #t > 100 then
+    if type(t) ~= "table" then
+      expect("table", 1, name, ...)
+    elseif #t > 100 then
       charge(#t / 8)
     end
     return original(...)
+  end
+end
+
+-- One that calls a function for what is in a table.
+local function visiting(name)
+  local original = table[name]
+  return function(...)
+    expect("table", 1, name, ...)
+    expect("function", 2, name, ...)
+    return original(...)
+  end
+end
+
+-- A function of one number. LuaJIT's own reads what an earlier script has left where no number was given.
+local function numeric(name)
+  local original = math[name]
+  return function(...)
+    local number = ...
+    if type(number) ~= "number" then
+      number = base.number(number, 1, name, select("#", ...) == 0)
+    end
+    return (original(number))
   end
 end
 
@@ -305,7 +337,9 @@ end
 
 local function guarded_unpack(...)
   local t, i, j = ...
-  expect(t, "table", 1, "unpack")
+  if type(t) ~= "table" then
+    expect("table", 1, "unpack", ...)
+  end
   local first = i == nil and 1 or tonumber(i)
   local last = j == nil and #t or tonumber(j)
   if first and last and not (last - first < MOST_RESULTS) then
@@ -326,8 +360,9 @@ local function guarded_collectgarbage(option, argument)
   bad_argument(1, "collectgarbage", format("invalid option '%s'", tostring(option)))
 end
 
-local function guarded_dump(f)
-  expect(f, "function", 1, "dump")
+local function guarded_dump(...)
+  expect("function", 1, "dump", ...)
+  local f = ...
   if getinfo(f, "S").source == base.ours then
     fault("unable to dump given function")
   end
@@ -450,31 +485,46 @@ for name, f in pairs(strings) do
 end
 string_functions.dump, string_functions.tostring, string_functions.tonumber = guarded_dump, nil, nil
 
-local tables = copy(table, "concat foreach foreachi getn maxn")
-for _, name in ipairs({ "concat", "remove", "sort" }) do
+local tables = {}
+for _, name in ipairs({ "concat", "getn", "maxn", "remove", "sort" }) do
   tables[name] = counted(name)
+end
+for _, name in ipairs({ "foreach", "foreachi" }) do
+  tables[name] = visiting(name)
 end
 tables.insert = guarded_insert
 local sort = tables.sort
 tables.sort = function(...)
-  if type((...)) ~= "table" then
-    bad_argument(1, "sort", "table expected, got " .. (select("#", ...) == 0 and "no value" or type((...))))
-  elseif is_too_deep() then
+  local t, comparison = ...
+  expect("table", 1, "sort", ...)
+  if is_too_deep() then
     fault("C stack overflow")
+  elseif comparison ~= nil then
+    expect("function", 2, "sort", ...)
   end
   inner = inner + 1
-  sort(...)
+  sort(t, comparison)
   inner = inner - 1
 end
-tables.setn = function()
+tables.setn = function(...)
+  expect("table", 1, "setn", ...)
   fault("'setn' is obsolete")
 end
 
 local maths = copy(
   math,
-  "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log10 max min modf pi pow rad sin sinh sqrt tan tanh"
+  "abs acos asin atan atan2 cos cosh exp fmod frexp huge log10 max min modf pi pow sin sinh sqrt tan tanh"
 )
 maths.mod = math.fmod
+for _, name in ipairs({ "ceil", "deg", "floor", "rad" }) do
+  maths[name] = numeric(name)
+end
+maths.ldexp = function(...)
+  local count = select("#", ...)
+  local number, exponent = ...
+  exponent = base.int(base.number(exponent, 2, "ldexp", count < 2))
+  return (math.ldexp(base.number(number, 1, "ldexp", count < 1), exponent))
+end
 maths.log = function(...)
   return math.log(base.number((...), 1, "log", select("#", ...) == 0))
 end
@@ -717,7 +767,7 @@ local function set_repl(...)
   if select("#", ...) ~= 1 then
     raise("server.set_repl() requires one argument.")
   end
-  local flags = tonumber((...)) or 0
+  local flags = base.int(tonumber((...)) or 0)
   if flags < 0 or flags > 3 then
     raise("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
   end
@@ -814,9 +864,10 @@ local function environment(server, extra)
     text = base.text(text, 1, "loadstring", select("#", ...) == 0)
     return compile_text(text, name ~= nil and base.text(name, 2, "loadstring") or text, env)
   end
-  content.load = function(reader, name)
-    expect(reader, "function", 1, "load")
+  content.load = function(...)
+    local reader, name = ...
     name = name ~= nil and base.text(name, 2, "load") or "=(load)"
+    expect("function", 1, "load", ...)
     local parts = {}
     local ok, part
     repeat

@@ -283,8 +283,8 @@ local function replaced(text, pattern, replacement, limit)
   return concat(parts), done
 end
 
-for _, name in ipairs({ "find", "gmatch", "gsub", "match" }) do
-  local original = string[name]
+for _, name in ipairs({ "find", "gfind", "gmatch", "gsub", "match" }) do
+  local original = string[name == "gfind" and "gmatch" or name]
   result[name] = function(...)
     local text, pattern = ...
     if type(text) ~= "string" or type(pattern) ~= "string" or #text > LONG or #pattern > LONG then
@@ -307,7 +307,6 @@ if has_jit then
     return replaced(base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub"), replacement, limit)
   end
 end
-result.gfind = result.gmatch
 
 for _, name in ipairs({ "lower", "reverse", "upper" }) do
   local original = string[name]

@@ -71,11 +71,11 @@ local function read(items, text, at, state, name)
       problem = ("alignment %d is not a power of 2"):format(alignment)
     end
     state.alignment = alignment
-  elseif not size and letter ~= " " and name ~= "size" then
-    problem = ("bad argument #1 to '%s' (invalid format option '%s')"):format(name, letter)
+  elseif not size and letter ~= " " and (name ~= "size" or find(letter, "%W")) then
+    problem = letter
   end
   if problem then
-    items[#items + 1] = { problem = problem }
+    items[#items + 1] = { problem = problem, is_option = problem == letter }
     return #text + 1
   elseif size then
     local alignment = letter == "c" and 0 or min(size, state.alignment)
@@ -109,7 +109,7 @@ local function items_of(text, name)
   end
   items = {}
   local at, state = 1, { is_big = false, alignment = 1 }
-  while at <= #text do
+  while at <= #text and byte(text, at) > 0 do -- C ends it at a zero
     at = read(items, text, at, state, name)
   end
   if #text < MOST_KEPT then
@@ -122,6 +122,13 @@ local function items_of(text, name)
     kept[name][text] = items
   end
   return items
+end
+
+local function complain(item, name)
+  if item.is_option then
+    bad_argument(1, name, ("invalid format option '%s'"):format(item.problem))
+  end
+  fault(item.problem)
 end
 
 -- How many bytes before an item at `position` (from 0) align it.
@@ -462,7 +469,7 @@ local function pack(...)
   for i = 1, #items do
     local item = items[i]
     if item.problem then
-      fault(item.problem)
+      complain(item, "pack")
     end
     local gap, bytes = padding(item, length), nil
     if item.letter == "x" then
@@ -540,7 +547,7 @@ local function unpack_values(...)
   for i = 1, #items do
     local item = items[i]
     if item.problem then
-      fault(item.problem)
+      complain(item, "unpack")
     end
     local letter, size = item.letter, item.size
     position = position + padding(item, position)
@@ -585,7 +592,7 @@ local function size_of(...)
   for i = 1, #items do
     local item = items[i]
     if item.problem then
-      fault(item.problem)
+      complain(item, "size")
     elseif item.letter == "s" then
       bad_argument(1, "size", "option 's' has no fixed size")
     elseif item.letter == "c" and item.size == 0 then
