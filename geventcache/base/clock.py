@@ -85,7 +85,7 @@ class Clock:
         if -SLEW_MS < step_ms < SLEW_MS:
             return 0
         self.follow_wall()
-        return step_ms
+        return step_ms  # type: ignore[no-any-return]
 
     # ------------------------------------------------------------------ by hand
 

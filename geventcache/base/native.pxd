@@ -1,5 +1,6 @@
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.math cimport llrint
 
 cdef extern from "time.h" nogil:
     ctypedef long time_t
@@ -8,9 +9,6 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int clock_gettime(int, timespec *)
     enum: CLOCK_MONOTONIC
-
-cdef extern from "Python.h":
-    void untrack "PyObject_GC_UnTrack"(object)
 
 cdef extern from *:
     """
@@ -35,5 +33,10 @@ cdef inline bytes part_of_buffer(bytearray data, Py_ssize_t start, Py_ssize_t si
     """The same of a bytearray."""
     return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(data) + start, size)
 
+cdef inline long long nearest(double value) noexcept:
+    """The nearest integer, the even one of two."""
+    return llrint(value)
+
+cpdef (long long, bint) scan_integer(bytes text) noexcept
 cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1
 cdef list histogram(bytearray data, Py_ssize_t kinds)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 PIECE = 32 * 1024
+INT64_MAX = 2**63 - 1
 
 
 def monotonic_us() -> int:
@@ -23,10 +24,6 @@ def invoke(function: Callable[..., Any], args: list[Any], start: int) -> Any:
     return function(*args[start:]) if start else function(*args)
 
 
-def untrack(value: object) -> None:
-    """Let the garbage collector pass over a container from now on: what holds no references makes no cycles."""
-
-
 def part(data: bytes, start: int, size: int) -> bytes:
     """The bytes data[start : start + size], which exist."""
     return data[start : start + size]
@@ -35,6 +32,23 @@ def part(data: bytes, start: int, size: int) -> bytes:
 def part_of_buffer(data: bytearray, start: int, size: int) -> bytes:
     """The same of a bytearray."""
     return bytes(data[start : start + size])
+
+
+def nearest(value: float) -> int:
+    """The nearest integer, the even one of two."""
+    return round(value)
+
+
+def scan_integer(text: bytes) -> tuple[int, bool]:
+    """Return the canonical signed 64-bit integer in `text` and True, or 0 and False.
+
+    Compiled, no object is made; to the interpreter a loop over digits costs several times an `int()`.
+    """
+    digits = text[1:] if text[:1] == b"-" else text
+    if not digits.isdigit() or len(digits) > 19 or (digits[:1] == b"0" and text != b"0"):
+        return 0, False
+    value = int(text)
+    return (value, True) if -INT64_MAX - 1 <= value <= INT64_MAX else (0, False)
 
 
 def count_ones(data: bytes | bytearray, start: int, stop: int) -> int:

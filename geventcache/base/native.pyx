@@ -3,11 +3,42 @@
 
 from libc.string cimport memcpy
 
+cdef long long INT64_MAX = 9223372036854775807
+cdef long long LOWEST_TENTH = -922337203685477580
+
 # How many bits are set in words of 8 bytes: neighbours are added to counts of two, four and eight bits each.
 cdef unsigned long long PAIRS = 0x5555555555555555
 cdef unsigned long long FOURS = 0x3333333333333333
 cdef unsigned long long BYTES = 0x0F0F0F0F0F0F0F0F
 cdef unsigned long long EACH_BYTE = 0x0101010101010101
+
+
+cpdef (long long, bint) scan_integer(bytes text) noexcept:
+    """Return the canonical signed 64-bit integer in `text` and True, or 0 and False; no object is made."""
+    cdef Py_ssize_t length = len(text)
+    cdef bint is_negative = length > 1 and text[0] == 45
+    cdef Py_ssize_t at = 1 if is_negative else 0
+    cdef int digit
+    cdef long long total = 0
+    if length == 0 or length - at > 19:
+        return 0, False
+    digit = text[at] - 48
+    if digit == 0:
+        return 0, length == 1
+    # Counted downwards: the lowest integer has no positive twin.
+    while at < length:
+        digit = text[at] - 48
+        if digit < 0 or digit > 9:
+            return 0, False
+        if total < LOWEST_TENTH or (total == LOWEST_TENTH and digit > 8):
+            return 0, False
+        total = total * 10 - digit
+        at += 1
+    if is_negative:
+        return total, True
+    if total < -INT64_MAX:
+        return 0, False
+    return -total, True
 
 
 cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1:

@@ -1,6 +1,7 @@
+from geventcache.base.native cimport scan_integer
+
 cdef long long _INT64_MAX
 cdef unsigned long long _UINT64_MAX
-cdef long long _LOWEST_TENTH
 cdef unsigned long long _TOP_BIT
 cdef unsigned long long _HIDDEN_BIT
 cdef double _INTEGRAL_LIMIT
@@ -8,7 +9,6 @@ cdef int _FIRST_POWER
 cdef int _POWER_STEP
 cdef list _POWERS
 
-cpdef (long long, bint) scan_integer(bytes text) noexcept
 cpdef object parse_integer(bytes text)
 cpdef object parse_unsigned(bytes text)
 cpdef object parse_float(bytes text)

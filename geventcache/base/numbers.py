@@ -13,11 +13,12 @@ import math
 
 import cython
 
+from geventcache.base.native import scan_integer
+
 # Wide constants are named, and typed in the .pxd: a literal beyond 32 bits would be an object in compiled arithmetic.
 _INT64_MAX = 9223372036854775807
 _UINT64_MAX = 18446744073709551615
 # Below this a further digit overflows; at it, only a last digit up to 8 does not.
-_LOWEST_TENTH = -922337203685477580
 _TOP_BIT = 0x8000000000000000
 _HIDDEN_BIT = 4503599627370496
 _FLOAT_BYTES = b"0123456789+-.eE"
@@ -28,44 +29,6 @@ _YES_NO = {b"yes": True, b"no": False}
 
 # Up to here, either sign, the reference prints an integral double as an integer.
 _INTEGRAL_LIMIT = 4611686018427387904.0
-
-
-def scan_integer(text: bytes) -> tuple[int, bool]:
-    """Return the canonical signed 64-bit integer in `text` and True, or 0 and False; compiled, no object is made."""
-    length: cython.Py_ssize_t = len(text)
-    if not cython.compiled:
-        return _scan_interpreted(text)
-    is_negative: cython.bint = length > 1 and text[0] == 45
-    at: cython.Py_ssize_t = 1 if is_negative else 0
-    if length == 0 or length - at > 19:
-        return 0, False
-    digit: cython.int = text[at] - 48
-    if digit == 0:
-        return 0, length == 1
-    # Counted downwards: the lowest integer has no positive twin.
-    total: cython.longlong = 0
-    while at < length:
-        digit = text[at] - 48
-        if digit < 0 or digit > 9:
-            return 0, False
-        if total < _LOWEST_TENTH or (total == _LOWEST_TENTH and digit > 8):
-            return 0, False
-        total = total * 10 - digit
-        at += 1
-    if is_negative:
-        return total, True
-    if total < -_INT64_MAX:
-        return 0, False
-    return -total, True
-
-
-def _scan_interpreted(text: bytes) -> tuple[int, bool]:
-    """`scan_integer` for the interpreter, where a loop over digits costs several times an `int()`."""
-    digits = text[1:] if text[:1] == b"-" else text
-    if not digits.isdigit() or len(digits) > 19 or (digits[:1] == b"0" and text != b"0"):
-        return 0, False
-    value = int(text)
-    return (value, True) if -_INT64_MAX - 1 <= value <= _INT64_MAX else (0, False)
 
 
 def parse_integer(text: bytes) -> int | None:

@@ -1,4 +1,4 @@
-from geventcache.base.numbers cimport scan_integer
+from geventcache.base.native cimport scan_integer
 
 cdef long long MAX_MS, NEVER
 cdef int NO_UNIT, EX, PX, EXAT, PXAT

@@ -10,7 +10,7 @@ from geventcache.base.errors import (
     invalid_expire,
     unsupported_option,
 )
-from geventcache.base.numbers import scan_integer
+from geventcache.base.native import scan_integer
 from geventcache.base.times import NEVER_MS
 
 MAX_MS = 9223372036854775807

@@ -1,4 +1,4 @@
-from geventcache.base.numbers cimport scan_integer
+from geventcache.base.native cimport scan_integer
 
 cpdef long long integer(bytes text) except? -1
 cpdef long long small_integer(bytes text) except? -1

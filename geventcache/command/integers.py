@@ -3,7 +3,7 @@
 import cython
 
 from geventcache.base.errors import NOT_INT32, NOT_INTEGER, CommandError
-from geventcache.base.numbers import scan_integer
+from geventcache.base.native import scan_integer
 
 INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1

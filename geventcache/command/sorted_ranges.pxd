@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.base.numbers cimport parse_float
 from geventcache.command.integers cimport integer
 from geventcache.types.ranges cimport clamp
 from geventcache.types.sorted_sets cimport SortedSet

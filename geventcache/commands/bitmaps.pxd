@@ -1,4 +1,5 @@
-from geventcache.base.numbers cimport scan_integer
+from geventcache.base.native cimport scan_integer
+from geventcache.base.numbers cimport parse_integer
 from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace, as_string

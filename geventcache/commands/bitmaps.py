@@ -8,7 +8,8 @@ import cython
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
-from geventcache.base.numbers import parse_integer, scan_integer
+from geventcache.base.native import scan_integer
+from geventcache.base.numbers import parse_integer
 from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at

@@ -9,7 +9,8 @@ from geventcache.command.integers import integer
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
 from geventcache.services.shards.cluster import shard_id
-from geventcache.services.shards.slots import SLOTS, count_by_slot, keys_in_slot, slot_of
+from geventcache.services.shards.hashing import SLOTS, slot_of
+from geventcache.services.shards.slots import count_by_slot, keys_in_slot
 
 KEY_COUNT = b"key-count"
 

@@ -18,7 +18,7 @@ from geventcache.command.keyspecs import at
 from geventcache.commands.cluster import cluster_of
 from geventcache.commands.keys import ScanOptions
 from geventcache.services.clients import Client
-from geventcache.services.shards.slots import SLOTS, slot_of
+from geventcache.services.shards.hashing import SLOTS, slot_of
 
 CURSOR = re.compile(rb"([^-]*)-\{([^{}]+)\}[^-]*-(\d+)\Z")
 BEGINNING = b"0"

@@ -10,7 +10,7 @@ from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at, unknown
 from geventcache.services.clients import Client
-from geventcache.services.shards.slots import hashed_part, slot_of
+from geventcache.services.shards.hashing import hashed_part, slot_of
 from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash

@@ -1,1 +1,2 @@
+from geventcache.command.integers cimport integer
 from geventcache.services.clients cimport Client

@@ -1,3 +1,4 @@
+from geventcache.base.numbers cimport parse_integer
 from geventcache.command.effects cimport Told
 from geventcache.command.integers cimport integer
 from geventcache.commands.stream_parts cimport (
@@ -6,4 +7,5 @@ from geventcache.commands.stream_parts cimport (
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.stream_groups cimport Group
+from geventcache.types.stream_ids cimport format_id, parse_strict_id
 from geventcache.types.streams cimport Stream

@@ -56,6 +56,7 @@ cdef class Engine:
     cpdef cut_reply(self, bint leaves_half)
     cpdef pass_over(self, Client client)
     cpdef call(self, Client client, Command command, list args)
+    cpdef call_as(self, Client caller, Client client, Command command, list args)
     cpdef call_within(self, Client client, Command command, list args)
     cdef plain(self, Command command, value)
     cpdef run_queue(self, Client client, list queue)

@@ -382,6 +382,14 @@ class Engine:
             raise value
         return value
 
+    def call_as(self, caller, client, command, args):
+        """Call a command for the server itself; meanwhile `caller` is the client whose command runs. See `call`."""
+        current, self.current = self.current, caller
+        try:
+            return self.call(client, command, args)
+        finally:
+            self.current = current
+
     def call_within(self, client, command, args):
         """Call a command for EXEC or a script, and count the call; return its value, or its error as one."""
         started_us: cython.longlong = monotonic_us()

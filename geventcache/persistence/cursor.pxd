@@ -1,6 +1,7 @@
 cimport cython
 
 from geventcache.base cimport native
+from geventcache.base.numbers cimport format_integer
 
 cdef unsigned long long LONGEST, LZF_RATIO
 cdef Py_ssize_t LONGEST_LINE

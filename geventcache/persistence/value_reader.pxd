@@ -1,3 +1,4 @@
+from geventcache.base.numbers cimport parse_float
 from geventcache.persistence.cursor cimport Cursor
 from geventcache.persistence.listpack cimport as_text
 from geventcache.types.hashes cimport Hash

@@ -13,7 +13,7 @@ from geventcache.base.errors import CommandError
 from geventcache.services.clients import Client
 from geventcache.services.losses import Loss, Taker
 from geventcache.services.settings.kinds import StreamPlace
-from geventcache.services.shards.slots import slot_of
+from geventcache.services.shards.hashing import slot_of
 
 XADD = b"XADD"
 
@@ -60,14 +60,11 @@ class ExpireStreams(Taker):
         """Write an entry. What cannot be written, because the key holds something else, is told by the log."""
         trim = (b"MAXLEN", b"~", b"%d" % most) if most else ()
         request = [XADD, key, *trim, b"*", *fields_of(loss, self.most_bytes)]
-        engine, client = self.state.engine, self.client_of(loss.database)
-        caller, engine.current = engine.current, client
+        client = self.client_of(loss.database)
         try:
-            engine.call(client, self.state.table.find(request), request)
+            self.state.engine.call_as(client, client, self.state.table.find(request), request)
         except CommandError as error:
             self.state.log.warning("expire_stream_not_written", key=repr(key), error=error.text.decode())
-        finally:
-            engine.current = caller
 
     def client_of(self, index: int) -> Client:
         """The client that writes in a database."""

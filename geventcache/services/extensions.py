@@ -300,13 +300,10 @@ class Extensions:
         engine = self.state.engine
         caller = engine.current
         client.tracking = None if caller is None else caller.tracking
-        engine.current = caller or client
         try:
-            return self.given(engine.call(client, found, args))
+            return self.given(engine.call_as(caller or client, client, found, args))
         except CommandError as error:
             raise ResponseError(error.text.decode("utf-8", "replace")) from None
-        finally:
-            engine.current = caller
 
     def refusal(self, found: Any, args: list[bytes], is_readonly: bool) -> str | None:
         """Why a command may not be called, None if it may."""

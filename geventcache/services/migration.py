@@ -129,12 +129,7 @@ class Migration(Listener):
 
     def delete(self, key: bytes) -> None:
         """A key has arrived, and is deleted here."""
-        engine = self.state.engine
-        caller, engine.current = engine.current, self.client
-        try:
-            engine.call(self.client, self.state.table.find([b"DEL"]), [b"DEL", key])
-        finally:
-            engine.current = caller
+        self.state.engine.call_as(self.client, self.client, self.state.table.find([b"DEL"]), [b"DEL", key])
 
     def refuse(self, error: Exception) -> None:
         """The target has answered with an error."""

@@ -51,6 +51,9 @@ class Runner(Protocol):
             CommandError: the command's own.
         """
 
+    def call_as(self, caller: Client, client: Client, command: Any, args: list[bytes]) -> Any:
+        """Call a command for the server itself; meanwhile `caller` is the client whose command runs. See `call`."""
+
     def replay(self, client: Client, calls: Iterable[Any]) -> Iterable[Any]:
         """Run what a journal or a primary says, as it is."""
 

@@ -46,17 +46,16 @@ class Edit:
         revision, side_revision, due_ms: the container's, and its next deadline, when it was opened.
     """
 
-    if not cython.compiled:
-        __slots__ = ("due_ms", "event", "is_counted", "is_new", "key", "revision", "side_revision", "value")
+    __slots__ = ("due_ms", "event", "is_counted", "is_new", "key", "revision", "side_revision", "value")
 
-        key: bytes
-        value: Container | None
-        event: bytes | None
-        is_new: bool
-        is_counted: bool
-        revision: int
-        side_revision: int
-        due_ms: int
+    key: bytes
+    value: Container | None
+    event: bytes | None
+    is_new: bool
+    is_counted: bool
+    revision: int
+    side_revision: int
+    due_ms: int
 
 
 class Keyspace(Places):

@@ -1,5 +1,3 @@
-from geventcache.base cimport native
-
 cdef long long NEVER
 
 cpdef list untracked(list values)

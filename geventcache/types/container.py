@@ -1,10 +1,7 @@
-"""What all containers have in common."""
+"""What all containers have in common. The compiled build has this from ``container.pyx``."""
 
 from typing import Any
 
-import cython
-
-from geventcache.base import native
 from geventcache.base.times import NEVER_MS
 
 NEVER = NEVER_MS
@@ -13,9 +10,8 @@ NEVER = NEVER_MS
 def untracked(values: list[Any]) -> list[Any]:
     """The same list, which the garbage collector passes over from now on: what holds no references makes no cycles.
 
-    A collection that walked a sorted set of a million new members stalled for 30 ms. Uncompiled, it does.
+    Not here: it takes a call of C.
     """
-    native.untrack(values)
     return values
 
 
@@ -38,57 +34,54 @@ class Container:
     keeps_empty = False
     type_name = b""
     expired_event = b""
+    side_revision = 0
+    is_renamed = False
+    charge = 0
+    charged_length = 0
+    is_volatile = False
 
     def __init__(self) -> None:
         self.revision = 0
 
-    def next_deadline(self):  # type: ignore[no-untyped-def]
+    def next_deadline(self) -> int:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
-    def ahead(self, names):  # type: ignore[no-untyped-def]
+    def ahead(self, names: list[bytes]) -> None:
         """Fetch what is known of elements that are about to be asked for from memory into the caches."""
 
-    def elements_table(self):  # type: ignore[no-untyped-def]
+    def elements_table(self) -> Any:
         """The Table on which all elements stand, so that it can be watched; None if they stand elsewhere."""
 
-    def pack(self):  # type: ignore[no-untyped-def]
+    def pack(self) -> bytes | None:
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
-    def expire_elements(self, now_ms, most, kept):  # type: ignore[no-untyped-def]
+    def expire_elements(self, now_ms: int, most: int, kept: dict[bytes, Any] | None) -> list[bytes]:
         """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines.
 
         Their values and deadlines are put into `kept`, if there is one.
         """
         return []
 
-    def take_lapsed(self):  # type: ignore[no-untyped-def]
+    def take_lapsed(self) -> list[bytes] | None:
         """Elements that were due and that the running command had to remove; they are forgotten here. None for none."""
 
-    # Compiled containers have these as fields, and as methods of their own.
-    if not cython.compiled:
-        side_revision = 0
-        is_renamed = False
-        charge = 0
-        charged_length = 0
-        is_volatile = False
+    def __len__(self) -> int:
+        """How many elements there are."""
+        raise NotImplementedError
 
-        def __len__(self) -> int:
-            """How many elements there are."""
-            raise NotImplementedError
+    def encoding(self) -> bytes:
+        """The name that OBJECT ENCODING shows."""
+        raise NotImplementedError
 
-        def encoding(self) -> bytes:
-            """The name that OBJECT ENCODING shows."""
-            raise NotImplementedError
+    def copy(self) -> Any:
+        """A container of the same elements, which shares nothing that changes."""
+        raise NotImplementedError
 
-        def copy(self) -> Any:
-            """A container of the same elements, which shares nothing that changes."""
-            raise NotImplementedError
+    def memory_usage(self) -> int:
+        """Bytes of the container and its elements, estimated from a few where there are many; O(1)."""
+        raise NotImplementedError
 
-        def memory_usage(self) -> int:
-            """Bytes of the container and its elements, estimated from a few where there are many; O(1)."""
-            raise NotImplementedError
-
-        def release(self, count: int) -> bool:
-            """Free about `count` elements; return whether nothing is left."""
-            raise NotImplementedError
+    def release(self, count: int) -> bool:
+        """Free about `count` elements; return whether nothing is left."""
+        raise NotImplementedError

@@ -1,4 +1,5 @@
-from libc.math cimport asin, atan2, cos, fabs, llrint, sin, sqrt
+from libc cimport math
+from geventcache.base cimport native
 
 cdef int MAX_STEP
 cdef double MAX_LONGITUDE, MAX_LATITUDE, FULL_LATITUDE, EARTH_RADIUS, HALF_EQUATOR, RADIANS, SAME_LONGITUDE

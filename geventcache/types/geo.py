@@ -8,11 +8,11 @@ Longitudes and latitudes are degrees, distances metres on a sphere. Formulas are
 operations, because clients see the last digit, and areas are searched in its order, because replies are in that order.
 """
 
+import math
+
 import cython
 
-if not cython.compiled:
-    from builtins import round as llrint
-    from math import asin, atan2, cos, fabs, sin, sqrt
+from geventcache.base import native
 
 Position = tuple[float, float]
 Range = tuple[float, float]
@@ -114,23 +114,23 @@ def distance(
     longitude: cython.double, latitude: cython.double, longitude_2: cython.double, latitude_2: cython.double
 ) -> cython.double:
     """Metres from one position to another, by the haversine formula."""
-    v: cython.double = sin((longitude_2 * RADIANS - longitude * RADIANS) / 2)
-    if fabs(v) <= SAME_LONGITUDE:
+    v: cython.double = math.sin((longitude_2 * RADIANS - longitude * RADIANS) / 2)
+    if math.fabs(v) <= SAME_LONGITUDE:
         return latitude_distance(latitude, latitude_2)
     phi: cython.double = latitude * RADIANS
     phi_2: cython.double = latitude_2 * RADIANS
-    u: cython.double = sin((phi_2 - phi) / 2)
-    return 2.0 * EARTH_RADIUS * asin(sqrt(u * u + cos(phi) * cos(phi_2) * v * v))
+    u: cython.double = math.sin((phi_2 - phi) / 2)
+    return 2.0 * EARTH_RADIUS * math.asin(math.sqrt(u * u + math.cos(phi) * math.cos(phi_2) * v * v))
 
 
 def latitude_distance(latitude: cython.double, latitude_2: cython.double) -> cython.double:
     """Metres from one latitude to another."""
-    return EARTH_RADIUS * fabs(latitude_2 * RADIANS - latitude * RADIANS)
+    return EARTH_RADIUS * math.fabs(latitude_2 * RADIANS - latitude * RADIANS)
 
 
 def format_distance(value: cython.double) -> bytes:
     """A distance with four decimals."""
-    scaled: cython.longlong = llrint(value * 10000)
+    scaled: cython.longlong = native.nearest(value * 10000)
     return f"{scaled // 10000}.{scaled % 10000:04d}".encode("ascii")
 
 
@@ -168,7 +168,7 @@ class Shape:
         self.north = self.latitude + tall
         # A degree of longitude is shortest at the edge that is nearer to a pole.
         edge: cython.double = self.south if self.latitude < 0 else self.north
-        wide: cython.double = half_width / EARTH_RADIUS / cos(edge * RADIANS) / RADIANS
+        wide: cython.double = half_width / EARTH_RADIUS / math.cos(edge * RADIANS) / RADIANS
         self.west = self.longitude - wide
         self.east = self.longitude + wide
 
@@ -207,7 +207,7 @@ class Box(Shape):
         self.latitude = latitude
         self.half_width = width * unit / 2
         self.half_height = height * unit / 2
-        self.reach = sqrt((width / 2) * (width / 2) + (height / 2) * (height / 2)) * unit
+        self.reach = math.sqrt((width / 2) * (width / 2) + (height / 2) * (height / 2)) * unit
         self.bound(self.half_width, self.half_height)
 
     def distance_to(self, longitude: cython.double, latitude: cython.double) -> cython.double:
@@ -244,12 +244,12 @@ class Polygon(Shape):
         y: cython.double = 0.0
         z: cython.double = 0.0
         for longitude, latitude in self.corners:
-            ring: cython.double = cos(latitude * RADIANS)
-            x += ring * cos(longitude * RADIANS)
-            y += ring * sin(longitude * RADIANS)
-            z += sin(latitude * RADIANS)
-        self.longitude = atan2(y, x) / RADIANS
-        self.latitude = atan2(z, sqrt(x * x + y * y)) / RADIANS
+            ring: cython.double = math.cos(latitude * RADIANS)
+            x += ring * math.cos(longitude * RADIANS)
+            y += ring * math.sin(longitude * RADIANS)
+            z += math.sin(latitude * RADIANS)
+        self.longitude = math.atan2(y, x) / RADIANS
+        self.latitude = math.atan2(z, math.sqrt(x * x + y * y)) / RADIANS
 
     def distance_to(self, longitude: cython.double, latitude: cython.double) -> cython.double:
         """Metres from the centre to a position inside; OUTSIDE for any other."""
@@ -287,9 +287,9 @@ def step_for(reach: cython.double, latitude: cython.double) -> cython.int:
         reach *= 2
         step += 1
     # Cells are narrow near the poles.
-    if fabs(latitude) > 66:
+    if math.fabs(latitude) > 66:
         step -= 1
-    if fabs(latitude) > 80:
+    if math.fabs(latitude) > 80:
         step -= 1
     return min(max(step, 1), MAX_STEP)
 

@@ -2,6 +2,7 @@ from cpython.object cimport PyObject
 from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.types.packed cimport Encoded
 
+cpdef list elements_shown(object reply)
 cpdef object shown(list nodes, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
 
 cdef class ListNode:
@@ -30,6 +31,8 @@ cdef class ListNode:
     cdef int make_room(self, Py_ssize_t size, Py_ssize_t count, bint left) except -1
     cdef int arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) except -1
     cdef int write(self, ReplyWriter out, Py_ssize_t start, Py_ssize_t stop) except -1
+
+cpdef ListNode new_node()
 
 cdef class NodeEntries(Written):
     cdef list nodes

@@ -107,6 +107,17 @@ class ListNode:
         return NODE_BYTES + 8 * len(self.elements) + elements_size(self.elements)
 
 
+def new_node() -> ListNode:
+    """A node without elements."""
+    return ListNode()
+
+
+def elements_shown(reply: Any) -> list[bytes]:
+    """The elements of a reply that `shown` made."""
+    elements: list[bytes] = reply
+    return elements
+
+
 def shown(nodes: list[Any], at: int, place: int, count: int) -> Any:
     """So many elements from one on, at a place in the node at a place in a list of nodes, as a reply.
 

@@ -374,6 +374,16 @@ cdef inline bint is_payload(const char *payload, const Encoded *entry) noexcept:
     return memcmp(payload, entry.data if entry.data != NULL else entry.own, entry.size) == 0
 
 
+cpdef ListNode new_node():
+    """A node without elements."""
+    return ListNode.__new__(ListNode)
+
+
+cpdef list elements_shown(object reply):
+    """The elements of a reply that `shown` or `PackedList.shown_packed` made."""
+    return (<Written>reply).plain()
+
+
 cpdef object shown(list nodes, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count):
     """So many elements from one on, at a place in the node at a place in a list of nodes, as a reply.
 

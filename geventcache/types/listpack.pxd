@@ -1,4 +1,4 @@
-from geventcache.base.numbers cimport scan_integer
+from geventcache.base.native cimport scan_integer
 
 cdef int width_of(unsigned long long magnitude, bint is_negative) noexcept
 cpdef int integer_width(bytes text) noexcept

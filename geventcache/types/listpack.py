@@ -8,7 +8,7 @@ kept as an integer.
 
 import cython
 
-from geventcache.base.numbers import scan_integer
+from geventcache.base.native import scan_integer
 
 HEADER_BYTES = 7
 

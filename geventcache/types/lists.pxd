@@ -1,8 +1,8 @@
 cimport cython
-from geventcache.resp.writer cimport Written
+from geventcache.types cimport packed_list
 from geventcache.types.container cimport Container, untracked
 from geventcache.types.limits cimport EncodingLimits
-from geventcache.types.list_node cimport ListNode, shown
+from geventcache.types.list_node cimport ListNode, elements_shown, new_node, shown
 from geventcache.types.listpack cimport integer_width
 from geventcache.types.quicklist cimport Quicklist, count_in, most_bytes_of, places_of, texts_of
 from geventcache.types.ranges cimport clamp

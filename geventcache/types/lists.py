@@ -10,10 +10,10 @@ from typing import Any
 
 import cython
 
-from geventcache.resp.writer import Written
+from geventcache.types import packed_list
 from geventcache.types.container import untracked
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.list_node import ListNode, shown
+from geventcache.types.list_node import ListNode, elements_shown, new_node, shown
 from geventcache.types.listpack import integer_width
 from geventcache.types.quicklist import Quicklist, count_in, most_bytes_of, places_of, texts_of
 from geventcache.types.ranges import clamp
@@ -40,7 +40,7 @@ class List(Quicklist):
 
     def __init__(self, limits: EncodingLimits) -> None:
         self.revision = 0
-        self.nodes: list[Any] = None if cython.compiled else []  # type: ignore[assignment]
+        self.nodes: list[Any] = None if packed_list.PACKS else []  # type: ignore[assignment]
         self.head = 0
         self.length = 0
         self.most_bytes = 0
@@ -61,7 +61,7 @@ class List(Quicklist):
     @cython.returns(bytes)
     def pack(self) -> bytes | None:
         """The list as a run of bytes; None if it is too long for that."""
-        if cython.compiled and not self.is_packed and not self.is_quicklist and self.is_short():
+        if packed_list.PACKS and not self.is_packed and not self.is_quicklist and self.is_short():
             try:
                 self.pack_node(self.nodes[self.head])
             except MemoryError:
@@ -247,9 +247,7 @@ class List(Quicklist):
 
     def slice(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> list[bytes]:
         """The elements from `start` to `stop`, both inclusive; indices out of range are cut to it."""
-        found = self.shown(start, stop)
-        elements: list[bytes] = cython.cast(Written, found).plain() if cython.compiled else found
-        return elements
+        return elements_shown(self.shown(start, stop))
 
     def shown(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> Any:
         """The same elements as a reply, to be used before there is a change."""
@@ -427,7 +425,7 @@ class List(Quicklist):
         """Add a node of elements to what is loaded."""
         if not values:
             return
-        node: ListNode = ListNode.__new__(ListNode) if cython.compiled else ListNode()
+        node: ListNode = new_node()
         for value in values:
             node.push(value, False)
         node.fit()

@@ -2,6 +2,9 @@ from cpython.object cimport PyObject
 from geventcache.types.container cimport Container
 from geventcache.types.list_node cimport ListNode
 
+cdef enum:
+    PACKS = 1
+
 cdef class PackedList(Container):
     cdef readonly bint is_packed
     cdef PyObject *run

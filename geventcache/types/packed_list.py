@@ -9,6 +9,9 @@ from typing import Any
 from geventcache.types.container import Container
 from geventcache.types.list_node import ListNode
 
+# Are short lists packed?
+PACKS = False
+
 
 class PackedList(Container):
     """A list that is packed or not.

@@ -1,7 +1,7 @@
 from geventcache.types.container cimport untracked
 from geventcache.types.footprint cimport bytes_size
 from geventcache.types.limits cimport EncodingLimits
-from geventcache.types.list_node cimport ListNode
+from geventcache.types.list_node cimport ListNode, new_node
 from geventcache.types.packed_list cimport PackedList
 
 cdef Py_ssize_t MIN_GAP, SAFE_BYTES, MOST_COUNT, UNLIMITED, ENTRY_BYTES, SAMPLED, HEADER_BYTES

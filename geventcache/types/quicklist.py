@@ -25,7 +25,7 @@ import cython
 from geventcache.types.container import untracked
 from geventcache.types.footprint import bytes_size
 from geventcache.types.limits import EncodingLimits
-from geventcache.types.list_node import ListNode
+from geventcache.types.list_node import ListNode, new_node
 from geventcache.types.packed_list import PackedList
 
 MIN_GAP = 16
@@ -74,14 +74,13 @@ class Quicklist(PackedList):
         most_bytes, most_count: the limits of a quicklist's nodes.
     """
 
-    if not cython.compiled:
-        nodes: list[Any]
-        head: int
-        length: int
-        is_quicklist: bool
-        most_bytes: int
-        most_count: int
-        limits: EncodingLimits
+    nodes: list[Any]
+    head: int
+    length: int
+    is_quicklist: bool
+    most_bytes: int
+    most_count: int
+    limits: EncodingLimits
 
     def be_empty(self) -> None:
         """Have no nodes."""
@@ -153,7 +152,7 @@ class Quicklist(PackedList):
         """A new node of one element."""
         if self.is_quicklist and len(value) > self.most_bytes:
             return value
-        node: ListNode = ListNode.__new__(ListNode) if cython.compiled else ListNode()
+        node: ListNode = new_node()
         node.push(value, False)
         return node
 

@@ -2,6 +2,7 @@ cimport cython
 from cpython.array cimport array
 from geventcache.base cimport native
 from geventcache.types cimport listpack, offsets
+from geventcache.types.stream_ids cimport make_id
 
 cdef Py_ssize_t SMALL
 cdef int SEQ_BITS

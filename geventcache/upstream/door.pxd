@@ -3,7 +3,7 @@ from geventcache.command.table cimport Command
 from geventcache.engine.engine cimport Engine
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
-from geventcache.services.shards.slots cimport slot_of
+from geventcache.services.shards.hashing cimport slot_of
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.hashes cimport Hash
 

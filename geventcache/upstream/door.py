@@ -8,7 +8,7 @@ from typing import Any
 import cython
 
 from geventcache.resp.writer import ReplyWriter
-from geventcache.services.shards.slots import slot_of
+from geventcache.services.shards.hashing import slot_of
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 

@@ -22,7 +22,8 @@ from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
 from geventcache.resp.frames import NULL, array, bulk, bulk_value, error, error_text, is_error, items, pack, to_resp2
 from geventcache.services.clients import Client
-from geventcache.services.shards.slots import NO_SLOT, SLOTS, Slots, slot_of
+from geventcache.services.shards.hashing import SLOTS, slot_of
+from geventcache.services.shards.slots import NO_SLOT, Slots
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask

@@ -21,7 +21,7 @@ from typing import Any
 
 from geventcache.base.glob import compile_glob
 from geventcache.resp.frames import bulk, bulk_value, decode, is_error
-from geventcache.services.shards.slots import SLOTS
+from geventcache.services.shards.hashing import SLOTS
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.hashes import Hash
 from geventcache.upstream.link import Link

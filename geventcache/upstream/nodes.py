@@ -23,7 +23,7 @@ from gevent.event import AsyncResult, Event
 from geventcache.base.clock import monotonic_us
 from geventcache.resp.frames import decode, is_error, pack
 from geventcache.services.settings.upstream_url import Upstream
-from geventcache.services.shards.slots import SLOTS
+from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import CLUSTER_INFO, CLUSTER_IS_DOWN, TRACKING, Link, Way
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.resp.frames import array, first_error, is_error, items
-from geventcache.services.shards.slots import NO_SLOT, slot_of
+from geventcache.services.shards.hashing import slot_of
+from geventcache.services.shards.slots import NO_SLOT
 from geventcache.upstream.merge import POLICIES, Merge
 from geventcache.upstream.plan import Plan
 

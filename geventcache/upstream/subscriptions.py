@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from geventcache.resp.frames import bulk_value, error_text, first_error, is_error, items, pack
-from geventcache.services.shards.slots import slot_of
+from geventcache.services.shards.hashing import slot_of
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import Link
 from geventcache.upstream.nodes import Node, Nodes

@@ -12,7 +12,8 @@ from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
 from geventcache.resp.frames import NULL_BULK, bulk_value, is_error, items, pack
 from geventcache.services.clients import Client
-from geventcache.services.shards.slots import NO_SLOT, slot_of
+from geventcache.services.shards.hashing import slot_of
+from geventcache.services.shards.slots import NO_SLOT
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tagged_scripts, tags
 from geventcache.upstream.asks import Ask

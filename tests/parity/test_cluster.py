@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from geventcache.services.shards.slots import slot_of
+from geventcache.services.shards.hashing import slot_of
 
 from ..support.client import Address, Client
 from ..support.servers import Servers, free_port, reference_binary, running_reference, running_shards

@@ -9,7 +9,8 @@ from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.services.settings.config import Config
 from geventcache.services.shards.cluster import Cluster, Topology, make_nodes
-from geventcache.services.shards.slots import NO_SLOT, SLOTS, Slots, keys_in_slot, slot_of
+from geventcache.services.shards.hashing import SLOTS, slot_of
+from geventcache.services.shards.slots import NO_SLOT, Slots, keys_in_slot
 
 from ..parity.test_commands import INVOCATIONS
 from ..support.inprocess import InProcessServer

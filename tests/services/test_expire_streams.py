@@ -13,7 +13,7 @@ from geventcache.command.table import CommandTable
 from geventcache.engine.effects import Sink
 from geventcache.services.settings.config import Config
 from geventcache.services.shards.cluster import Topology, make_nodes
-from geventcache.services.shards.slots import slot_of
+from geventcache.services.shards.hashing import slot_of
 from geventcache.services.state import ServerState
 
 from ..server.conftest import wait_blocked

@@ -10,7 +10,7 @@ import pytest
 
 from geventcache.base.clock import monotonic_us
 from geventcache.services.settings.upstream_url import parse_upstream
-from geventcache.services.shards.slots import SLOTS
+from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.dispatch import Dispatcher
 from geventcache.upstream.link import Link, Way

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from geventcache.services.settings.upstream_url import parse_upstream
-from geventcache.services.shards.slots import SLOTS
+from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.link import Way
 from geventcache.upstream.near import GET, Near
 from geventcache.upstream.nodes import Node, Nodes

@@ -1,10 +1,11 @@
 cimport cython
 from geventcache.base.clock cimport monotonic_us
+from geventcache.base.numbers cimport format_float
 from geventcache.command.table cimport Command
 from geventcache.resp.writer cimport ReplyWriter
 from geventcache.services.clients cimport Client
 from geventcache.services.scripting.door cimport Door, Host
-from geventcache.services.shards.slots cimport Slots
+from geventcache.services.shards.slots cimport Slots, slot_of_keys
 
 @cython.final
 cdef class Run:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from geventcache.services.clients import Client
 from geventcache.services.settings.config import Config
-from geventcache.services.shards.slots import SLOTS, Slots
+from geventcache.services.shards.hashing import SLOTS
+from geventcache.services.shards.slots import Slots
 
 WILDCARDS = ("0.0.0.0", "::")
 LOCALHOST = "127.0.0.1"

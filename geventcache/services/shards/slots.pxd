@@ -1,13 +1,10 @@
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING
 from geventcache.command.table cimport Command
 from geventcache.services.clients cimport Client
+from geventcache.services.shards.hashing cimport slot_of
 
-cdef int MASK, NONE, SEVERAL, MAX_DIGITS
-cdef unsigned short TABLE[256]
+cdef int NONE, SEVERAL, MAX_DIGITS
 
-cpdef int slot_of(bytes key) except -1
-cpdef bytes hashed_part(bytes key)
 cdef Py_ssize_t count_of(bytes text) except -1
 cpdef int slot_of_keys(list keys) except? -1
 cpdef list count_by_slot(list keys)

@@ -6,59 +6,16 @@ Every command of a shard passes `Slots.refusal`, so the common case, one key at 
 Specification: https://valkey.io/topics/cluster-spec/ (keys distribution model, hash tags)
 """
 
-from binascii import crc_hqx
-
 import cython
 
 from geventcache.base import errors
 from geventcache.command.introspection import keys_read
+from geventcache.services.shards.hashing import SLOTS, slot_of
 
-SLOTS = 16384
 NO_SLOT = -1
-MASK = SLOTS - 1
 NONE = NO_SLOT
 SEVERAL = -2
 MAX_DIGITS = 9
-
-if cython.compiled:
-    for byte in range(256):
-        TABLE[byte] = crc_hqx(bytes((byte,)), 0)  # noqa: F821
-
-
-def slot_of(key):
-    """The slot of a key: a checksum of the key, or of its hash tag (what stands between its first braces)."""
-    if cython.compiled:
-        return slot_of_bytes(cython.cast(cython.p_const_uchar, PyBytes_AS_STRING(key)), len(key))  # noqa: F821
-    return crc_hqx(hashed_part(key), 0) & MASK
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
-def slot_of_bytes(p: cython.p_const_uchar, end: cython.Py_ssize_t) -> cython.int:
-    """`slot_of` in C: a call of crc_hqx and a copy of the hash tag would cost more than the checksum."""
-    start: cython.Py_ssize_t = 0
-    closing: cython.Py_ssize_t
-    crc: cython.uint = 0
-    while start < end and p[start] != 123:  # "{"
-        start += 1
-    closing = start + 1
-    while closing < end and p[closing] != 125:  # "}"
-        closing += 1
-    if closing < end and closing > start + 1:
-        start += 1
-        end = closing
-    else:
-        start = 0
-    while start < end:
-        crc = (crc << 8 & 0xFF00) ^ TABLE[crc >> 8 ^ p[start]]  # noqa: F821
-        start += 1
-    return crc & MASK
-
-
-def hashed_part(key):
-    """The hash tag of a key, the whole key if it has none."""
-    tag, brace, _ = key.partition(b"{")[2].partition(b"}")
-    return tag if tag and brace else key
 
 
 class Slots:
