@@ -39,7 +39,11 @@ SUPERUSER = b"(superuser)"
 
 
 class Following:
-    """The link of one server to its primary."""
+    """The link of one server to its primary.
+
+    Attributes:
+        began_in: the database that the stream had selected where the link began, or ended.
+    """
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -54,7 +58,7 @@ class Following:
         self.link: PrimaryLink | None = None
         self.replay: Replay | None = None
         self.client: Client | None = None
-        self.selected = 0
+        self.began_in = 0
         self.knows_history = False
         self.synced = 0
         self.is_syncing = False
@@ -125,6 +129,7 @@ class Following:
             self.acks.kill(block=False)
             self.acks = None
         if self.client is not None:
+            self.began_in = self.selected
             self.state.clients.remove(self.client)
             self.client = None
         if self.link is not None:
@@ -162,6 +167,11 @@ class Following:
             link.suggest(b"REPLCONF", b"ip-address", self.config["replica-announce-ip"])
         link.suggest(b"REPLCONF", b"capa", b"eof", b"capa", b"psync2")
         link.suggest(b"REPLCONF", b"version", VALKEY_VERSION.encode())
+
+    @property
+    def selected(self) -> int:
+        """The database that the stream has selected at the position where we are."""
+        return self.began_in if self.client is None else self.client.db.index
 
     def announced_port(self) -> int:
         """The port at which others reach this server."""
@@ -229,7 +239,7 @@ class Following:
         self.history.adopt(history_id, position)
         self.synced = 0
         primary.transfer = None
-        self.selected = database_of(reader.facts, self.state.databases.count)
+        self.began_in = database_of(reader.facts, self.state.databases.count)
         self.server.feeding.drop_replicas()
         seconds = round((monotonic_us() - started_us) / 1e6, 3)
         self.log.info("replication_loaded", keys=loaded.keys, bytes=source.received, seconds=seconds)
@@ -284,7 +294,6 @@ class Following:
             self.replay.feed(data)
             while self.replay.waiting:
                 self.replay.step()
-                self.selected = client.db.index
                 self.breathe()
             self.replay.check()
             self.server.end_turn()
@@ -295,7 +304,7 @@ class Following:
         client.peer = primary
         client.address, client.local_address = primary.place.encode(), name_of(link.sock.getsockname())
         client.user = SUPERUSER
-        client.db = self.state.databases.get(self.selected)
+        client.db = self.state.databases.get(self.began_in)
         client.transport = LinkTransport(link)
         self.state.clients.add(client)
         return client
