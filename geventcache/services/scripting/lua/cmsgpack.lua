@@ -4,8 +4,8 @@
 -- n is an array (an empty one too), any other a map; what MessagePack has no form for becomes nil.
 
 local base = ...
-local error, floor, min, next, rawget, select, tonumber, type, unpack =
-  error, math.floor, math.min, next, rawget, select, tonumber, type, unpack
+local error, floor, next, rawget, select, tonumber, type, unpack =
+  error, math.floor, next, rawget, select, tonumber, type, unpack
 local byte, char, concat, sub = string.byte, string.char, table.concat, string.sub
 
 local bad_argument, charge, fault, float_bytes, bytes_float =
@@ -325,8 +325,8 @@ local take
 
 local function array(position, count)
   local result = {}
-  charge(min(count, limit + 1 - position))
   for i = 1, count do
+    charge(1)
     result[i], position = take(position)
   end
   return result, position
@@ -334,8 +334,8 @@ end
 
 local function map(position, count)
   local result = {}
-  charge(min(count, limit + 1 - position) * 2)
   for _ = 1, count do
+    charge(2)
     local key, value
     key, position = take(position)
     value, position = take(position)
@@ -410,6 +410,7 @@ local function take_many(count, position)
   local results, found = {}, 0
   while position <= limit and (count == 0 or found < count) do
     found = found + 1
+    charge(1)
     results[found], position = take(position)
   end
   return results, found, position

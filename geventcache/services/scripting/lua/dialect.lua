@@ -123,6 +123,7 @@ local function tokens_of(text, edits)
       end
       n = n + 1
       words[n], from[n], to[n] = word, start, stop
+      base.charge(16)
       at = stop + 1
     end
   end
@@ -199,6 +200,7 @@ local function note_calls(tokens, edits, is_outermost_single)
   end
   local words, blocks, depth, functions = tokens.words, {}, 0, 0
   for i = 1, tokens.count do
+    base.charge(4)
     local word = words[i]
     if words[i - 1] == "." or words[i - 1] == ":" then
       word = "" -- a field

@@ -7,6 +7,8 @@ local getmetatable, select, tostring, tonumber, type = getmetatable, select, tos
 local bad_argument, charge, fault, has_jit = base.bad_argument, base.charge, base.fault, base.has_jit
 
 local LONG = 256
+local MOST_PARTS = 4000
+local PIECE = 16384 -- characters that one call of the engine's looks at
 local PATTERN_LENGTH = 1000
 local PATTERN_ITEMS = 2000
 local KEPT = 200
@@ -51,7 +53,14 @@ end
 local QUOTED = { ["\n"] = "\\\n", ["\r"] = "\\r", ["\0"] = "\\000", ['"'] = '\\"', ["\\"] = "\\\\" }
 
 local function quoted(text)
-  return '"' .. gsub(text, '[%z\n\r"\\]', QUOTED) .. '"'
+  local parts, size = {}, 0
+  for first = 1, #text, PIECE do
+    local piece = gsub(sub(text, first, first + PIECE - 1), '[%z\n\r"\\]', QUOTED)
+    charge(#piece)
+    size = size + 1
+    parts[size] = piece
+  end
+  return '"' .. concat(parts) .. '"'
 end
 
 -- A format as a list of literal texts and items, or a problem. Items: specification, letter.
@@ -252,7 +261,7 @@ end
 
 -- Replacements that call a script, without a frame of C for each: those are large, and LuaJIT does not count them.
 local function replaced(text, pattern, replacement, limit)
-  local parts, size, at, done = {}, 0, 1, 0
+  local pieces, parts, size, at, done = {}, {}, 0, 1, 0
   local is_anchored = byte(pattern, 1) == 94
   while done < limit do
     local first, last, value = replacement_of(text, replacement, find(text, pattern, at))
@@ -274,13 +283,17 @@ local function replaced(text, pattern, replacement, limit)
     end
     if at > #text + 1 or is_anchored then
       break
+    elseif size > MOST_PARTS then -- each takes the room of a value
+      pieces[#pieces + 1] = concat(parts, "", 1, size)
+      size = 0
     end
   end
   if done == 0 then
     return text, 0
   end
   parts[size + 1] = sub(text, at)
-  return concat(parts), done
+  pieces[#pieces + 1] = concat(parts, "", 1, size + 1)
+  return concat(pieces), done
 end
 
 for _, name in ipairs({ "find", "gfind", "gmatch", "gsub", "match" }) do
@@ -299,7 +312,8 @@ if has_jit then
   result.gsub = function(...)
     local text, pattern, replacement, limit = ...
     local kind = type(replacement)
-    if kind ~= "function" and (kind ~= "table" or getmetatable(replacement) == nil) then -- nothing of a script's is called
+    local is_plain_table = kind == "table" and getmetatable(replacement) == nil -- nothing of a script's is called
+    if kind ~= "function" and (kind ~= "table" or is_plain_table and (type(text) ~= "string" or #text <= PIECE)) then
       return by_text(...)
     end
     check_pattern(text, pattern, "gsub", select("#", ...))
