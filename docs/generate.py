@@ -14,7 +14,8 @@ from command_reference import command_pages
 from upstream_reference import upstream_page
 
 from geventcache.services.settings.kinds import Folder
-from geventcache.services.settings.table import SETTINGS, Setting
+from geventcache.services.settings.setting import Setting
+from geventcache.services.settings.table import SETTINGS
 
 FOLDER = Path(__file__).parent
 _HEAD = """# Settings

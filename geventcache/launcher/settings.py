@@ -28,7 +28,8 @@ from geventcache.services.settings.binding import shard_addresses
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.conflicts import check_upstream
 from geventcache.services.settings.kinds import InvalidSettingError
-from geventcache.services.settings.table import PYTHON_NAMES, SETTINGS, Setting
+from geventcache.services.settings.setting import Setting
+from geventcache.services.settings.table import PYTHON_NAMES, SETTINGS
 
 ARGUMENTS_VARIABLE = "GEVENTCACHE_CMD_ARGS"
 VARIABLE_PREFIX = "GEVENTCACHE_SET_"

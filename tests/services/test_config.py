@@ -11,7 +11,8 @@ from geventcache.services.settings.addresses import Address, parse_address
 from geventcache.services.settings.binding import listen_addresses
 from geventcache.services.settings.config import Config
 from geventcache.services.settings.kinds import InvalidSettingError
-from geventcache.services.settings.table import SETTINGS, Setting
+from geventcache.services.settings.setting import Setting
+from geventcache.services.settings.table import SETTINGS
 
 
 def _error(config: Config, *pairs: tuple[bytes, bytes]) -> bytes:

@@ -14,7 +14,8 @@ from typing import Any
 from geventcache.base.errors import CommandError, printable, up_to_zero
 from geventcache.base.glob import compile_glob
 from geventcache.services.settings.kinds import InvalidSettingError
-from geventcache.services.settings.table import SETTINGS, Setting
+from geventcache.services.settings.setting import Setting
+from geventcache.services.settings.table import SETTINGS
 
 Listener = Callable[[Any], object]
 

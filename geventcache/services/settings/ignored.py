@@ -18,6 +18,9 @@ _SYNCS = "Nothing is forked for a replica, which has the stream from the first b
 
 # Name, kind, default, why it has no effect, and aliases.
 IGNORED: tuple[tuple[str, Kind, Any, str, tuple[str, ...]], ...] = (
+    ("active-expire-effort", Integer(1, 10), 1, "Expired keys are removed on time anyway.", ()),
+    ("activerehashing", YesNo(), True, "Tables grow in small steps anyway.", ()),
+    ("sanitize-dump-payload", Choice(b"no", b"yes", b"clients"), b"no", "Payloads are looked through always.", ()),
     ("active-defrag-cycle-max", _PERCENT, 25, _DEFRAGMENTATION, ()),
     ("active-defrag-cycle-min", _PERCENT, 1, _DEFRAGMENTATION, ()),
     ("active-defrag-cycle-us", Integer(0, 100_000), 500, _DEFRAGMENTATION, ()),

@@ -1,0 +1,330 @@
+"""Settings of the process and of its clients: what it listens to, who may come, how much they may take."""
+
+from __future__ import annotations
+
+from geventcache.services.settings.addresses import HIGHEST_PORT
+from geventcache.services.settings.kinds import (
+    INT64_MAX,
+    Addresses,
+    BufferLimit,
+    BufferLimits,
+    Choice,
+    Fact,
+    Integer,
+    Kind,
+    Memory,
+    Octal,
+    Only,
+    Patterns,
+    UpstreamUrl,
+    YesNo,
+)
+from geventcache.services.settings.setting import Setting
+
+_PROCESS = "Process"
+_NETWORK = "Network"
+_TLS = "TLS"
+_SECURITY = "Security"
+_CLUSTER = "Shards"
+_UPSTREAM = "Upstream"
+_LIMITS = "Limits of clients"
+_POLICIES = (
+    b"volatile-lru",
+    b"volatile-lfu",
+    b"volatile-random",
+    b"volatile-ttl",
+    b"allkeys-lru",
+    b"allkeys-lfu",
+    b"allkeys-random",
+    b"noeviction",
+)
+_DEFAULT_BUFFER_LIMITS = {
+    b"normal": BufferLimit(0, 0, 0),
+    b"slave": BufferLimit(256 << 20, 64 << 20, 60),
+    b"pubsub": BufferLimit(32 << 20, 8 << 20, 60),
+}
+_COUNT = Integer(0, INT64_MAX)
+_MEBIBYTE = 1 << 20
+
+SERVER_SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "workers",
+        Integer(1, 1000),
+        1,
+        _PROCESS,
+        "Processes; with more than one, each is a shard of a cluster, with a port of its own.",
+        is_mutable=False,
+        short_flag="w",
+    ),
+    Setting(
+        "daemon",
+        YesNo(),
+        False,
+        _PROCESS,
+        "Go into the background.",
+        is_mutable=False,
+        aliases=("daemonize",),
+        short_flag="D",
+    ),
+    Setting(
+        "pid",
+        Kind(),
+        b"",
+        _PROCESS,
+        "File to write the process' number to; empty for none.",
+        is_mutable=False,
+        aliases=("pidfile",),
+        short_flag="p",
+    ),
+    Setting(
+        "user",
+        Kind(),
+        b"",
+        _PROCESS,
+        "User, by name or number, to become once the sockets are bound.",
+        is_mutable=False,
+        short_flag="u",
+    ),
+    Setting(
+        "group",
+        Kind(),
+        b"",
+        _PROCESS,
+        "Group, by name or number, to become; empty for that of the user.",
+        is_mutable=False,
+        short_flag="g",
+    ),
+    Setting(
+        "umask", Octal(), 0, _PROCESS, "Mask of the permissions of new files, in octal; 0 keeps it.", is_mutable=False
+    ),
+    Setting("chdir", Kind(), b"", _PROCESS, "Folder to change to before anything else.", is_mutable=False),
+    Setting(
+        "graceful-timeout",
+        Integer(),
+        30,
+        _PROCESS,
+        "Seconds that clients may take for their last replies when the server stops.",
+    ),
+    Setting(
+        "bind",
+        Addresses(),
+        (b"127.0.0.1",),
+        _NETWORK,
+        "Addresses to listen on: HOST, HOST:PORT, [IPv6]:PORT, *, unix:PATH or tls:HOST:PORT; port 0 takes a free one.",
+        is_mutable=False,
+        takes_itself=True,
+        short_flag="b",
+    ),
+    Setting(
+        "port",
+        Integer(0, HIGHEST_PORT),
+        6379,
+        _NETWORK,
+        "Port of addresses that name none.",
+        is_mutable=False,
+        takes_itself=True,
+    ),
+    Setting("unixsocket", Kind(), b"", _NETWORK, "Path of a unix socket to listen on as well.", is_mutable=False),
+    Setting(
+        "unixsocketperm",
+        Octal(),
+        0,
+        _NETWORK,
+        "Permissions of unix sockets, in octal; 0 keeps the umask's.",
+        is_mutable=False,
+    ),
+    Setting("tcp-backlog", Integer(), 511, _NETWORK, "Connections that may wait to be accepted.", is_mutable=False),
+    Setting(
+        "tcp-keepalive",
+        Integer(),
+        300,
+        _NETWORK,
+        "Seconds between keep-alive probes on idle connections; 0 sends none.",
+    ),
+    Setting("timeout", Integer(), 0, _NETWORK, "Seconds after which an idle client is closed; 0 keeps it."),
+    Setting(
+        "tls-port",
+        Integer(0, HIGHEST_PORT),
+        0,
+        _TLS,
+        "Port for TLS of addresses that name none; 0 for none. With it, port 0 means no port without TLS.",
+        is_mutable=False,
+        takes_itself=True,
+    ),
+    Setting("tls-cert-file", Kind(), b"", _TLS, "Certificate of the server, with its chain, in PEM."),
+    Setting("tls-key-file", Kind(), b"", _TLS, "Key of the certificate; empty if it is in tls-cert-file."),
+    Setting("tls-key-file-pass", Kind(), b"", _TLS, "Password of the key.", is_secret=True),
+    Setting("tls-ca-cert-file", Kind(), b"", _TLS, "Certificates that sign those of clients, in PEM."),
+    Setting("tls-ca-cert-dir", Kind(), b"", _TLS, "Folder of such certificates, named by their hash."),
+    Setting(
+        "tls-auth-clients",
+        Choice(b"no", b"yes", b"optional"),
+        b"yes",
+        _TLS,
+        "Whether clients have to show a certificate: yes, no, or optional to check those that do.",
+    ),
+    Setting("tls-protocols", Kind(), b"", _TLS, "Versions of the protocol, such as 'TLSv1.2 TLSv1.3'; empty for both."),
+    Setting("tls-ciphers", Kind(), b"", _TLS, "Ciphers of TLS 1.2, as OpenSSL writes them; empty for its own."),
+    Setting(
+        "tls-ciphersuites",
+        Only(b"", "the cipher suites of TLS 1.3 cannot be chosen here: argument must be empty"),
+        b"",
+        _TLS,
+        "Always empty: TLS 1.3 has OpenSSL's suites.",
+    ),
+    Setting("tls-prefer-server-ciphers", YesNo(), False, _TLS, "Prefer the server's order of ciphers to the client's."),
+    Setting("tls-dh-params-file", Kind(), b"", _TLS, "Parameters for ciphers with DH, in PEM."),
+    Setting("tls-session-caching", YesNo(), True, _TLS, "Let clients resume sessions by tickets."),
+    Setting(
+        "protected-mode", YesNo(), True, _SECURITY, "Refuse clients from other machines while there is no password."
+    ),
+    Setting("requirepass", Kind(), b"", _SECURITY, "Password of the default user; empty for none.", is_secret=True),
+    Setting("aclfile", Kind(), b"", _SECURITY, "File that the users are kept in; empty for none.", is_mutable=False),
+    Setting("acllog-max-len", _COUNT, 128, _SECURITY, "Entries that the log of refusals keeps."),
+    Setting(
+        "acl-pubsub-default",
+        Choice(b"allchannels", b"resetchannels"),
+        b"resetchannels",
+        _SECURITY,
+        "Channels that a new user may use: all or none.",
+    ),
+    Setting(
+        "enable-debug-command",
+        Choice(b"no", b"yes", b"local"),
+        b"no",
+        _SECURITY,
+        "Who may use DEBUG and GEVENTCACHE: nobody, everybody, or clients on this machine.",
+        is_mutable=False,
+    ),
+    Setting(
+        "cluster-databases",
+        Integer(1),
+        1,
+        _CLUSTER,
+        "Number of databases of a server that is one of several shards.",
+        is_mutable=False,
+    ),
+    Setting(
+        "cluster-enabled",
+        Fact(),
+        b"no",
+        _CLUSTER,
+        "The server is one of several shards: there are several workers.",
+        is_mutable=False,
+    ),
+    Setting(
+        "cluster-announce-ip",
+        Kind(),
+        b"",
+        _CLUSTER,
+        "Host that clients are told for all shards; empty for the one that they are bound to.",
+    ),
+    Setting(
+        "cluster-announce-port",
+        Integer(0, HIGHEST_PORT),
+        0,
+        _CLUSTER,
+        "Port that clients are told for the first shard, each further one has the next; 0 for the real ones.",
+    ),
+    Setting("maxclients", Integer(1, 2**32 - 1), 10000, _LIMITS, "Clients connected at the same time."),
+    Setting(
+        "proto-max-bulk-len", Memory(_MEBIBYTE), 512 << 20, _LIMITS, "Longest string that a request may carry or make."
+    ),
+    Setting(
+        "client-query-buffer-limit", Memory(_MEBIBYTE), 1 << 30, _LIMITS, "Bytes that one unfinished request may hold."
+    ),
+    Setting(
+        "upstream",
+        UpstreamUrl(),
+        b"",
+        _UPSTREAM,
+        "URL of the servers that have the data; empty if this server has them.",
+        is_mutable=False,
+        is_secret=True,
+    ),
+    Setting(
+        "upstream-read-from",
+        Choice(b"primary", b"replica", b"nearest"),
+        b"primary",
+        _UPSTREAM,
+        "Who answers reads whose replies are not kept here.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-timeout",
+        Integer(1, 3_600_000),
+        2000,
+        _UPSTREAM,
+        "Milliseconds of silence after which a connection to the upstream is lost.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-retry-time",
+        Integer(0, 3_600_000),
+        10_000,
+        _UPSTREAM,
+        "Milliseconds for which a request is tried again, where nothing can have come of it.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-max-connections",
+        Integer(0, 100_000),
+        256,
+        _UPSTREAM,
+        "Connections to the upstream that may be in use by single clients: for WATCH and blocking commands.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-tls-ca-cert-file",
+        Kind(),
+        b"",
+        _UPSTREAM,
+        "Certificates that vouch for an upstream with TLS; empty for those of the system.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-split-transactions",
+        YesNo(),
+        False,
+        _UPSTREAM,
+        "Carry out a transaction over several slots slot by slot, and not as a whole, if it watches nothing.",
+        is_mutable=False,
+    ),
+    Setting(
+        "upstream-hash-tag",
+        YesNo(),
+        False,
+        _UPSTREAM,
+        "Keep all keys of a database in one slot of the upstream, by a tag that clients do not see.",
+        is_mutable=False,
+    ),
+    Setting("near-cache", YesNo(), True, _UPSTREAM, "Keep replies of the upstream here while they are true."),
+    Setting("near-keys", Patterns(), (), _UPSTREAM, "Globs of the keys whose replies are kept; none for all."),
+    Setting("near-bypass", Patterns(), (), _UPSTREAM, "Globs of keys whose replies are not kept."),
+    Setting(
+        "near-ttl-max", Integer(0, 31_536_000), 300, _UPSTREAM, "Seconds for which a reply is kept; 0 for no limit."
+    ),
+    Setting(
+        "near-maxmemory",
+        Memory(),
+        100 * _MEBIBYTE,
+        _UPSTREAM,
+        "Memory for replies that are kept, in the place of maxmemory; 0 for no limit.",
+        is_mutable=False,
+    ),
+    Setting(
+        "near-maxmemory-policy",
+        Choice(*_POLICIES),
+        b"allkeys-lru",
+        _UPSTREAM,
+        "Which replies go when that is full, in the place of maxmemory-policy.",
+        is_mutable=False,
+    ),
+    Setting(
+        "client-output-buffer-limit",
+        BufferLimits(),
+        _DEFAULT_BUFFER_LIMITS,
+        _LIMITS,
+        "Unread replies a client may leave, by class: CLASS HARD SOFT SECONDS ...; 0 is unlimited.",
+    ),
+)
