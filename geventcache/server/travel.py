@@ -17,8 +17,8 @@ from typing import Any
 import gevent
 from gevent.lock import RLock
 
-from geventcache.base.clock import monotonic_us
 from geventcache.base.times import NEVER_MS
+from geventcache.server.slices import Slices
 from geventcache.services.clients import Client
 from geventcache.services.listeners.waiters import Wait
 
@@ -42,7 +42,7 @@ class Travel:
         self.lets_others_in = True
         self.lock = RLock()
         self.running: set[Any] = set()
-        self.slice_us = 0
+        self.slices = Slices(server, 0)
 
     # ------------------------------------------------------------------ for a command
 
@@ -99,7 +99,8 @@ class Travel:
 
     def pass_until(self, target_ms: int) -> None:
         """Go from deadline to deadline until a time."""
-        self.slice_us = monotonic_us()
+        self.slices = Slices(self.server, self.state.config["expire-time-budget"])
+        self.slices.begin()
         self.wait_for_worker()
         while (next_ms := self.next_ms()) <= target_ms:
             self.clock.move_to(max(next_ms, self.clock.now_ms))
@@ -146,11 +147,9 @@ class Travel:
 
     def breathe(self) -> None:
         """Let others in if the slice is over."""
-        if self.lets_others_in and monotonic_us() - self.slice_us >= self.state.config["expire-time-budget"]:
-            self.server.end_turn()
-            gevent.sleep(PAUSE_SECONDS)
+        if self.lets_others_in and self.slices.breathe():
             self.wait_for_worker()
-            self.slice_us = monotonic_us()
+            self.slices.begin()
 
     def wait_for_worker(self) -> None:
         """Let a load, a script that lets others in, and the worker of expiry finish: what was due comes first."""
