@@ -33,6 +33,8 @@ CLUSTER_SLOTS = pack((b"CLUSTER", b"SLOTS"))
 READONLY = (b"READONLY",)
 RETRY_US = 50_000
 REFRESH_US = 5_000_000
+# A primary of Sentinel's does not know that it was replaced.
+SENTINEL_REFRESH_US = 1_000_000
 MOST_IDLE = 16
 NO_LINK = b"ERR Too many connections to the upstream are in use by single clients (upstream-max-connections)"
 
@@ -259,7 +261,8 @@ class Nodes:
         links = [link for link in self.all_links() if not link.is_patient]
         for link in links:
             link.look(now_us)
-        if now_us - self.refreshed_us > REFRESH_US or any(link.is_quiet(now_us) for link in links):
+        period_us = SENTINEL_REFRESH_US if self.target.sentinel else REFRESH_US
+        if now_us - self.refreshed_us > period_us or any(link.is_quiet(now_us) for link in links):
             self.refresh()
 
     def close(self) -> None:
