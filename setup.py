@@ -6,14 +6,15 @@ The rules:
   `.py` file is what runs uncompiled. What a client rarely calls (ACL, CONFIG, INFO, ...) has no `.pxd` file.
 - It is all or nothing, since compiled modules rely on each other's C interfaces. So a build without a C compiler
   succeeds and installs plain Python, for which GEVENTCACHE_PURE=1 asks.
-- What is hot is optimised by -O2, the rest by -O1, which takes the C compiler two thirds of the time. What Cython's
-  code has in common stands once, in `geventcache._cyutility`.
+- What is hot is optimised by -O2, what is rare by -Og, the rest by -O1: they take the C compiler's time as 9 to 4 to 6.
+  What Cython's code has in common stands once, in `geventcache._cyutility`.
 - GEVENTCACHE_CHECKED=1 leaves optimisation to CFLAGS, for sanitizers; names of folders compile these alone, for tests
   of their modules by themselves.
 """
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import sys
@@ -52,6 +53,28 @@ HOT = {
         "sorted_sets",
     },
 }
+# What is seldom asked for, or leaves the work to others: a call of these is slower by some hundred instructions.
+RARE = {
+    "command": {"effects", "geo_search", "hash_fields"},
+    "commands": {
+        "bitmaps",
+        "geo",
+        "hash_deadlines",
+        "hyperloglog",
+        "lists_blocking",
+        "pubsub",
+        "scripting",
+        "set_operations",
+        "sorted_set_operations",
+        "stream_pending",
+        "strings_parts",
+        "transactions",
+    },
+    "persistence": {"listpack", "streams"},
+    "types": {"stream_groups"},
+}
+# Without copies of what a function of Cython does as well: look up a name, call a method.
+RARE_FLAGS = ["-Og", "-DCYTHON_USE_DICT_VERSIONS=0", "-DCYTHON_UNPACK_METHODS=0"]
 # What makes a module when it is imported is a fifth of its code and runs once: there is nothing to optimise. Compilers
 # that do not know the attribute ignore it.
 UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-Wno-attributes"]
@@ -127,8 +150,8 @@ def extensions() -> list[Extension]:
     if CHECKED not in ("", "1"):
         sources = [source for source in sources if source.relative_to(PACKAGE).parts[0] in CHECKED.split(",")]
     sources.sort(key=lambda source: (-source.stat().st_size, source))
-    modules = [(".".join(source.with_suffix("").parts), [str(source)], is_hot(source)) for source in sources]
-    return [extension(*module) for module in [(SHARED, [], True), *modules]]
+    modules = [extension(".".join(source.with_suffix("").parts), [str(source)], flags_of(source)) for source in sources]
+    return [extension(SHARED, [], ["-O1"]), *modules]
 
 
 def source_of(declarations: Path) -> Path:
@@ -137,15 +160,15 @@ def source_of(declarations: Path) -> Path:
     return c_memory if c_memory.exists() else declarations.with_suffix(".py")
 
 
-def is_hot(source: Path) -> bool:
-    """Is the module one of HOT?"""
+def flags_of(source: Path) -> list[str]:
+    """Return how a module is optimised."""
     room, _, name = source.relative_to(PACKAGE).with_suffix("").as_posix().partition("/")
-    return name in HOT.get(room, ())
+    return ["-O2"] if name in HOT.get(room, ()) else RARE_FLAGS if name in RARE.get(room, ()) else ["-O1"]
 
 
-def extension(name: str, sources: list[str], hot: bool) -> Extension:
+def extension(name: str, sources: list[str], optimised: list[str]) -> Extension:
     """Describe an extension; -g0 also keeps the paths of the build out of it."""
-    flags = [] if CHECKED else ["-O2" if hot else "-O1", "-g0", *UNOPTIMISED_ONCE]
+    flags = [] if CHECKED else [*optimised, "-g0", *UNOPTIMISED_ONCE]
     return Extension(name, sources, extra_compile_args=flags)
 
 
@@ -154,6 +177,8 @@ def translate(modules: list[Extension]) -> None:
     import greenlet
     from Cython.Build import cythonize
 
+    # Cython makes objects by the million, next to none of them garbage: looking for it takes a third of the time.
+    gc.set_threshold(1_000_000, 5, 1000)
     folder = Path(greenlet.__file__).parent
     translated = cythonize(
         modules,
