@@ -32,21 +32,18 @@ cdef void take_block(uint32_t *state, const unsigned char *block) noexcept nogil
         w[i] = <uint32_t>block[4 * i] << 24 | block[4 * i + 1] << 16 | block[4 * i + 2] << 8 | block[4 * i + 3]
     for i in range(16, 80):
         w[i] = rolled(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1)
-    for i in range(80):
-        if i < 20:
-            mixed = (d ^ (b & (c ^ d))) + 0x5A827999u
-        elif i < 40:
-            mixed = (b ^ c ^ d) + 0x6ED9EBA1u
-        elif i < 60:
-            mixed = (b & c | d & (b | c)) + 0x8F1BBCDCu
-        else:
-            mixed = (b ^ c ^ d) + 0xCA62C1D6u
-        mixed += rolled(a, 5) + e + w[i]
-        e = d
-        d = c
-        c = rolled(b, 30)
-        b = a
-        a = mixed
+    for i in range(0, 20):
+        mixed = (d ^ (b & (c ^ d))) + 0x5A827999u + rolled(a, 5) + e + w[i]
+        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
+    for i in range(20, 40):
+        mixed = (b ^ c ^ d) + 0x6ED9EBA1u + rolled(a, 5) + e + w[i]
+        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
+    for i in range(40, 60):
+        mixed = (b & c | d & (b | c)) + 0x8F1BBCDCu + rolled(a, 5) + e + w[i]
+        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
+    for i in range(60, 80):
+        mixed = (b ^ c ^ d) + 0xCA62C1D6u + rolled(a, 5) + e + w[i]
+        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
     state[0] += a
     state[1] += b
     state[2] += c

@@ -269,36 +269,51 @@ local BAD_FORMAT = "Bad data format in input."
 local MOST_RESULTS = 7990
 local input, limit, pointer
 
-local function number_at(position, size)
-  if position + size - 1 > limit then
-    fault(MISSING)
-  end
+local function number_at(position, bytes)
   local number = 0
-  for i = position, position + size - 1 do
+  for i = position, position + bytes - 1 do
     number = number * 256 + byte(input, i)
   end
   return number
 end
 
-local function unsigned(size)
+local function signed_at(position, bytes)
+  local half, whole = 256 ^ bytes / 2, 256 ^ bytes
+  if bytes < 8 then
+    local number = number_at(position, bytes)
+    return number >= half and number - whole or number
+  end
+  local high, low = number_at(position, 4), number_at(position + 4, 4)
+  return (high >= 2147483648 and high - 4294967296 or high) * 4294967296 + low
+end
+
+local function float_at(position, bytes)
+  return bytes_float(sub(input, position, position + bytes - 1), true)
+end
+
+-- A function that reads a number of so many bytes, by a view of memory if there is one; `kind` is that of its `get`.
+local function reader(bytes, kind, otherwise)
+  local get = places and places.get[bytes > 1 and kind .. "_big" or kind]
   return function(position)
-    return number_at(position, size), position + size
+    if position + bytes - 1 > limit then
+      fault(MISSING)
+    elseif get then
+      return get(pointer, position - 1), position + bytes
+    end
+    return otherwise(position, bytes), position + bytes
   end
 end
 
-local function signed(size)
-  local half, whole = 256 ^ size / 2, 256 ^ size
-  return function(position)
-    if size < 8 then
-      local number = number_at(position, size)
-      return number >= half and number - whole or number, position + size
-    end
-    local high, low = number_at(position, 4), number_at(position + 4, 4)
-    if high >= 2147483648 then
-      high = high - 4294967296
-    end
-    return high * 4294967296 + low, position + 8
-  end
+local function unsigned(bytes)
+  return reader(bytes, "u" .. bytes, number_at)
+end
+
+local function signed(bytes)
+  return reader(bytes, "i" .. bytes, signed_at)
+end
+
+local function floating(bytes)
+  return reader(bytes, bytes == 4 and "f" or "d", float_at)
 end
 
 local function text(position, size)
@@ -306,19 +321,6 @@ local function text(position, size)
     fault(MISSING)
   end
   return sub(input, position, position + size - 1), position + size
-end
-
-local function floating(bytes)
-  local get = places and places.get[bytes == 4 and "f_big" or "d_big"]
-  return function(position)
-    if not get then
-      local found, after = text(position, bytes)
-      return bytes_float(found, true), after
-    elseif position + bytes - 1 > limit then
-      fault(MISSING)
-    end
-    return get(pointer, position - 1), position + bytes
-  end
 end
 
 local take
@@ -347,9 +349,11 @@ local function map(position, count)
   return result, position
 end
 
-local function sized(size, body)
+local function sized(bytes, body)
+  local read = unsigned(bytes)
   return function(position)
-    return body(position + size, number_at(position, size))
+    local size, after = read(position)
+    return body(after, size)
   end
 end
 

@@ -189,7 +189,9 @@ local function located(e)
   local text
   if type(e) == "table" then
     text = rawget(e, "err")
-    if type(text) ~= "string" then
+    if type(text) == "number" then
+      text = tostring(text)
+    elseif type(text) ~= "string" then
       text = "ERR unknown error"
     end
   else
@@ -532,7 +534,7 @@ maths.random, maths.randomseed = random, randomseed
 
 local coroutines = copy(coroutine, "running status")
 coroutines.yield = function(...)
-  if not co_running() then
+  if not co_running() or inner > 0 then
     error("attempt to yield across metamethod/C-call boundary", 0)
   end
   return co_yield(...)
@@ -722,10 +724,11 @@ local function sha1_of(text)
 end
 
 local function sha1hex(...)
+  local text = ...
   if select("#", ...) ~= 1 then
     raise("wrong number of arguments")
   end
-  return sha1_of(text_of(...))
+  return sha1_of(type(text) == "string" and text or text_of(text))
 end
 
 local function log(...)
