@@ -23,27 +23,57 @@ cdef inline uint32_t rolled(uint32_t word, int by) noexcept nogil:
     return word << by | word >> (32 - by)
 
 
+cdef inline uint32_t chosen(uint32_t b, uint32_t c, uint32_t d) noexcept nogil:
+    return d ^ (b & (c ^ d))
+
+
+cdef inline uint32_t parity(uint32_t b, uint32_t c, uint32_t d) noexcept nogil:
+    return b ^ c ^ d
+
+
+cdef inline uint32_t majority(uint32_t b, uint32_t c, uint32_t d) noexcept nogil:
+    return b & c | d & (b | c)
+
+
+cdef inline void turn(uint32_t a, uint32_t *b, uint32_t *e, uint32_t mixed) noexcept nogil:
+    """A round of SHA1: instead of moving five words, the caller names them anew."""
+    e[0] += rolled(a, 5) + mixed
+    b[0] = rolled(b[0], 30)
+
+
 cdef void take_block(uint32_t *state, const unsigned char *block) noexcept nogil:
     """Take a block into the state of a SHA1 (FIPS 180-4, 6.1.2)."""
     cdef uint32_t w[80]
-    cdef uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], mixed
+    cdef uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4]
     cdef int i
     for i in range(16):
         w[i] = <uint32_t>block[4 * i] << 24 | block[4 * i + 1] << 16 | block[4 * i + 2] << 8 | block[4 * i + 3]
     for i in range(16, 80):
         w[i] = rolled(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1)
-    for i in range(0, 20):
-        mixed = (d ^ (b & (c ^ d))) + 0x5A827999u + rolled(a, 5) + e + w[i]
-        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
-    for i in range(20, 40):
-        mixed = (b ^ c ^ d) + 0x6ED9EBA1u + rolled(a, 5) + e + w[i]
-        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
-    for i in range(40, 60):
-        mixed = (b & c | d & (b | c)) + 0x8F1BBCDCu + rolled(a, 5) + e + w[i]
-        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
-    for i in range(60, 80):
-        mixed = (b ^ c ^ d) + 0xCA62C1D6u + rolled(a, 5) + e + w[i]
-        e, d, c, b, a = d, c, rolled(b, 30), a, mixed
+    for i in range(0, 20, 5):
+        turn(a, &b, &e, chosen(b, c, d) + 0x5A827999u + w[i])
+        turn(e, &a, &d, chosen(a, b, c) + 0x5A827999u + w[i + 1])
+        turn(d, &e, &c, chosen(e, a, b) + 0x5A827999u + w[i + 2])
+        turn(c, &d, &b, chosen(d, e, a) + 0x5A827999u + w[i + 3])
+        turn(b, &c, &a, chosen(c, d, e) + 0x5A827999u + w[i + 4])
+    for i in range(20, 40, 5):
+        turn(a, &b, &e, parity(b, c, d) + 0x6ED9EBA1u + w[i])
+        turn(e, &a, &d, parity(a, b, c) + 0x6ED9EBA1u + w[i + 1])
+        turn(d, &e, &c, parity(e, a, b) + 0x6ED9EBA1u + w[i + 2])
+        turn(c, &d, &b, parity(d, e, a) + 0x6ED9EBA1u + w[i + 3])
+        turn(b, &c, &a, parity(c, d, e) + 0x6ED9EBA1u + w[i + 4])
+    for i in range(40, 60, 5):
+        turn(a, &b, &e, majority(b, c, d) + 0x8F1BBCDCu + w[i])
+        turn(e, &a, &d, majority(a, b, c) + 0x8F1BBCDCu + w[i + 1])
+        turn(d, &e, &c, majority(e, a, b) + 0x8F1BBCDCu + w[i + 2])
+        turn(c, &d, &b, majority(d, e, a) + 0x8F1BBCDCu + w[i + 3])
+        turn(b, &c, &a, majority(c, d, e) + 0x8F1BBCDCu + w[i + 4])
+    for i in range(60, 80, 5):
+        turn(a, &b, &e, parity(b, c, d) + 0xCA62C1D6u + w[i])
+        turn(e, &a, &d, parity(a, b, c) + 0xCA62C1D6u + w[i + 1])
+        turn(d, &e, &c, parity(e, a, b) + 0xCA62C1D6u + w[i + 2])
+        turn(c, &d, &b, parity(d, e, a) + 0xCA62C1D6u + w[i + 3])
+        turn(b, &c, &a, parity(c, d, e) + 0xCA62C1D6u + w[i + 4])
     state[0] += a
     state[1] += b
     state[2] += c
