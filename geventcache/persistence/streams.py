@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any
 
+import cython
+
 from geventcache.persistence import kinds
 from geventcache.persistence.cursor import Cursor, DataError
 from geventcache.persistence.listpack import Listpack, as_text, read_listpack
@@ -51,6 +53,7 @@ def read_stream(cursor: Cursor, kind: int, limits: EncodingLimits) -> Stream:
     return stream
 
 
+@cython.cfunc
 def checked_count(number: int) -> int:
     """A number that C can count to."""
     if number > MOST_COUNTED:
@@ -58,17 +61,20 @@ def checked_count(number: int) -> int:
     return number
 
 
+@cython.cfunc
 def read_raw_id(cursor: Cursor) -> int:
     """An ID of sixteen bytes."""
     return int.from_bytes(cursor.take(ID_SIZE), "big")
 
 
+@cython.cfunc
 def read_id(cursor: Cursor) -> int:
     """An ID written as two lengths."""
     ms: int = cursor.length()
     return make_id(ms, cursor.length())
 
 
+@cython.cfunc
 def read_numbers(stream: Stream, cursor: Cursor, kind: int) -> None:
     """What stands between the nodes and the groups; older servers did not keep all of it."""
     length: int = cursor.length()
@@ -116,6 +122,7 @@ class Elements:
         return [as_text(self.next()) for _ in range(count)]
 
 
+@cython.cfunc
 def read_node(stream: Stream, base_id: int, elements: list[Any]) -> None:
     """Add one node to the stream, with the entries that were deleted from it: they count until it is empty."""
     source = Elements(elements)
@@ -136,6 +143,7 @@ def read_node(stream: Stream, base_id: int, elements: list[Any]) -> None:
     stream.add_node(node)
 
 
+@cython.cfunc
 def read_entry(node: Node, source: Elements, names: tuple[bytes, ...], base_id: int, last_id: int) -> tuple[int, bool]:
     """Add one entry to a node; return its ID, and whether it was deleted.
 
@@ -164,6 +172,7 @@ def read_entry(node: Node, source: Elements, names: tuple[bytes, ...], base_id: 
     return entry_id, is_deleted
 
 
+@cython.cfunc
 def read_group(stream: Stream, cursor: Cursor, kind: int) -> None:
     """Add one consumer group to the stream."""
     name = cursor.string()
@@ -182,6 +191,7 @@ def read_group(stream: Stream, cursor: Cursor, kind: int) -> None:
         raise DataError("a pending entry has no consumer")
 
 
+@cython.cfunc
 def read_deliveries(cursor: Cursor) -> dict[int, tuple[int, int]]:
     """The time and the number of deliveries of each pending entry, by ID."""
     found: dict[int, tuple[int, int]] = {}
@@ -193,6 +203,7 @@ def read_deliveries(cursor: Cursor) -> dict[int, tuple[int, int]]:
     return found
 
 
+@cython.cfunc
 def read_next_id(cursor: Cursor, last_id: int) -> int:
     """An ID of a list of pending entries, which are in order."""
     entry_id = read_raw_id(cursor)
@@ -201,6 +212,7 @@ def read_next_id(cursor: Cursor, last_id: int) -> int:
     return entry_id
 
 
+@cython.cfunc
 def read_consumer(group: Group, unowned: dict[int, tuple[int, int]], cursor: Cursor, kind: int) -> None:
     """Add one consumer to a group, with what it has pending, which it takes out of `unowned`."""
     name = cursor.string()
@@ -303,12 +315,14 @@ class GroupImage:
             self.pending.unwatch()
 
 
+@cython.cfunc
 def write_id(out: Output, entry_id: int) -> None:
     """Write an ID as two lengths."""
     out.length(entry_id >> SEQ_BITS)
     out.length(entry_id & MAX_HALF)
 
 
+@cython.cfunc
 def packed_node(node: Node) -> bytes:
     """A node's listpack. Entries that were deleted are left out."""
     pack = Listpack()
@@ -325,6 +339,7 @@ def packed_node(node: Node) -> bytes:
     return pack.to_bytes()
 
 
+@cython.cfunc
 def pack_entry(pack: Listpack, ms: int, seq: int, fields: Fields, names: Fields) -> None:
     """Add one entry to a node's listpack; `ms` and `seq` are the distances from the node's ID, `names` its fields."""
     start = pack.count
@@ -339,6 +354,7 @@ def pack_entry(pack: Listpack, ms: int, seq: int, fields: Fields, names: Fields)
     pack.add_number(pack.count - start)
 
 
+@cython.cfunc
 def wrapped(distance: int) -> int:
     """A difference of two halves of IDs as a number of 64 bits with a sign, which wraps."""
     return (distance + HALF_RANGE & MAX_HALF) - HALF_RANGE

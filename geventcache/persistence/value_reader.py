@@ -83,6 +83,7 @@ def read_quicklist(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
     return value
 
 
+@cython.cfunc
 def make_list(elements: list[bytes], limits: EncodingLimits) -> List:
     """A list of these elements."""
     check_some(elements)
@@ -109,6 +110,7 @@ def read_packed_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Set:
     return make_set(texts(read_listpack(cursor.string())), limits)
 
 
+@cython.cfunc
 def make_set(members: list[bytes], limits: EncodingLimits) -> Set:
     """A set of these members."""
     check_some(members)
@@ -133,6 +135,7 @@ def read_sorted_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Sorted
     return make_sorted_set(scores, count, limits)
 
 
+@cython.cfunc
 def read_old_score(cursor: Cursor) -> float:
     """A score in digits."""
     size = cursor.byte()
@@ -152,6 +155,7 @@ def read_packed_sorted_set(cursor: Cursor, kind: int, limits: EncodingLimits) ->
     return make_sorted_set(scores, len(elements) // 2, limits)
 
 
+@cython.cfunc
 def as_score(element: Any) -> float:
     """An element as the score that it stands for."""
     score = parse_float(element) if isinstance(element, bytes) else float(element)
@@ -160,6 +164,7 @@ def as_score(element: Any) -> float:
     return score
 
 
+@cython.cfunc
 def make_sorted_set(scores: dict[bytes, float], count: int, limits: EncodingLimits) -> SortedSet:
     """A sorted set of what were `count` members."""
     check_some(scores)
@@ -252,6 +257,7 @@ def add_field(value: Hash, field: bytes, text: bytes) -> None:
         raise DataError("a field repeats")
 
 
+@cython.cfunc
 def give_deadline(value: Hash, field: bytes, deadline_ms: int) -> None:
     """Give a field a deadline, which may have passed."""
     if not 0 <= deadline_ms < 1 << 63:
@@ -259,6 +265,7 @@ def give_deadline(value: Hash, field: bytes, deadline_ms: int) -> None:
     value.set_deadline(field, deadline_ms)
 
 
+@cython.cfunc
 def checked_hash(value: Hash) -> Hash:
     """The hash, all of whose fields have come."""
     check_some(value)
@@ -276,17 +283,20 @@ def times(count: cython.ulonglong) -> Iterable[None]:
         yield None
 
 
+@cython.cfunc
 def texts(elements: Sequence[Any]) -> list[bytes]:
     """All elements as the strings that they stand for."""
     return [as_text(element) for element in elements]
 
 
+@cython.cfunc
 def check_some(elements: Any) -> None:
     """Refuse what has no elements."""
     if not len(elements):
         raise EmptyValueError("a container without elements")
 
 
+@cython.cfunc
 def check_groups(elements: Sequence[Any], size: int) -> None:
     """Refuse elements that do not come in groups of that size."""
     if len(elements) % size:
