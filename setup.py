@@ -32,13 +32,13 @@ SHARED = "geventcache._cyutility"
 # What every request passes, and the everyday types: there -O2 gains up to a fifth (100 elements of LRANGE), and in the
 # modules of single commands nothing that can be measured.
 HOT = {
-    "base": {"native", "numbers", "table"},
+    "base": {"deadlines", "native", "numbers", "table"},
     "resp": {"encoders", "reader", "requests", "scan", "writer"},
     "server": {"connection", "wire"},
     "engine": {"engine", "runs"},
     "services": {"scripting/door", "scripting/service"},
     "upstream": {"door"},
-    "store": {"changes", "deadlines", "eviction", "keyspace", "places", "uses"},
+    "store": {"changes", "eviction", "keyspace", "places", "uses"},
     "types": {
         "elements",
         "hashes",

@@ -10,7 +10,7 @@ One test-suite runs on both. The rules, for users of either:
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
   From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
 - **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
-- **A ticket** finds a key again without holding it (store/deadlines.py): in the compiled table it is a hash, in the
+- **A ticket** finds a key again without holding it (base/deadlines.py): in the compiled table it is a hash, in the
   twin the key. It counts while the key's `filed` is the time of the ticket's bucket.
 - **A position** is a point in the space of hashes, from 0 to `END`, exclusive. Keys are walked in the order of their
   positions, so one that stays is met exactly once, whatever comes and goes meanwhile: SCAN's cursor, a slice of a
@@ -312,12 +312,12 @@ class Table:
                 kept.add(key)
 
     def copy(self) -> Table:
-        """A table of its own with the same keys, values and deadlines; without tickets, uses and a watcher."""
+        """A table of its own with the same keys, values and times; without uses and a watcher."""
         made = Table()
         for key in self.keys(-1):
             self.seek(key)
             made.seek(key)
-            made.put_until(self.value(), self.deadline(), 0)
+            made.put_until(self.value(), self.deadline(), self.filed())
         return made
 
     def release(self, count: int, bury: Callable[[Any], None]) -> bool:

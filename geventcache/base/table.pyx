@@ -1008,7 +1008,7 @@ cdef class Table:
             self.find_filed(<uint64_t>kept.items[at], time_ms, SIFTED).flags &= ~SIFTED
 
     cpdef Table copy(self):
-        """A table of its own with the same keys, values and deadlines; without tickets, uses and a watcher.
+        """A table of its own with the same keys, values and times; without uses and a watcher.
 
         Its shape is the same, so that no key is hashed.
         """
@@ -1081,7 +1081,6 @@ cdef class Table:
                 memcpy(twin, record, size)
                 twin.flags &= ~(STAMPS | SIFTED)
                 twin.use = 0
-                write_times(twin, deadline_of(record), 0)
                 if record.kind == OBJECT:
                     Py_INCREF(<object>object_of(record))
                     self.objects += 1

@@ -137,7 +137,7 @@ def facts_of(ctx: Client, value: Any) -> tuple[bytes, dict[int, list[bytes]]] | 
         return None
     times: dict[int, list[bytes]] = {}
     if isinstance(value, Hash) and value.deadlines is not None:
-        for field, deadline_ms in value.deadlines.times.items():
+        for field, deadline_ms in value.deadlines.items():
             times.setdefault(deadline_ms, []).append(field)
     return payload.dump(value, ctx.server.config["rdbcompression"], is_plain=True), times
 

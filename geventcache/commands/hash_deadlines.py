@@ -89,7 +89,7 @@ def expire_field(db: Keyspace, target: Hash, field: bytes, condition: cython.int
 def give_deadline(db: Keyspace, target: Hash, field: bytes, deadline_ms: cython.longlong):
     """Give an existing field a deadline, or remove it if that is over; return what happened."""
     if deadline_ms > db.clock.now_ms:
-        target.set_deadline(field, deadline_ms)
+        target.set_deadline(field, deadline_ms, db.clock.now_ms)
         return DONE
     target.delete(field)
     db.expired_elements += 1
@@ -418,7 +418,7 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
     if deadline_ms:
         target = db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
         for i in range(0, len(pairs), 2):
-            target.set_deadline(pairs[i], deadline_ms)
+            target.set_deadline(pairs[i], deadline_ms, db.clock.now_ms)
     return target
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import cython
 
 from geventcache.base.table import END, Table, Watcher
+from geventcache.base.times import NEVER_MS
 from geventcache.persistence import kinds
 from geventcache.persistence.output import Output
 from geventcache.persistence.streams import StreamImage
@@ -23,10 +24,10 @@ from geventcache.persistence.value_writer import (
     kind_of,
     value_slices,
 )
-from geventcache.types.hashes import Hash
 from geventcache.types.lists import List
 from geventcache.types.streams import Stream
 
+NEVER = NEVER_MS
 # A container of more elements or bytes is written in slices.
 MOST_ELEMENTS = 512
 MOST_BYTES = 64 << 10
@@ -99,7 +100,7 @@ class FrozenTable(Watcher):
         self.kind = kind
         self.count = len(value)
         self.table = table
-        self.hash: Hash | None = value if kind == kinds.HASH_DEADLINES else None
+        self.has_deadlines = kind == kinds.HASH_DEADLINES
         self.out = Output(compresses)
         self.error: BaseException | None = None
         table.watch(self)
@@ -109,14 +110,14 @@ class FrozenTable(Watcher):
         out: Output = self.out
         start: cython.Py_ssize_t = out.size
         try:
-            self.write(key, value)
+            self.write(key, value, deadline_ms)
         except BaseException as error:  # a command must not fail because somebody saves
             self.error = error
         if len(out.data) >= PIECE:
             out.cut()
         return 1 + (out.size - start) // UNIT_BYTES
 
-    def write(self, key: bytes, value: Any) -> None:
+    def write(self, key: bytes, value: Any, deadline_ms: cython.longlong) -> None:
         """Write an element."""
         out: Output = self.out
         out.string(key)
@@ -124,9 +125,8 @@ class FrozenTable(Watcher):
             out.raw(DOUBLE.pack(value))
         elif self.kind != kinds.SET:
             out.string(value)
-            if self.hash is not None:
-                deadline = self.hash.deadline(key)
-                out.raw(DEADLINE.pack(NO_DEADLINE if deadline is None else deadline))
+            if self.has_deadlines:
+                out.raw(DEADLINE.pack(NO_DEADLINE if deadline_ms == NEVER else deadline_ms))
 
     def slices(self, out: Output) -> Iterator[None]:
         """Write the value, without its type, with pauses."""

@@ -26,11 +26,11 @@ from gevent.queue import Queue
 
 from geventcache.base.allocator import give_back
 from geventcache.base.clock import monotonic_us
+from geventcache.base.deadlines import Deadlines
 from geventcache.base.histogram import Histogram
 from geventcache.base.table import Tickets
 from geventcache.base.times import NEVER_MS
 from geventcache.server.slices import TINY_SECONDS
-from geventcache.store.deadlines import Deadlines
 from geventcache.store.keyspace import Keyspace
 
 BUSY_SECONDS = 0.01
@@ -434,7 +434,7 @@ class Expiry:
             steps += len(graveyard) > 0
             for keyspace in self.databases.existing():
                 if keyspace.deadlines.overdue():
-                    yield from keyspace.deadlines.sweep()
+                    yield from keyspace.deadlines.sweep(keyspace.table)
             is_done = self.state.memory_limit.step() and not len(graveyard)
             yield graveyard.step()
         if steps >= MUCH_FREED or graveyard.leaves_much:

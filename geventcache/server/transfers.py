@@ -147,7 +147,7 @@ class Transfers:
         if index is None or value.deadlines is None or not self.feeding.is_noting:
             return
         by_deadline: dict[int, list[bytes]] = {}
-        for field, deadline_ms in value.deadlines.times.items():
+        for field, deadline_ms in value.deadlines.items():
             by_deadline.setdefault(deadline_ms, []).append(field)
         for deadline_ms, fields in by_deadline.items():
             for start in range(0, len(fields), FIELDS_A_REQUEST):

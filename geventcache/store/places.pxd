@@ -4,7 +4,7 @@ from geventcache.base.histogram cimport Histogram
 from geventcache.base.table cimport Table, Tickets
 from geventcache.store.account cimport Account, object_size
 from geventcache.store.changes cimport Changes
-from geventcache.store.deadlines cimport Deadlines
+from geventcache.base.deadlines cimport Deadlines
 from geventcache.store.uses cimport Uses
 from geventcache.types.container cimport Container
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import cython
 
+from geventcache.base.deadlines import Deadlines
 from geventcache.base.events import event
 from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table
 from geventcache.base.times import NEVER_MS
 from geventcache.store.account import Account, object_size
-from geventcache.store.deadlines import Deadlines
 from geventcache.store.uses import Uses
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash

@@ -16,7 +16,6 @@ cdef class Elements(Container):
     cdef Table table
     cpdef ahead(self, list names)
     cpdef elements_table(self)
-    cpdef preserve(self, bytes name)
     cpdef bint has(self, bytes name) except -1
     cpdef bytes get(self, bytes name)
     cpdef bint put(self, bytes name, bytes value) except -1
@@ -41,5 +40,7 @@ cdef class Elements(Container):
     cdef list integers(self)
     cdef bint is_small(self) noexcept
     cdef spread(self)
+    cdef Table spread_out(self)
+    cpdef draw_in(self)
     cdef gather(self)
     cdef replace_run(self, PyObject *run)

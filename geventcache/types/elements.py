@@ -63,9 +63,6 @@ class Elements(Container):
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.names())
 
-    def preserve(self, name: bytes) -> None:
-        """What a watcher of the Table knows of a name beside its value is about to change: there is no Table."""
-
     def has(self, name: bytes) -> bool:
         """Is there such a name?"""
         return name in self.fields
@@ -162,6 +159,9 @@ class Elements(Container):
             self.fields = dict.fromkeys(self.names())
             self.holes = 0
         self.form = form
+
+    def draw_in(self) -> None:
+        """Nothing asks for a Table any more: few elements go back into a run. There is none."""
 
     # ------------------------------------------------------------------ as a whole
 

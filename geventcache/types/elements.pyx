@@ -111,12 +111,6 @@ cdef class Elements(Container):
         """The Table on which the elements stand; None for a run."""
         return self.table
 
-    cpdef preserve(self, bytes name):
-        """What a watcher of the Table knows of a name beside its value is about to change."""
-        if self.table is not None and self.table.watcher is not None:
-            self.table.seek(name)
-            self.table.preserve()
-
     cpdef bint has(self, bytes name) except -1:
         """Is there such a name?"""
         cdef Encoded wanted
@@ -331,6 +325,20 @@ cdef class Elements(Container):
         self.replace_run(NULL)
         for i in range(len(names)):
             self.put_in_table(names[i], values[i])
+
+    cdef Table spread_out(self):
+        """The Table on which the elements stand, from now on."""
+        if self.run is not NULL:
+            self.spread()
+        return self.table
+
+    cpdef draw_in(self):
+        """Nothing asks for a Table any more: few elements go back into a run, unless somebody watches the Table."""
+        cdef Table table = self.table
+        if table is None or table.watcher is not None or table.objects:
+            return
+        if table.count <= MOST_LARGE and table.memory - table.structure <= MOST_LARGE_BYTES:
+            self.gather()
 
     cdef gather(self):
         """Move the elements to a run of entries."""

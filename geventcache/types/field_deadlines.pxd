@@ -1,19 +1,33 @@
 cimport cython
-cdef Py_ssize_t GARBAGE_ALLOWED, PASSED_OVER
+from geventcache.base.deadlines cimport Deadlines
+from geventcache.base.table cimport Table, Tickets
+from geventcache.types.elements cimport Elements
 
 @cython.final
 cdef class FieldDeadlines:
-    cdef readonly dict times
-    cdef dict buckets
-    cdef list heap
-    cpdef set(self, bytes field, long long deadline_ms)
+    cdef Table table
+    cdef Deadlines index
+    cdef object sweeping
+    cdef Tickets few
+    cdef long long first_ms
+    cdef readonly Py_ssize_t count
+    cpdef set(self, bytes field, long long deadline_ms, long long now_ms)
     cpdef drop(self, bytes field)
-    cpdef bint is_due(self, bytes field, long long now_ms)
+    cpdef get(self, bytes field)
+    cpdef bint has(self, bytes field) except -1
+    cpdef bint is_due(self, bytes field, long long now_ms) except -1
     cpdef long long next_ms(self)
     cpdef list pop_due(self, long long now_ms, Py_ssize_t most)
-    cpdef forget(self, list[bytes] fields)
-    cdef file(self, bytes field, object time_ms)
-    cdef unfile(self, bytes field, object time_ms)
-    cdef sweep(self)
-    cdef list take(self, object time_ms, Py_ssize_t most)
-    cdef bint release(self, Py_ssize_t count) except -1
+    cpdef forget(self, list fields)
+    cpdef bint release(self, Py_ssize_t count) except -1
+    cpdef FieldDeadlines copy(self, Elements fields)
+    cpdef Py_ssize_t memory_usage(self)
+    cdef visit(
+        self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, long long now_ms, list due
+    )
+    cdef put_back(self, long long time_ms, Tickets tickets)
+    cdef refile(self, list due, Py_ssize_t start, long long time_ms)
+    cdef list pop_few(self, long long now_ms, Py_ssize_t most)
+    cdef Tickets counting(self)
+    cdef to_many(self, long long now_ms)
+    cdef tidy(self, long long now_ms)

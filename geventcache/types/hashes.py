@@ -62,7 +62,7 @@ class Hash(Elements):
         return self.get(field)
 
     def is_due(self, field: bytes, now_ms: cython.longlong) -> cython.bint:
-        """`field` has a deadline that has passed at `now_ms`."""
+        """Has `field` a deadline that has passed at `now_ms`?"""
         return self.deadlines is not None and self.deadlines.is_due(field, now_ms)
 
     def live(self, now_ms: cython.longlong) -> dict[bytes, bytes]:
@@ -88,7 +88,7 @@ class Hash(Elements):
             or len(self) > self.limits.hash_max_listpack_entries
         ):
             self.become(HASHTABLE)
-        if self.deadlines is not None and not keep_deadline and field in self.deadlines.times:
+        if self.deadlines is not None and not keep_deadline and self.deadlines.has(field):
             self.drop_deadline(field)
         return is_new
 
@@ -109,34 +109,32 @@ class Hash(Elements):
 
     def delete(self, field: bytes) -> cython.bint:
         """Delete `field`; False when there is no such field."""
-        if not self.drop(field):
-            return False
-        if self.deadlines is not None and field in self.deadlines.times:
+        if self.deadlines is not None and self.deadlines.has(field):
             self.drop_deadline(field)
-        return True
+        return self.drop(field)
 
     def deadline(self, field: bytes) -> int | None:
         """The deadline of `field` in milliseconds since the epoch; None when it has none."""
-        return None if self.deadlines is None else self.deadlines.times.get(field)
+        return None if self.deadlines is None else self.deadlines.get(field)
 
-    def set_deadline(self, field: bytes, deadline_ms: int | None) -> bool:
+    def set_deadline(self, field: bytes, deadline_ms: int | None, now_ms: cython.longlong = 0) -> bool:
         """Give `field` a deadline in milliseconds since the epoch, or take it away with None.
 
+        Without `now_ms` its index comes up early once, to look at the time.
         False, and no change, when there is no such field or nothing to take away. Any deadline counts as a change, and
         makes the encoding "hashtable".
         """
         if not self.has(field):
             return False
-        self.preserve(field)
         if deadline_ms is None:
-            if self.deadlines is None or field not in self.deadlines.times:
+            if self.deadlines is None or not self.deadlines.has(field):
                 return False
             self.drop_deadline(field)
             self.revision += 1
             return True
         if self.deadlines is None:
-            self.deadlines = FieldDeadlines()
-        self.deadlines.set(field, deadline_ms)
+            self.deadlines = FieldDeadlines(self)
+        self.deadlines.set(field, deadline_ms, now_ms)
         self.become(HASHTABLE)
         self.revision += 1
         return True
@@ -145,12 +143,13 @@ class Hash(Elements):
         """Forget the deadline that `field` has."""
         if self.deadlines is not None:
             self.deadlines.drop(field)
-            if not self.deadlines.times:
+            if not self.deadlines.count:
                 self.deadlines = None
+                self.draw_in()
 
     @cython.ccall
     def next_deadline(self) -> cython.longlong:
-        """The earliest deadline in milliseconds since the epoch, NEVER_MS when there is none."""
+        """A time in milliseconds since the epoch, not later than the first deadline; NEVER_MS when there is none."""
         return NEVER if self.deadlines is None else self.deadlines.next_ms()
 
     @cython.ccall
@@ -161,7 +160,7 @@ class Hash(Elements):
         most: cython.Py_ssize_t,
         kept: dict | None,  # type: ignore[type-arg]
     ):
-        """Remove the fields due at `now_ms`, at most `most`, and return them in order of their deadlines.
+        """Remove the fields due at `now_ms`, at most `most`, and return them, about in the order of their deadlines.
 
         Their values and deadlines are put into `kept`, if there is one.
         """
@@ -169,12 +168,13 @@ class Hash(Elements):
             return []
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
         if kept is not None:
-            kept.update({field: (self.get(field), self.deadlines.times[field]) for field in removed})
+            kept.update({field: (self.get(field), self.deadlines.get(field)) for field in removed})
         for field in removed:  # whoever watches the fields reads their deadlines
             self.drop(field)
         self.deadlines.forget(removed)
-        if not self.deadlines.times:
+        if not self.deadlines.count:
             self.deadlines = None
+            self.draw_in()
         return removed
 
     def copy(self) -> "Hash":
@@ -182,7 +182,7 @@ class Hash(Elements):
         other = Hash(self.limits)
         other.take_over(self)
         if self.deadlines is not None:
-            other.deadlines = self.deadlines.copy()
+            other.deadlines = self.deadlines.copy(other)
         return other
 
     def memory_usage(self) -> int:

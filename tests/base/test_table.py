@@ -558,7 +558,7 @@ def test_tickets_are_a_list(module: Any) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 5000])
 def test_a_copy_is_a_table_of_its_own(table: Any, count: int) -> None:
-    """It has the same keys, values and deadlines, neither tickets nor uses, and what happens to one is its own."""
+    """It has the same keys, values and deadlines, no uses, and what happens to one is its own."""
     values = [b"x" * 60, b"y" * 200, [1], 12, 0.5]
     model = {b"k" * (number % 300) + b"%d" % number: values[number % 5] for number in range(count)}
     for number, (key, value) in enumerate(model.items()):
@@ -573,7 +573,7 @@ def test_a_copy_is_a_table_of_its_own(table: Any, count: int) -> None:
     for key in model:
         table.seek(key)
         made.seek(key)
-        assert (made.deadline(), made.filed(), made.use()) == (table.deadline(), 0, 0)
+        assert (made.deadline(), made.filed(), made.use()) == (table.deadline(), table.filed(), 0)
     for key in list(model)[::2]:
         remove(made, key)
     put(made, b"new", 1)

@@ -269,7 +269,7 @@ class Sweeper:
         """There is housework."""
         for keyspace in self.server.state.databases.existing():
             if keyspace.deadlines.overdue():
-                for _ in keyspace.deadlines.sweep():
+                for _ in keyspace.deadlines.sweep(keyspace.table):
                     pass
 
 

@@ -53,7 +53,7 @@ def visit_due(keyspace: Keyspace) -> int:
 def sweep(keyspace: Keyspace) -> None:
     """Sweep out stale tickets if there are too many."""
     if keyspace.deadlines.overdue():
-        for _ in keyspace.deadlines.sweep():
+        for _ in keyspace.deadlines.sweep(keyspace.table):
             pass
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from geventcache.base.deadlines import STALE_ALLOWED
 from geventcache.base.histogram import Histogram
 from geventcache.base.times import NEVER_MS
-from geventcache.store.deadlines import STALE_ALLOWED
 
 from .keyspaces import START_MS, make_databases, make_keyspace, sweep, visit_due
 
@@ -91,7 +91,7 @@ def test_sweep_keeps_the_tickets_that_count() -> None:
     for number in range(0, 3000, 2):
         keyspace.delete(b"%d" % number)
         keyspace.put_until(b"%d" % number, b"v", START_MS + 5000 + number % 7, b"set")
-    for _ in keyspace.deadlines.sweep():
+    for _ in keyspace.deadlines.sweep(keyspace.table):
         pass
     assert (keyspace.deadlines.tickets, keyspace.deadlines.stale) == (3000, 0)
     clock.advance(6000)
@@ -105,7 +105,7 @@ def test_keys_that_come_during_a_sweep_stay() -> None:
         keyspace.put_until(b"%d" % number, b"v", START_MS + 5000, b"set")
     for number in range(2500):
         keyspace.delete(b"%d" % number)
-    for step in keyspace.deadlines.sweep():
+    for step in keyspace.deadlines.sweep(keyspace.table):
         keyspace.put_until(b"new:%d" % step, b"v", START_MS + 5000, b"set")
     clock.advance(5000)
     visit_due(keyspace)

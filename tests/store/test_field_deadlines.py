@@ -26,7 +26,7 @@ def fill(keyspace: Keyspace, key: bytes, deadlines: dict[bytes, int | None]) -> 
     for field, deadline_ms in deadlines.items():
         target.set(field, b"value", 0)
         if deadline_ms is not None:
-            target.set_deadline(field, deadline_ms)
+            target.set_deadline(field, deadline_ms, keyspace.clock.now_ms)
     keyspace.settle()
 
 
@@ -243,7 +243,7 @@ def test_sweep_keeps_the_tickets_of_fields() -> None:
     fill(keyspace, KEY, {b"a": START_MS + 10})
     keyspace.put_until(b"s", b"v", START_MS + 10, b"set")
     keyspace.delete(b"s")
-    for _ in keyspace.deadlines.sweep():
+    for _ in keyspace.deadlines.sweep(keyspace.table):
         pass
     assert keyspace.deadlines.tickets == 1
     clock.advance(10)

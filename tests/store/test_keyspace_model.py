@@ -207,7 +207,7 @@ class KeyspaceMachine(RuleBasedStateMachine):
     @rule(index=INDEXES)
     def sweep(self, index: int) -> None:
         """Stale tickets are swept out, whatever their number."""
-        for _ in self.dbs[index].deadlines.sweep():
+        for _ in self.dbs[index].deadlines.sweep(self.dbs[index].table):
             pass
 
     @invariant()

@@ -434,7 +434,7 @@ def keyspace(state: Any) -> Fields:
 
 def mean_ttl_ms(one: Any) -> int:
     """The mean time to live of a database's keys that have one, estimated from a few that are chosen at random."""
-    left_ms = [deadline_ms - one.clock.now_ms for deadline_ms in one.deadlines.sample(TTL_SAMPLES)]
+    left_ms = [deadline_ms - one.clock.now_ms for deadline_ms in one.deadlines.sample(one.table, TTL_SAMPLES)]
     return max(0, sum(left_ms) // len(left_ms)) if left_ms else 0
 
 

@@ -1,4 +1,4 @@
-"""Tickets: which keys to visit when.
+"""Tickets: which keys to visit when, those of a database or the fields of one hash.
 
 A ticket in the bucket of some millisecond says "visit this key then". It holds no key: the table knows what a ticket is
 (base/table.py). The rules:
@@ -36,10 +36,10 @@ BUCKET_BYTES = 176  # the tickets' object, its time, and both in a dict and in t
 
 
 class Deadlines:
-    """The tickets of one database.
+    """The tickets of one table.
 
     Attributes:
-        keyspace: the database that owns the keys.
+        keyspace: the database that owns the keys; None for the fields of a hash.
         next_ms: time of the earliest bucket, FAR_AWAY when there is none.
         tickets: how many there are, stale ones included.
         stale: how many of them are known to be stale.
@@ -77,13 +77,17 @@ class Deadlines:
         found = self.buckets.get(time_ms)
         if found is None:
             found = Tickets()
-            heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
-            self.buckets[time_ms] = found
-            if time_ms < self.next_ms:
-                self.next_ms = time_ms
-                if self.on_earlier is not None:
-                    self.on_earlier()
+            self.enter(time_ms, found)
         return found
+
+    def enter(self, time_ms, tickets):
+        """Have a bucket of that time, of which there is none."""
+        heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
+        self.buckets[time_ms] = tickets
+        if time_ms < self.next_ms:
+            self.next_ms = time_ms
+            if self.on_earlier is not None:
+                self.on_earlier()
 
     def pop_due(self, now_ms):
         """The earliest bucket due at `now_ms` as (its time, its tickets), or None."""
@@ -107,12 +111,27 @@ class Deadlines:
         self.bucket(time_ms).extend(tickets, 0)
         self.tickets += len(tickets)
 
-    def sample(self, count):
-        """The deadlines of up to `count` keys that are chosen at random."""
+    def put_back(self, time_ms, tickets):
+        """`give_back` without a copy: the bucket is theirs again, if there is none by now. None may be swept."""
+        if time_ms in self.buckets:
+            self.give_back(time_ms, tickets)
+            return
+        self.enter(time_ms, tickets)
+        self.tickets += len(tickets)
+
+    def copy(self):
+        """The same tickets in an index of their own, for a table with the same keys and filed times."""
+        made = Deadlines(None)
+        for time_ms, tickets in self.buckets.items():
+            made.give_back(time_ms, tickets)
+        made.stale = self.stale
+        return made
+
+    def sample(self, table, count):
+        """The deadlines of up to `count` keys of the table that are chosen at random."""
         buckets = list(self.buckets.items())
         if not buckets:
             return []
-        table: Table = self.keyspace.table
         found = []
         for time_ms, tickets in choices(buckets, weights=[len(bucket[1]) for bucket in buckets], k=count):
             if len(tickets) and table.redeem(tickets, randrange(len(tickets)), time_ms) != ABSENT:
@@ -127,9 +146,8 @@ class Deadlines:
         """Stale tickets are due to be swept out."""
         return self.stale > STALE_ALLOWED and self.stale * 2 > self.tickets
 
-    def sweep(self):
+    def sweep(self, table: Table):
         """Sweep out stale tickets, at most `SWEEP_STEP` at each step of this iterator; run it whenever `overdue`."""
-        table: Table = self.keyspace.table
         for time_ms in list(self.buckets):
             bucket = self.buckets.get(time_ms)
             if bucket is None:
