@@ -184,7 +184,14 @@ class Table:
     def put(self, value: Any) -> None:
         """Store a value: bytes, an int of 64 bits, a float, a Text or another object. The key's times stay."""
         held = self._held
-        if type(held) is _Box:
+        kind = type(value)
+        if type(held) is kind and (kind is bytes or kind is int):  # what mostly happens, without a call
+            if self.watcher is not None:
+                self.preserve()
+            memory = self.memory + (len(value) - len(held) if kind is bytes else 0)
+            self._part[self._key] = self._held = value
+            self.memory = memory
+        elif type(held) is _Box:
             self._settle(value, held.deadline_ms, held.filed_ms)
         else:
             self._store(value, 0)
