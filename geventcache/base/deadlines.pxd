@@ -18,9 +18,10 @@ cdef class Deadlines:
     cdef public object on_earlier
     cpdef long long file(self, Table table, long long due_ms, long long now_ms) except? 0
     cdef Tickets bucket(self, long long time_ms)
-    cdef enter(self, long long time_ms, Tickets tickets)
+    cpdef Tickets first_due(self, long long now_ms)
+    cdef drop_first(self)
+    cdef release_last(self, Tickets tickets, Py_ssize_t count)
     cpdef give_back(self, long long time_ms, Tickets tickets)
-    cpdef put_back(self, long long time_ms, Tickets tickets)
     cpdef Deadlines copy(self)
     cpdef pop_due(self, long long now_ms)
     cpdef Py_ssize_t memory_usage(self)

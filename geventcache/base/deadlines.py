@@ -77,46 +77,49 @@ class Deadlines:
         found = self.buckets.get(time_ms)
         if found is None:
             found = Tickets()
-            self.enter(time_ms, found)
+            heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
+            self.buckets[time_ms] = found
+            if time_ms < self.next_ms:
+                self.next_ms = time_ms
+                if self.on_earlier is not None:
+                    self.on_earlier()
         return found
-
-    def enter(self, time_ms, tickets):
-        """Have a bucket of that time, of which there is none."""
-        heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
-        self.buckets[time_ms] = tickets
-        if time_ms < self.next_ms:
-            self.next_ms = time_ms
-            if self.on_earlier is not None:
-                self.on_earlier()
 
     def pop_due(self, now_ms):
         """The earliest bucket due at `now_ms` as (its time, its tickets), or None."""
+        tickets = self.first_due(now_ms)
+        if tickets is None:
+            return None
+        due = self.next_ms, tickets  # where there is no memory for it, the bucket stays
+        self.tickets -= len(tickets)
+        self.drop_first()
+        return due
+
+    def first_due(self, now_ms):
+        """The tickets of the earliest bucket, that of `next_ms`, if they are due at `now_ms`, else None."""
         while self.next_ms <= now_ms:
-            time_ms = self.heap[0]
-            tickets = self.buckets.get(time_ms)
-            due = time_ms, tickets  # where there is no memory for it, the bucket stays
-            is_last: cython.bint = time_ms == self.last_ms
-            heappop(self.heap)
-            self.buckets.pop(time_ms, None)
-            self.next_ms = self.heap[0] if self.heap else FAR_AWAY
-            if is_last:
-                self.last_ms = 0
-            if tickets is not None:  # a sweep leaves the times of buckets that it emptied
-                self.tickets -= len(tickets)
-                return due
+            tickets = self.buckets.get(self.heap[0])
+            if tickets is not None and len(tickets):
+                return tickets
+            self.drop_first()  # a sweep leaves the times of buckets that it emptied
         return None
+
+    def drop_first(self):
+        """The earliest bucket is no more."""
+        time_ms = heappop(self.heap)
+        self.buckets.pop(time_ms, None)
+        self.next_ms = self.heap[0] if self.heap else FAR_AWAY
+        if time_ms == self.last_ms:
+            self.last_ms = 0
+
+    def release_last(self, tickets, count):
+        """Drop the last tickets of a bucket, which were redeemed. None may be swept meanwhile."""
+        tickets.release(count)
+        self.tickets -= count
 
     def give_back(self, time_ms, tickets):
         """Put tickets back that `pop_due` returned: they are due at once."""
         self.bucket(time_ms).extend(tickets, 0)
-        self.tickets += len(tickets)
-
-    def put_back(self, time_ms, tickets):
-        """`give_back` without a copy: the bucket is theirs again, if there is none by now. None may be swept."""
-        if time_ms in self.buckets:
-            self.give_back(time_ms, tickets)
-            return
-        self.enter(time_ms, tickets)
         self.tickets += len(tickets)
 
     def copy(self):

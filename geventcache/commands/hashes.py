@@ -295,7 +295,7 @@ def hgetall(ctx: Client, key: bytes):
     target: Hash = db.read_container(key, Hash)
     if target is None:
         return {}
-    return target.shown() if target.next_deadline() > db.clock.now_ms else target.live(db.clock.now_ms)
+    return target.live(db.clock.now_ms) if target.has_due(db.clock.now_ms) else target.shown()
 
 
 @command(
@@ -315,7 +315,7 @@ def hkeys(ctx: Client, key: bytes):
     target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
-    return target.shown_names() if target.next_deadline() > db.clock.now_ms else list(target.live(db.clock.now_ms))
+    return list(target.live(db.clock.now_ms)) if target.has_due(db.clock.now_ms) else target.shown_names()
 
 
 @command(
@@ -335,7 +335,7 @@ def hvals(ctx: Client, key: bytes):
     target: Hash = db.read_container(key, Hash)
     if target is None:
         return []
-    if target.next_deadline() > db.clock.now_ms:
+    if not target.has_due(db.clock.now_ms):
         return target.shown_values()
     return list(target.live(db.clock.now_ms).values())
 
@@ -368,7 +368,7 @@ def hrandfield(ctx: Client, key: bytes, *options: bytes):
 
 def draw(target: Hash, count: cython.longlong, now_ms: cython.longlong):
     """Up to `count` different fields of a hash that are not due; if `count` is negative, as many that may repeat."""
-    if target.next_deadline() > now_ms:
+    if not target.has_due(now_ms):
         return target.random_names(count) if count >= 0 else [target.random_name() for _ in range(-count)]
     fields: dict = target.live(now_ms)
     if count >= 0 or not fields:

@@ -11,6 +11,7 @@ from typing import Any
 import cython
 
 from geventcache.base.numbers import parse_float
+from geventcache.base.times import NEVER_MS
 from geventcache.persistence import kinds
 from geventcache.persistence.cursor import Cursor, DataError
 from geventcache.persistence.listpack import as_text, read_listpack
@@ -262,7 +263,8 @@ def give_deadline(value: Hash, field: bytes, deadline_ms: int) -> None:
     """Give a field a deadline, which may have passed."""
     if not 0 <= deadline_ms < 1 << 63:
         raise DataError("a deadline is out of range")
-    value.set_deadline(field, deadline_ms)
+    if deadline_ms < NEVER_MS:
+        value.set_deadline(field, deadline_ms)
 
 
 @cython.cfunc

@@ -322,9 +322,13 @@ cdef class Elements(Container):
         cdef list values = self.values() if self.stride == 2 else names
         cdef Py_ssize_t i
         self.table = Table()
+        try:
+            for i in range(len(names)):
+                self.put_in_table(names[i], values[i])
+        except:
+            self.table = None
+            raise
         self.replace_run(NULL)
-        for i in range(len(names)):
-            self.put_in_table(names[i], values[i])
 
     cdef Table spread_out(self):
         """The Table on which the elements stand, from now on."""
@@ -338,7 +342,10 @@ cdef class Elements(Container):
         if table is None or table.watcher is not None or table.objects:
             return
         if table.count <= MOST_LARGE and table.memory - table.structure <= MOST_LARGE_BYTES:
-            self.gather()
+            try:
+                self.gather()
+            except MemoryError:
+                pass  # it is as good on the Table
 
     cdef gather(self):
         """Move the elements to a run of entries."""

@@ -25,7 +25,9 @@ cdef class FieldDeadlines:
     cdef visit(
         self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, long long now_ms, list due
     )
-    cdef put_back(self, long long time_ms, Tickets tickets)
+    cpdef bint has_due(self, long long now_ms) except -1
+    cdef drop_last(self, Tickets tickets, Py_ssize_t count)
+    cdef find_first(self)
     cdef refile(self, list due, Py_ssize_t start, long long time_ms)
     cdef list pop_few(self, long long now_ms, Py_ssize_t most)
     cdef Tickets counting(self)

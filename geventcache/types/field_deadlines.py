@@ -97,6 +97,10 @@ class FieldDeadlines:
         deadline_ms = self.times.get(field)
         return deadline_ms is not None and deadline_ms <= now_ms
 
+    def has_due(self, now_ms: int) -> bool:
+        """May a deadline have passed at `now_ms`?"""
+        return self.next_ms() <= now_ms
+
     def next_ms(self) -> int:
         """A time that is not later than the first deadline; NEVER_MS when there is none."""
         passed = 0

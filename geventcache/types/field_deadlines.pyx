@@ -83,7 +83,16 @@ cdef class FieldDeadlines:
 
     def items(self):
         """All fields that have one, with it."""
-        return [(field, self.table.deadline()) for field in self.table.keys(-1) if self.has(field)]
+        cdef Tickets kept
+        cdef Py_ssize_t at
+        cdef list found = []
+        if self.index is not None:
+            return [(field, self.table.deadline()) for field in self.table.keys(-1) if self.has(field)]
+        kept = self.counting()
+        for at in range(len(kept)):
+            self.table.redeem(kept, at, FEW_MS)
+            found.append((self.table.key(), self.table.deadline()))
+        return found
 
     cpdef long long next_ms(self):
         """A time that is not later than the first deadline; NEVER_MS when there is none."""
@@ -104,43 +113,38 @@ cdef class FieldDeadlines:
         if self.index is None:
             return self.pop_few(now_ms, most)
         while left > 0 and len(due) < most:
-            popped = self.index.pop_due(now_ms)
-            if popped is None:
+            tickets = self.index.first_due(now_ms)
+            if tickets is None:
                 break
-            time_ms, tickets = popped
+            time_ms = self.index.next_ms
             size = len(tickets)
             before = len(due)
             start = max(0, size - min(left, most - before))
             try:
                 self.visit(tickets, start, size, time_ms, now_ms, due)
-                tickets.release(size - start)
             except MemoryError:  # as if this bucket had not come up
                 self.refile(due, before, time_ms)
-                self.put_back(time_ms, tickets)
                 if due:
                     return due
                 raise
-            self.put_back(time_ms, tickets)
+            self.drop_last(tickets, size - start)
             left -= size - start
         return due
 
     cdef list pop_few(self, long long now_ms, Py_ssize_t most):
         """`pop_due` while the fields are few."""
         cdef list due = []
-        cdef Tickets kept = self.counting()
         cdef Py_ssize_t at
-        cdef long long first_ms = NEVER
-        for at in range(len(kept)):
-            self.table.redeem(kept, at, FEW_MS)
-            if self.table.deadline() <= now_ms and len(due) < most:
+        self.few = self.counting()
+        for at in range(len(self.few)):
+            if self.table.redeem(self.few, at, FEW_MS) != ABSENT and self.table.deadline() <= now_ms:
+                if len(due) == most:
+                    break
                 due.append(self.table.key())
-            else:
-                first_ms = min(first_ms, self.table.deadline())
         for field in due:
             self.table.seek(field)
             self.table.set_times(self.table.deadline(), 0)
-        self.few = kept
-        self.first_ms = first_ms
+        self.find_first()
         return due
 
     cdef Tickets counting(self):
@@ -165,11 +169,40 @@ cdef class FieldDeadlines:
         self.few = None
         self.index = index
 
-    cdef put_back(self, long long time_ms, Tickets tickets):
-        """What is left of a bucket that came up comes up again."""
-        if len(tickets):
-            self.sweeping = None
-            self.index.put_back(time_ms, tickets)
+    cdef drop_last(self, Tickets tickets, Py_ssize_t count):
+        """The last tickets of a bucket were redeemed."""
+        self.sweeping = None
+        self.index.release_last(tickets, count)
+
+    cpdef bint has_due(self, long long now_ms) except -1:
+        """May a deadline have passed at `now_ms`? What is not due yet is filed anew, so that the answer is mostly true."""
+        cdef Tickets tickets
+        cdef Py_ssize_t seen
+        cdef long long time_ms
+        if self.next_ms() > now_ms:
+            return False
+        if self.index is None:
+            self.find_first()
+            return self.first_ms <= now_ms
+        for seen in range(MOST_SEEN):
+            tickets = self.index.first_due(now_ms)
+            if tickets is None:
+                return False
+            time_ms = self.index.next_ms
+            if self.table.redeem(tickets, len(tickets) - 1, time_ms) != ABSENT and self.table.deadline() <= now_ms:
+                return True
+            self.visit(tickets, len(tickets) - 1, len(tickets), time_ms, now_ms, [])
+            self.drop_last(tickets, 1)
+        return True
+
+    cdef find_first(self):
+        """Find out which deadline of the few is the first."""
+        cdef Py_ssize_t at
+        cdef long long first_ms = NEVER
+        for at in range(len(self.few)):
+            if self.table.redeem(self.few, at, FEW_MS) != ABSENT:
+                first_ms = min(first_ms, self.table.deadline())
+        self.first_ms = first_ms
 
     cdef refile(self, list due, Py_ssize_t start, long long time_ms):
         """Give those of `due` from `start` on back to the tickets of that bucket."""
@@ -201,25 +234,31 @@ cdef class FieldDeadlines:
 
     cdef tidy(self, long long now_ms):
         """Have an index if the fields are many, and sweep out some stale tickets if these are."""
-        if self.index is None:
-            if self.count > MOST_FEW:
-                self.to_many(now_ms)
-            elif len(self.few) > 2 * MOST_FEW:
-                self.few = self.counting()
-            return
-        if self.sweeping is None:
-            if not self.index.overdue():
-                return
-            self.sweeping = self.index.sweep(self.table)
-        if next(self.sweeping, None) is None:
-            self.sweeping = None
+        try:
+            if self.index is None:
+                if self.count > MOST_FEW:
+                    self.to_many(now_ms)
+                elif len(self.few) > 2 * MOST_FEW:
+                    self.few = self.counting()
+            elif self.sweeping is None and self.index.overdue():
+                self.sweeping = self.index.sweep(self.table)
+            elif self.sweeping is not None and next(self.sweeping, None) is None:
+                self.sweeping = None
+        except MemoryError:
+            self.sweeping = None  # with the next change
 
     cpdef bint release(self, Py_ssize_t count) except -1:
         """Free up to `count` deadlines, which nobody asks for any more; True when none is left.
 
-        They are in records that are gone already.
+        They were in records that are gone already; what is left are tickets.
         """
-        return True
+        cdef dict buckets
+        if self.index is None:
+            return True
+        buckets = self.index.buckets
+        while buckets and count > 0:
+            count -= 2 + len(buckets.popitem()[1]) // 64
+        return not buckets
 
     cpdef FieldDeadlines copy(self, Elements fields):
         """The same deadlines for a copy of the fields."""

@@ -17,6 +17,7 @@ cdef class Hash(Elements):
     cdef lapse(self, bytes field)
     cpdef bint delete(self, bytes field) except -1
     cpdef expect(self, Py_ssize_t count)
+    cpdef bint has_due(self, long long now_ms) except -1
     cpdef dict live(self, long long now_ms)
     cpdef bint is_due(self, bytes field, long long now_ms) except -1
     cpdef deadline(self, bytes field)

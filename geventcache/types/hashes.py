@@ -65,10 +65,14 @@ class Hash(Elements):
         """Has `field` a deadline that has passed at `now_ms`?"""
         return self.deadlines is not None and self.deadlines.is_due(field, now_ms)
 
+    def has_due(self, now_ms: cython.longlong) -> cython.bint:
+        """May there be fields that are due at `now_ms`?"""
+        return self.deadlines is not None and self.deadlines.has_due(now_ms)
+
     def live(self, now_ms: cython.longlong) -> dict[bytes, bytes]:
         """Fields and values but those due at `now_ms`; it may be the hash's own dict, so it is to be read at once."""
         fields: dict[bytes, bytes] = self.to_dict()
-        if self.next_deadline() > now_ms:
+        if not self.has_due(now_ms):
             return fields
         return {field: value for field, value in fields.items() if not self.is_due(field, now_ms)}
 

@@ -419,9 +419,14 @@ cdef class Scored(Container):
         cdef list pairs = self.pairs_between(0, len(self))
         self.table = Table()
         self.order = Order()
+        try:
+            for member, score in pairs:
+                self.put_in_table(member, score)
+        except:
+            self.order = None
+            self.table = None
+            raise
         self.replace_run(NULL)
-        for member, score in pairs:
-            self.put_in_table(member, score)
 
     cpdef take_over(self, Scored other):
         """Have the same members, scores and form as another container, whose limits are the same."""
