@@ -53,6 +53,15 @@ def _elements(command: str, size: int, count: int) -> Iterator[bytes]:
         yield encode(command, f"key:{first // size:08d}", *words)
 
 
+def _timed_fields(size: int, count: int) -> Iterator[bytes]:
+    """Hashes of `size` fields with deadlines over an hour, `count` fields in all."""
+    first_ms = int(time.time() * 1000) + _LEAD_MS
+    for i in range(count):
+        due = first_ms + i * 7_919_777 % _HOUR_MS
+        field = ("FIELDS", 1, f"member:{i:07d}", f"value:{i:07d}")
+        yield encode("HSETEX", f"key:{i // size:08d}", "PXAT", due, *field)
+
+
 class _Case(NamedTuple):
     command: str
     requests: Callable[[int], Iterator[bytes]]
@@ -88,6 +97,10 @@ def main() -> None:
         f"{name} of {size:,}": _Case(command, partial(_elements, command, size))
         for size in _SIZES
         for command, name in _KINDS.items()
+    }
+    cases |= {
+        f"field of a hash of {size:,}, deadlines over an hour": _Case("HSETEX", partial(_timed_fields, size))
+        for size in _SIZES
     }
     _show(f"Bytes an element, {options.elements:,} elements", measured, options.rounds, cases, options.elements)
 
