@@ -58,7 +58,11 @@ class Deadlines:
         self.on_earlier: Callable[[], None] | None = None
 
     def file(self, table, due_ms, now_ms):
-        """Issue a ticket for the key at the table's place, to be visited at `due_ms`; return its bucket's time."""
+        """Issue a ticket for the key at the table's place, to be visited at `due_ms`; return its bucket's time.
+
+        That is never 0, which a table takes for no ticket.
+        """
+        due_ms = max(due_ms, 1)
         ahead_ms: cython.longlong = due_ms - now_ms
         if ahead_ms > NEAR_MS:
             if ahead_ms > MIDDLE_MS:

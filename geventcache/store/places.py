@@ -178,7 +178,7 @@ class Places:
             return filed_ms
         if filed_ms != 0:
             self.deadlines.stale += 1
-        return self.deadlines.file(self.table, max(due_ms, 1), self.clock.real_ms())
+        return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
 
     def follow(self, value):
         """A container is new at the place, or has another next deadline: its ticket shall come up in time."""

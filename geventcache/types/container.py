@@ -57,7 +57,7 @@ class Container:
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
     def expire_elements(self, now_ms: int, most: int, kept: dict[bytes, Any] | None) -> list[bytes]:
-        """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines.
+        """Remove up to `most` elements due at `now_ms`; return their names, about in the order of their deadlines.
 
         Their values and deadlines are put into `kept`, if there is one.
         """

@@ -39,7 +39,7 @@ cdef class Container:
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""
 
     cpdef list expire_elements(self, long long now_ms, Py_ssize_t most, dict kept):
-        """Remove the elements due at `now_ms`, at most `most`, and return their names in order of their deadlines."""
+        """Remove up to `most` elements due at `now_ms`; return their names, about in the order of their deadlines."""
         return []
 
     cpdef list take_lapsed(self):

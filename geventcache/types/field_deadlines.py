@@ -39,15 +39,15 @@ class FieldDeadlines:
         """How many fields have one."""
         return len(self.times)
 
-    def set(self, field: bytes, time_ms: int, now_ms: int) -> None:
+    def set(self, field: bytes, deadline_ms: int, now_ms: int) -> None:
         """Give a field that is there a deadline, in place of one that it has."""
         old_ms = self.times.get(field)
-        if old_ms == time_ms:
+        if old_ms == deadline_ms:
             return
         if old_ms is not None:
             self.unfile(field, old_ms)
-        self.times[field] = time_ms
-        self.file(field, time_ms)
+        self.times[field] = deadline_ms
+        self.file(field, deadline_ms)
 
     def file(self, field: bytes, time_ms: int) -> None:
         """Put `field` into the bucket of its deadline."""

@@ -54,7 +54,7 @@ cdef class FieldDeadlines:
             self.first_ms = min(self.first_ms, deadline_ms)
         else:
             if filed_ms == 0 or deadline_ms < filed_ms:
-                filed_ms = self.index.file(self.table, max(deadline_ms, 1), now_ms)
+                filed_ms = self.index.file(self.table, deadline_ms, now_ms)
                 self.index.stale += self.table.filed() != 0
             self.table.set_times(deadline_ms, filed_ms)
         self.count += is_new
@@ -161,7 +161,7 @@ cdef class FieldDeadlines:
         cdef list filed = []
         for at in range(len(kept)):
             self.table.redeem(kept, at, FEW_MS)
-            filed.append(index.file(self.table, max(self.table.deadline(), 1), now_ms))
+            filed.append(index.file(self.table, self.table.deadline(), now_ms))
         # Nothing that needs memory is left to do.
         for at in range(len(kept)):
             self.table.redeem(kept, at, FEW_MS)
@@ -177,8 +177,9 @@ cdef class FieldDeadlines:
     cpdef bint has_due(self, long long now_ms) except -1:
         """May a deadline have passed at `now_ms`? What is not due yet is filed anew, so that the answer is mostly true."""
         cdef Tickets tickets
-        cdef Py_ssize_t seen
+        cdef Py_ssize_t seen, size
         cdef long long time_ms
+        cdef list due = []
         if self.next_ms() > now_ms:
             return False
         if self.index is None:
@@ -189,9 +190,11 @@ cdef class FieldDeadlines:
             if tickets is None:
                 return False
             time_ms = self.index.next_ms
-            if self.table.redeem(tickets, len(tickets) - 1, time_ms) != ABSENT and self.table.deadline() <= now_ms:
+            size = len(tickets)
+            self.visit(tickets, size - 1, size, time_ms, now_ms, due)
+            if due:
+                self.refile(due, 0, time_ms)
                 return True
-            self.visit(tickets, len(tickets) - 1, len(tickets), time_ms, now_ms, [])
             self.drop_last(tickets, 1)
         return True
 

@@ -173,7 +173,7 @@ class Hash(Elements):
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
         if kept is not None:
             kept.update({field: (self.get(field), self.deadlines.get(field)) for field in removed})
-        for field in removed:  # whoever watches the fields reads their deadlines
+        for field in removed:
             self.drop(field)
         self.deadlines.forget(removed)
         if not self.deadlines.count:
@@ -197,7 +197,7 @@ class Hash(Elements):
     def release(self, count: cython.Py_ssize_t) -> bool:
         """Free up to `count` fields, of a hash that no key holds any more; True when none is left.
 
-        Deadlines go last, in slices as well: whoever watches the fields reads them.
+        Deadlines go last, in slices as well.
         """
         if len(self):
             return Elements.release(self, count) and self.deadlines is None
