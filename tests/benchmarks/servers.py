@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import hiredis
 
+from tests.support.ports import free_port
 from tests.support.servers import reference_binary
 
 from .client import Client
@@ -133,7 +133,7 @@ def running(program: Program, *options: str, ports: int = 1) -> Iterator[Server]
 
     A program that listens on several ports takes those that follow the first one.
     """
-    port = _free_ports(ports)
+    port = free_port(ports)
     command = [*program.command, "--bind", "127.0.0.1", "--port", str(port), *options]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, _process(command, program, folder) as process:
         started = time.perf_counter()
@@ -157,18 +157,6 @@ def follow(replica: Server, primary: Server) -> None:
             if time.monotonic() > end_s:
                 raise TimeoutError(f"{replica.label} does not follow {primary.label}")
             time.sleep(_POLL_S)
-
-
-def _free_ports(count: int) -> int:
-    """Return the first of `count` successive ports that nobody listens on."""
-    while True:
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
-            first = 0
-            for offset in range(count):
-                probe = stack.enter_context(socket.socket())
-                probe.bind(("127.0.0.1", first and first + offset))
-                first = first or int(probe.getsockname()[1])
-            return first
 
 
 @contextlib.contextmanager

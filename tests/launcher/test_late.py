@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import urllib.parse
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from geventcache.web.pages import FILES
 
+from ..support.ports import free_port
 from ..support.process import GRACE_S, eventually
 from .served import CONFIG, Served
 
@@ -60,9 +60,7 @@ def test_nothing_is_imported_or_read_late(tmp_path: Path, workers: int) -> None:
         assert client.do("FCALL", "f", 0).value == b"{}"
         key = next(name for name in "abcdefgh" if client.do("SET", name, "value").value == b"OK")  # of this worker's
         assert client.do("SAVE").value == b"OK"
-        with socket.create_server(("localhost", 0)) as nobody:
-            port = nobody.getsockname()[1]
-        assert b"IOERR" in client.do("MIGRATE", "localhost", port, key, 0, 1000).value
+        assert b"IOERR" in client.do("MIGRATE", "localhost", free_port(), key, 0, 1000).value
         assert eventually(lambda: served.told("listening_http") != [], GRACE_S)
         address = served.told("listening_http")[0]["address"]
         assert [_page(address, path) for path in (*FILES, "/metrics", "/info.json")] == [200] * (len(FILES) + 2)

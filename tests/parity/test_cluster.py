@@ -15,7 +15,8 @@ import pytest
 from geventcache.services.shards.hashing import slot_of
 
 from ..support.client import Address, Client
-from ..support.servers import Servers, free_port, reference_binary, running_reference, running_shards
+from ..support.ports import free_port
+from ..support.servers import Servers, reference_binary, running_reference, running_shards
 from ..support.wire import Reply, split_line
 from .match import Matcher, exact, unordered
 from .pair import Twin

@@ -15,8 +15,8 @@ from geventcache.persistence.snapshot_writer import Header
 from geventcache.services.observing.info import VALKEY_VERSION
 
 from ..support.client import Client
+from ..support.ports import free_port
 from ..support.process import GRACE_S, eventually, information, running
-from ..support.servers import free_port
 from ..support.snapshots import Record
 from ..support.snapshots import snapshot as file_of
 from ..support.wire import Source, read_reply, request

@@ -13,8 +13,9 @@ from redis.sentinel import Sentinel
 
 from ..persistence.samples import binaries
 from ..support.client import Client
+from ..support.ports import free_port
 from ..support.process import Process, eventually, information, running
-from ..support.servers import free_port, running_reference
+from ..support.servers import running_reference
 from .relations import follow, wait_for_all
 
 NAME = "main"

@@ -13,6 +13,7 @@ import pytest
 from geventcache import Server
 from geventcache.server import tls as server_tls
 
+from ..support.ports import free_port
 from .conftest import wait_until
 
 trustme = pytest.importorskip("trustme")
@@ -267,8 +268,7 @@ def test_versions_can_be_limited(start, connect) -> None:
 
 def test_tls_port_beside_port(start, connect) -> None:
     """tls-port adds TLS to every address without a port; with port 0 it is the only one."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     server = start(bind="127.0.0.1", port=0, tls_port=port)
     assert server.addresses == [("127.0.0.1", port)]
     assert not refused(connect, server)

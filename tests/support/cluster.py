@@ -13,13 +13,13 @@ from pathlib import Path
 from .client import Address, Client
 from .cut import Cut
 from .network import Host
+from .ports import free_port
 from .process import eventually
-from .servers import _end_with_parent, free_port
+from .servers import _end_with_parent
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000
 HOST_PORT = 7000
-HIGHEST_PORT = 55535  # the cluster's bus has a port that is 10000 higher
 
 
 class Member:
@@ -36,7 +36,7 @@ class Member:
         self.binary = binary
         self.folder = folder
         self.host = host
-        self.port = cluster_port() if host is None else HOST_PORT
+        self.port = free_port() if host is None else HOST_PORT
         self.cut = Cut(self.address) if is_cut else None
         self.options = list(options)
         if self.cut is not None:
@@ -77,7 +77,7 @@ class Member:
             stderr=subprocess.STDOUT,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
-        assert eventually(self.answers, 20)
+        assert eventually(self.answers, 20), (self.folder / "log").read_text()
 
     def answers(self) -> bool:
         """Does it answer?"""
@@ -227,13 +227,6 @@ def holds(word: bytes, slot: int) -> bool:
         return False
     first, _, last = word.partition(b"-")
     return int(first) <= slot <= int(last or first)
-
-
-def cluster_port() -> int:
-    """A free port whose neighbour for the cluster's bus exists."""
-    while (port := free_port()) > HIGHEST_PORT:
-        pass
-    return port
 
 
 @contextlib.contextmanager

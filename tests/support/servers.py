@@ -14,7 +14,6 @@ import operator
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from .client import Address, Client
+from .ports import free_port
 from .subject import command, environment
 
 START_S = 20.0
@@ -108,13 +108,6 @@ def _command_names(address: Address) -> frozenset[bytes]:
 def shared(names: Iterable[bytes]) -> frozenset[bytes]:
     """Those of some names of commands, in upper case, that are not of this server alone."""
     return frozenset(name for name in names if name.partition(b"|")[0] != OWN)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -12,8 +12,9 @@ import pytest
 
 from ..support.client import Client
 from ..support.cluster import ReferenceCluster
+from ..support.ports import free_port
 from ..support.process import eventually, information, serving
-from ..support.servers import free_port, reference_binary, running_reference
+from ..support.servers import reference_binary, running_reference
 
 CLOSE, SILENCE = b"close", b"silence"
 Answer = Callable[[list[bytes]], bytes]

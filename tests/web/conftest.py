@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from ..support.client import Address, Client
+from ..support.ports import free_port
 from ..support.process import eventually, information
-from ..support.servers import free_port, running_subject
+from ..support.servers import running_subject
 
 
 class Reply(NamedTuple):

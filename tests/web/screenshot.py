@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from ..support.ports import free_port
 from ..support.process import eventually, serving
-from ..support.servers import free_port
 from .chromium import be_busy, browsing, storm
 
 SECONDS = 60

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ..support.client import Client
-from ..support.servers import free_port, running_subject
+from ..support.ports import free_port
+from ..support.servers import running_subject
 from .conftest import Pair
 
 JSON = "application/json"

@@ -18,8 +18,8 @@ from geventcache.web.exposition import labelled, merge
 from geventcache.web.front import Front
 
 from ..launcher.served import CONFIG, Served, is_running
+from ..support.ports import free_port
 from ..support.process import GRACE_S, eventually
-from ..support.servers import free_port
 from .chromium import BROWSER, DRIVER, browsing
 from .conftest import Reply, ask
 

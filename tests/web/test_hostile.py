@@ -12,8 +12,8 @@ from geventcache.embedding import Server
 from geventcache.web import limits
 
 from ..support.client import Address, Client
+from ..support.ports import free_port
 from ..support.process import memory_kb, serving
-from ..support.servers import free_port
 from .conftest import ask
 
 MEGABYTE_KB = 1024

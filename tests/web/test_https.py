@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ..support.servers import free_port, running_subject
+from ..support.ports import free_port
+from ..support.servers import running_subject
 
 trustme = pytest.importorskip("trustme")
 

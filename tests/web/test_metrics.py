@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ..support.client import Address
+from ..support.ports import free_port
 from ..support.process import eventually
-from ..support.servers import free_port, reference_binary, running_reference
+from ..support.servers import reference_binary, running_reference
 from .conftest import Pair, ask
 
 prometheus = pytest.importorskip("prometheus_client.parser")

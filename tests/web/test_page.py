@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ..support.ports import free_port
 from ..support.process import eventually, serving
-from ..support.servers import free_port
 from .chromium import BROWSER, DRIVER, be_busy, be_dark, browsing, pipeline, storm
 from .conftest import Pair
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..support.ports import free_port
 from ..support.process import eventually, serving
-from ..support.servers import free_port
 from .chromium import BROWSER, DRIVER, browsing
 from .conftest import Pair
 
