@@ -34,7 +34,7 @@ MOST_BYTES = 64 << 10
 # Work between two pauses: a unit takes about half a microsecond.
 WORK = 500
 UNIT_BYTES = 64
-PIECE = 1 << 20
+PIECE = 256 << 10
 # Few members of a sorted set are copied, and written in the order with which readers are quickest.
 FEW_MEMBERS = 4096
 

@@ -28,7 +28,7 @@ from geventcache.store.keyspace import Keyspace, as_string
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 256 << 10  # to be copied, summed up and sent in half a millisecond
 PAUSE = b""
 # Work between two pauses: a unit takes about half a microsecond.
 WORK = 500
