@@ -31,7 +31,7 @@ cdef class Connection:
     cdef Py_ssize_t sent
     cdef readonly Py_ssize_t held
     cdef long long measured_in
-    cdef readonly bint is_idle, is_reading, is_broken
+    cdef readonly bint is_idle, is_reading, is_ended, is_deaf, is_broken
     cpdef arrive(self)
     cdef ready(self)
     cpdef resume(self)
@@ -51,6 +51,8 @@ cdef class Connection:
     cdef drop_timer(self)
     cpdef time_out(self)
     cdef bint check_reader(self) except -1
+    cdef bint end_input(self) except -1
+    cdef bint is_busy(self) except -1
     cdef bint goes_on(self) except -1
     cdef bint say_goodbye(self) except -1
     cdef list pull(self)
@@ -68,4 +70,6 @@ cdef class Connection:
     cpdef drain_more(self)
     cdef decongest(self)
     cdef bint is_overfull(self)
+    cdef lose_client(self)
+    cdef forget_output(self)
     cpdef break_off(self)

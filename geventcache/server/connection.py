@@ -11,6 +11,8 @@ The rules:
 - Connections are served in the order in which their input came (`Arrivals`).
 - While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is
   noticed.
+- A client that has said all, or that cannot be told anything any more, while it waits for the upstream: what was read
+  from it is still run, as by a server that never waits (`end_input`), for as long as its Relay says.
 - All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write
   watcher, and no greenlet waits for it. Only a client that leaves `UNREAD_LIMIT` bytes unread is not read from until it
   has caught up.
@@ -81,6 +83,7 @@ class Connection:
         tls: its TlsStream, None without TLS.
         backlog: requests that were read but must wait.
         is_idle: the greenlet waits for `ready` or `resume`.
+        is_ended: nothing more is read from the client; is_deaf: nor sent to it.
         held: how many pieces of output wait for the journal.
     """
 
@@ -107,6 +110,8 @@ class Connection:
         self.measured_in = 0
         self.is_idle = False
         self.is_reading = False
+        self.is_ended = False
+        self.is_deaf = False
         self.is_broken = False
 
     # ------------------------------------------------------------------ the greenlet
@@ -175,7 +180,7 @@ class Connection:
 
     def listen(self):
         """Watch for input."""
-        if not self.is_reading:
+        if not self.is_reading and not self.is_ended:
             self.is_reading = True
             self.io.start(self.arrive)
 
@@ -195,12 +200,14 @@ class Connection:
         if self.backlog and not client.is_held:
             commands = self.backlog
             self.backlog = []
+        elif self.is_ended:
+            commands = []
         else:
             if not self.is_reading and not client.is_held and not self.is_overfull():
                 self.listen()
             commands = self.pull()
             if commands is None:
-                return self.goes_on()
+                return self.end_input() or self.goes_on()
             if commands:
                 self.measure(commands)
             if client.is_held or self.backlog:
@@ -298,7 +305,7 @@ class Connection:
         """After input: False if the reader found what ends the connection, which is told to the client."""
         reader: RequestReader = self.reader
         if reader.error is None and not reader.overflown:
-            return True
+            return not self.is_ended or self.is_busy()
         if self.client.is_held or self.backlog:
             return True  # what was read before it comes first
         if reader.error is not None:
@@ -306,6 +313,26 @@ class Connection:
             self.engine.out.error(b"ERR Protocol error: " + error.text)
             self.flush()
         return self.goes_on()
+
+    def end_input(self):
+        """The client will say nothing more: True if it waits for the upstream, and what it has said is to be run."""
+        relay = self.client.relay
+        if relay is None or self.client.postponed:
+            return False
+        if not (self.is_ended or self.backlog or self.reader.has_more or relay.is_busy()):
+            return False
+        if not self.is_ended:
+            self.stop_reading()
+            self.is_ended = True
+            relay.end_input()
+        return True
+
+    def is_busy(self):
+        """After the end of the input: False if nobody waits for anything; what can still be sent is sent before."""
+        if not self.backlog and not self.client.is_held:
+            self.client.close()
+            return True
+        return not self.client.is_held or self.client.relay.is_busy()
 
     def goes_on(self):
         """Nothing more is read: does the connection have to wait for what is held?"""
@@ -387,6 +414,9 @@ class Connection:
         """Send the replies of the turn."""
         out: ReplyWriter = self.engine.out
         client: Client = self.client
+        if self.is_deaf:
+            out.take()
+            return
         if self.must_wait():
             data = out.take()
             if data:
@@ -396,7 +426,7 @@ class Connection:
         if out.parts is None and not client.outbox and self.tls is None:
             rest: bytes | None = wire.send_replies(self.fd, self.sock, client, out)
             if rest is None:
-                self.break_off()
+                self.lose_client()
             elif rest:
                 client.outbox.append(rest)
                 client.outbox_size += len(rest)
@@ -416,11 +446,11 @@ class Connection:
             try:
                 return self.tls.send(data, start)
             except OSError:
-                self.break_off()
+                self.lose_client()
                 return 0
         n = wire.send(self.fd, self.sock, data, start)
         if n < 0:
-            self.break_off()
+            self.lose_client()
         return max(n, 0)
 
     def must_wait(self):
@@ -477,6 +507,8 @@ class Connection:
         client: Client = self.client
         outbox = client.outbox
         client.is_pushed_to = False
+        if self.is_deaf:
+            self.forget_output()
         while outbox and not self.is_broken:
             if self.sent == 0 and len(outbox) > 1 and len(outbox[0]) < GATHER_SIZE:
                 self.gather()
@@ -541,12 +573,25 @@ class Connection:
         effects: Effects | None = self.engine.effects
         return self.client.outbox_size > UNREAD_LIMIT or (self.held > 0 and effects is not None and effects.is_behind)
 
+    def lose_client(self):
+        """The client takes nothing more: the connection ends, with what it has said still to be run or at once."""
+        if self.is_broken or not self.end_input():
+            self.break_off()
+            return
+        self.is_deaf = True
+        self.wake()
+
+    def forget_output(self):
+        """Nobody takes what was to be sent."""
+        self.client.outbox.clear()
+        self.client.outbox_size = 0
+        self.sent = 0
+
     def break_off(self):
         """The connection cannot go on: end it without another word."""
         if not self.is_broken:
             self.is_broken = True
-            self.client.outbox.clear()
-            self.client.outbox_size = 0
+            self.forget_output()
             self.client.is_closing = True
             self.client.is_held = True
         try:  # noqa: SIM105 (`suppress` is an object that takes memory)

@@ -97,6 +97,7 @@ class Link:
         is_open, is_lost: it is agreed on; it is over.
         is_tracked: the server tells of changes to what is read by it.
         is_patient: a reply may take for ever.
+        is_finished: nothing more will be asked.
         mode: of the server: ``cluster``, ``standalone`` or ``sentinel``.
         waiting, sent: what was asked, and is not sent or not answered.
     """
@@ -117,7 +118,7 @@ class Link:
         self.after: Callable[[], None] = lambda: None
         self.on_defect: Callable[[Exception], object] = lambda error: None
         self.refusal = b""
-        self.is_open = self.is_lost = self.is_patient = False
+        self.is_open = self.is_lost = self.is_patient = self.is_finished = False
         self.is_tracked = TRACKING in opening
         self.mode = b""
         self.waiting: deque[Ask] = deque()
@@ -222,8 +223,16 @@ class Link:
     def flush(self) -> None:
         """Send what waits: all of a turn in one write."""
         self.is_flush_due = False
-        if not self.waiting or not self.is_open or self.is_writing or self.is_lost:
+        if not self.is_open or self.is_writing:
             return
+        if self.waiting:
+            self.send_waiting()
+        if self.is_finished and self.is_open and not self.is_writing:
+            with contextlib.suppress(OSError):
+                self.sock._sock.shutdown(plain_socket.SHUT_WR)
+
+    def send_waiting(self) -> None:
+        """Send what waits, as far as the socket takes it."""
         data = b"".join([ask.encoded() for ask in self.waiting])
         self.sent += self.waiting
         self.waiting.clear()
@@ -249,6 +258,11 @@ class Link:
             self.lose(str(error).encode())
             self.after()
         self.is_writing = False
+        self.flush()
+
+    def finish(self) -> None:
+        """Nothing more will be asked: the server sees the end behind what it was asked."""
+        self.is_finished = True
         self.flush()
 
     # ------------------------------------------------------------------ the end

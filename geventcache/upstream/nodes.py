@@ -232,7 +232,7 @@ class Nodes:
         """An own link is used no more and owes nothing."""
         if link.is_lost:
             return
-        if link.sent or link.waiting or len(link.node.idle) >= MOST_IDLE:
+        if link.sent or link.waiting or link.is_finished or len(link.node.idle) >= MOST_IDLE:
             link.close()
         else:
             link.node.idle.append(link)

@@ -7,12 +7,16 @@ The rules:
 - The client goes on, and gets all replies of the turn at once, when the last one is there. Nobody else waits.
 - A request that must not overtake those before it, or needs something first, is put off (`bar`): it is run again when
   all that is there.
+- A client may leave before: what it had said by then goes to the upstream all the same, for as long as that is tried
+  for anybody. By a connection of its own the server there is told that it has left, and knows whether it still waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from gevent import get_hub
 
 from geventcache.base.clock import monotonic_us
 from geventcache.resp.frames import error_text, is_error, pack
@@ -71,7 +75,8 @@ class Relay:
         reading: keys that are being read by another connection than the client's other requests go by.
         pinned: the Link that the client has for itself since WATCH.
         is_executing: a transaction goes by it; nothing else may, and nothing may overtake it.
-        alone: the Link of a blocking command.
+        alone: a Waiting, which has a connection of its own.
+        has_left: the client says nothing more.
         translate: what is done to the reply of the request that is sent on now, None if nothing.
         refused: what is answered to the request that was put off.
     """
@@ -89,6 +94,8 @@ class Relay:
         self.give_back: Callable[[Any], None] = lambda link: None
         self.is_executing = False
         self.alone: Any = None
+        self.has_left = False
+        self.timer: Any = None
         self.refused: bytes | None = None
         self.translate: Callable[[bytes], bytes] | None = None
 
@@ -194,6 +201,18 @@ class Relay:
 
     # ------------------------------------------------------------------ the end
 
+    def is_busy(self) -> bool:
+        """Does the client wait for the upstream?"""
+        return self.is_turn_over or self.alone is not None
+
+    def end_input(self) -> None:
+        """The client has said all: from now on it may wait only for so long."""
+        self.has_left = True
+        if self.alone is not None:
+            self.alone.finish()
+        self.timer = get_hub().loop.timer(self.state.config["upstream-retry-time"] / 1000)
+        self.timer.start(self.client.transport.break_off)
+
     def pin(self, link: Any, give_back: Callable[[Any], None]) -> None:
         """The client has a connection for itself, until `unpin`."""
         self.pinned = link
@@ -214,7 +233,8 @@ class Relay:
         """The client has gone: nothing of what it waits for concerns anybody."""
         self.is_closed = True
         self.pieces.clear()
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer.close()
+            self.timer = None
         self.unpin()
-        if self.alone is not None:
-            link, self.alone = self.alone, None
-            link.close()

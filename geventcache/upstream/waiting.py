@@ -1,4 +1,8 @@
-"""Requests that wait at the upstream: each by a connection of its own, so that nobody else waits."""
+"""Requests that wait at the upstream: each by a connection of its own, so that nobody else waits.
+
+When the client says nothing more, neither does this connection: the server carries out what it was sent, or finds that
+nobody waits any more, and ends it without an answer.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ class Waiting:
         """The client waits from now on."""
         client = self.client
         client.commands += 1
-        client.relay.alone = self.link
+        client.relay.alone = self
         self.wait.args = self.args
         self.wait.command = self.command
         self.gateway.state.waiters.park(client, self.wait)
@@ -55,9 +59,11 @@ class Waiting:
 
     def send(self, link: Any) -> None:
         """Ask by this connection."""
-        self.link = self.client.relay.alone = link
+        self.link = link
         self.gateway.passed += 1
         link.send(Ask([pack(tuple(self.args))], self.take, self.slot, may_repeat=False))
+        if self.client.relay.has_left:
+            self.finish()
 
     def take(self, frames: list[bytes]) -> None:
         """The reply is there, unless the slot has moved meanwhile."""
@@ -85,6 +91,18 @@ class Waiting:
             frame = self.translate(frame)
         value = CommandError(error_text(frame)) if is_error(frame) else Encoded(frame)
         self.gateway.engine.unblock(self.client, value)
+
+    def finish(self) -> None:
+        """The client says nothing more."""
+        self.link.on_unanswered = self.unanswered
+        self.link.finish()
+
+    def unanswered(self, ask: Ask, was_sent: bool, reason: bytes) -> None:
+        """The connection ended before the reply: nothing could be had at once, and nobody waits any more."""
+        if was_sent:
+            self.client.close()
+        else:
+            self.gateway.dispatcher.unanswered(ask, was_sent, reason)
 
     def try_again(self) -> None:
         """Nobody has got the request: ask who is the right one now."""
