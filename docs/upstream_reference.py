@@ -9,7 +9,7 @@ from geventcache.commands import load_commands
 from geventcache.upstream.plan import REFUSE, Plan, all_declarations, plan_of
 
 MARK = "<!-- generated -->\n"
-WORDS = {"local": "here", "scan": "all, one after the other", "select": "here, if the upstream has it"}
+WORDS = {"local": "here", "last": "here", "scan": "all, one after the other", "select": "here, if the upstream has it"}
 SHOWN = {
     "subscribe": "subscribed to at the upstream once for all clients",
     "transaction": "here and at the node of the keys",

@@ -112,6 +112,8 @@ class Gateway:
         plan = self.plan_of(command)
         if plan.way == plans.LOCAL:
             return False
+        if plan.way == plans.LAST:
+            return self.await_replies(client)
         if plan.way == plans.REFUSE or (self.tagging.is_on and command.declaration.name in tags.REFUSED):
             self.engine.refuse(client, command, self.refusal(command))
             return True
@@ -484,7 +486,16 @@ class Gateway:
             raise CommandError(NO_LINK)
         return link
 
-    # ------------------------------------------------------------------ databases and channels
+    # ------------------------------------------------------------------ the connection, databases and channels
+
+    @staticmethod
+    def await_replies(client: Client) -> bool:
+        """QUIT: the client gets what it waits for before; False if that is nothing."""
+        relay = client.relay
+        if relay is None or not relay.waiting:
+            return False
+        relay.bar()
+        return True
 
     def select(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> bool:
         """SELECT: the upstream must have the database."""

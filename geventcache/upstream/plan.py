@@ -13,6 +13,7 @@ from geventcache.command.declaration import DECLARATIONS, Declaration
 from geventcache.command.introspection import key_range
 
 LOCAL = "local"
+LAST = "last"
 REFUSE = "refused"
 SLOT = "slot"
 SPLIT = "split"
@@ -69,6 +70,7 @@ SPECIAL = {
     "FUNCTION|DUMP": ANY,
     "SCRIPT|SHOW": ANY,
     "MIGRATE": ALONE,
+    "QUIT": LAST,
 }
 # Groups whose commands without keys are about a connection or a server, which is this one.
 OWN_GROUPS = frozenset(("connection", "cluster", "server"))

@@ -47,6 +47,7 @@ CASES = {
     "waits": Case([INCR, BLMOVE, INCR]),
     "waits for the last": Case([*[BLMOVE] * 2, INCR], [("RPUSH", "l", 1)]),
     "wrong": Case([INCR, ("NOSUCH",), ("LPUSH", "n", 1), INCR]),
+    "closes itself": Case([INCR, INCR, ("QUIT",), INCR]),
 }
 SEEN: list[Request] = [
     ("GET", "n"),
