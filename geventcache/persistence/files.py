@@ -9,13 +9,15 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
-from itertools import count
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import count, islice
 from threading import Lock
 from typing import Any
 
 Run = Callable[..., Any]
 SYNC_BYTES = 4 << 20
+MOST_VECTORS = 512  # half of what systems take
 READ_BYTES = 256 << 10
 PERMISSIONS = 0o666
 NUMBERS = count(1)
@@ -43,6 +45,9 @@ class NewFile:
         path: where it will stand.
         run: how what may take long is called.
         syncs_early: what was written goes to the disk every few megabytes, so that the end does not take long.
+
+    Blocks are gathered and written some megabytes at a time: another thread that writes holds up who serves, if it is
+    interrupted while it has the interpreter.
     """
 
     def __init__(self, path: str, run: Run = at_once, syncs_early: bool = True) -> None:
@@ -54,7 +59,8 @@ class NewFile:
         self.temporary = os.path.join(self.folder, f"temp-{self.pid}-{next(NUMBERS)}-{name}")
         self.lock = Lock()
         self.is_abandoned = False
-        self.unsynced = 0
+        self.gathered: list[bytes | memoryview] = []
+        self.gathered_size = 0
         self.size = 0
         self.descriptor = -1
 
@@ -73,16 +79,20 @@ class NewFile:
 
     def write(self, block: bytes | memoryview) -> None:
         """Append a block."""
-        self.run(write_all, self.descriptor, block)
+        self.gathered.append(block)
+        self.gathered_size += len(block)
         self.size += len(block)
-        self.unsynced += len(block)
-        if self.syncs_early and self.unsynced >= SYNC_BYTES:
-            self.run(os.fsync, self.descriptor)
-            self.unsynced = 0
+        if self.gathered_size >= SYNC_BYTES:
+            self.flush(self.syncs_early)
+
+    def flush(self, syncs: bool) -> None:
+        """Write what was gathered, and bring all to the disk if `syncs`."""
+        gathered, self.gathered, self.gathered_size = self.gathered, [], 0
+        self.run(write_blocks, self.descriptor, gathered, syncs)
 
     def commit(self) -> None:
         """Let it take the other's place, and see to it that this outlives a loss of power."""
-        self.run(os.fsync, self.descriptor)
+        self.flush(syncs=True)
         self.close()
         self.run(self.replace)
         self.run(sync_folder, self.folder)
@@ -136,6 +146,19 @@ def write_all(descriptor: int, block: bytes | bytearray | memoryview) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def write_blocks(descriptor: int, blocks: Iterable[bytes | memoryview], syncs: bool) -> None:
+    """Write all of some blocks, many by one call, and bring the file to the disk if `syncs`."""
+    waiting = deque(blocks)
+    while waiting:
+        written = os.writev(descriptor, list(islice(waiting, MOST_VECTORS)))
+        while waiting and written >= len(waiting[0]):
+            written -= len(waiting.popleft())
+        if written:
+            waiting[0] = memoryview(waiting[0])[written:]
+    if syncs:
+        os.fsync(descriptor)
 
 
 def sync_folder(folder: str) -> None:

@@ -259,6 +259,34 @@ def test_a_file_takes_the_others_place_when_it_is_complete(tmp_path: Path) -> No
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
 
 
+def test_blocks_are_written_in_their_order(tmp_path: Path) -> None:
+    """Many of them, of all sizes, and what is larger than what is gathered."""
+    path = tmp_path / "dump.rdb"
+    blocks = [bytes([number % 251]) * (number * 7919 % 300) for number in range(3000)]
+    file = NewFile(str(path), syncs_early=False)
+    file.open()
+    for block in blocks:
+        file.write(memoryview(block))
+    file.write(b"x" * (9 << 20))
+    file.write(b"end")
+    file.commit()
+    assert path.read_bytes() == b"".join(blocks) + b"x" * (9 << 20) + b"end"
+    assert file.size == path.stat().st_size
+
+
+def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever one call has written, and wherever that ends."""
+    path = tmp_path / "dump.rdb"
+    blocks = [bytes([number]) * 50_000 for number in range(20)]
+    monkeypatch.setattr(os, "writev", lambda descriptor, parts: os.write(descriptor, b"".join(parts)[:70_000]))
+    file = NewFile(str(path))
+    file.open()
+    for block in blocks:
+        file.write(block)
+    file.commit()
+    assert path.read_bytes() == b"".join(blocks)
+
+
 def test_a_late_file_does_not_take_the_place(tmp_path: Path) -> None:
     """One that was given up while it was being finished."""
     path = tmp_path / "dump.rdb"
