@@ -43,7 +43,7 @@ class Deadlines:
         next_ms: time of the earliest bucket, FAR_AWAY when there is none.
         tickets: how many there are, stale ones included.
         stale: how many of them are known to be stale.
-        on_earlier: called without arguments when `next_ms` became earlier; None when nobody waits.
+        on_earlier: called without arguments when `next_ms` becomes earlier, in a moment; None when nobody waits.
     """
 
     def __init__(self, keyspace) -> None:
@@ -80,13 +80,14 @@ class Deadlines:
         """The bucket of that time, made if there is none."""
         found = self.buckets.get(time_ms)
         if found is None:
+            # Who waits looks later, and in vain if there is no memory for the rest. Then a time without a bucket stays,
+            # which is none.
+            if time_ms < self.next_ms and self.on_earlier is not None:
+                self.on_earlier()
             found = Tickets()
-            heappush(self.heap, time_ms)  # without memory for the rest, a time without a bucket stays, which is none
+            heappush(self.heap, time_ms)
             self.buckets[time_ms] = found
-            if time_ms < self.next_ms:
-                self.next_ms = time_ms
-                if self.on_earlier is not None:
-                    self.on_earlier()
+            self.next_ms = min(self.next_ms, time_ms)
         return found
 
     def pop_due(self, now_ms):
@@ -172,9 +173,10 @@ class Deadlines:
 
     def keep(self, time_ms, bucket, seen, kept):
         """Put `kept` in the place of the first `seen` tickets of a bucket."""
-        self.stale = max(0, self.stale - (seen - len(kept)))
-        self.tickets -= seen - len(kept)
+        gone: cython.Py_ssize_t = seen - len(kept)
         kept.extend(bucket, seen)
+        self.stale = max(0, self.stale - gone)
+        self.tickets -= gone
         self.buckets[time_ms] = kept
         if time_ms == self.last_ms:
             self.last_bucket = kept

@@ -733,7 +733,7 @@ cdef class Table:
         return 0 if self.record is NULL else filed_of(self.record)
 
     cpdef set_times(self, long long deadline_ms, long long filed_ms):
-        """Give the key a deadline and note where its ticket is; NEVER_MS and 0 take both away."""
+        """Give the key a deadline and note where its ticket is; NEVER_MS and 0 take both away, which needs no memory."""
         cdef Value same
         if self.record is NULL:
             raise LookupError("there is no such key")
@@ -745,7 +745,13 @@ cdef class Table:
         same.kind = self.record.kind
         same.length = self.record.value_length
         same.at = value_of(self.record)
-        self.settle(&same, deadline_ms, filed_ms)
+        try:
+            self.settle(&same, deadline_ms, filed_ms)
+        except MemoryError:
+            if not self.record.flags & TIMED:
+                raise
+            self.volatile -= deadline_of(self.record) != NEVER_MS
+            write_times(self.record, deadline_ms, filed_ms)  # the room for them stays
 
     cpdef unsigned int use(self) noexcept:
         """What was noted of the key's use, 0 at first: 32 bits."""

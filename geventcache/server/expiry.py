@@ -57,14 +57,12 @@ class Due:
 
 def take_due(deadlines: Deadlines, now_ms: int) -> Due | None:
     """Take the earliest bucket that is due, if there is one; without memory it stays."""
-    taken = deadlines.pop_due(now_ms)
-    if taken is None:
+    tickets = deadlines.first_due(now_ms)
+    if tickets is None:
         return None
-    try:
-        return Due(deadlines, *taken)
-    except MemoryError:
-        deadlines.give_back(*taken)
-        raise
+    due = Due(deadlines, deadlines.next_ms, tickets)
+    deadlines.pop_due(now_ms)
+    return due
 
 
 class Expiry:
@@ -251,11 +249,12 @@ class Expiry:
 
     def put_back(self) -> None:
         """What `step` cannot go on with is due again, for the worker."""
-        due, self.stepped = self.stepped, None
+        due = self.stepped
         if due is not None:
             kept = Tickets()
             kept.extend(due.tickets, due.visited)
             due.deadlines.give_back(due.time_ms, kept)
+            self.stepped = None
             self.depth -= len(kept)
 
     def next_due(self) -> Due | None:

@@ -38,9 +38,9 @@ cdef class Elements(Container):
     cdef bint put_in_run(self, bytes name, bytes value) except -1
     cdef bint put_in_table(self, bytes name, bytes value) except -1
     cdef list integers(self)
-    cdef bint is_small(self) noexcept
+    cdef bint is_small(self, int form, Py_ssize_t count, Py_ssize_t size) noexcept
     cdef spread(self)
     cdef Table spread_out(self)
     cpdef draw_in(self)
-    cdef gather(self)
+    cdef gather(self, int form)
     cdef replace_run(self, PyObject *run)

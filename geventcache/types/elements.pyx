@@ -10,6 +10,8 @@ The invariants:
 - `run` is NULL exactly if there is a `table`. The run is this object's own reference.
 - The run's form is `form`. That of an INTSET is a run of integers, each other form's one of entries: names, or with a
   `stride` of 2 names and values by turns.
+- Without memory for a change there is none, and MemoryError is raised; what is beyond the bounds has moved to a Table
+  before it changes.
 """
 
 from cpython.object cimport PyObject
@@ -168,31 +170,36 @@ cdef class Elements(Container):
         cdef long long value = 0
         if self.has_integer(name, &at, &value):
             return False
-        insert_integer(&self.run, at, value)
-        if count_of(self.run) > MOST_INTEGERS:
+        if count_of(self.run) == MOST_INTEGERS:
             self.spread()
+            return self.put_in_table(name, None)
+        insert_integer(&self.run, at, value)
         return True
 
     cdef bint put_in_run(self, bytes name, bytes value) except -1:
         cdef Encoded parts[2]
-        cdef Py_ssize_t at, offset = 0
+        cdef Py_ssize_t at, offset = 0, growth, removed_size = 0
         encode(name, &parts[0])
         if self.stride == 2:
             encode(value, &parts[1])
         at = find(self.run, &parts[0], self.stride, &offset)
-        if at < 0:
-            at = count_of(self.run)
-            splice(&self.run, at, offset_of(self.run, at), 0, 0, parts, self.stride)
-        elif self.stride == 1:
+        if at >= 0 and self.stride == 1:
             return False
-        else:
+        if at >= 0:
             offset += parts[0].size
-            splice(&self.run, at + 1, offset, 1, size_of(codes_of(self.run)[at + 1], bytes_of(self.run) + offset),
-                   &parts[1], 1)
-            at = -1
-        if not self.is_small():
+            removed_size = size_of(codes_of(self.run)[at + 1], bytes_of(self.run) + offset)
+            growth = parts[1].size - removed_size
+        else:
+            growth = self.stride + parts[0].size + (parts[1].size if self.stride == 2 else 0)
+        if not self.is_small(self.form, at < 0, growth):
             self.spread()
-        return at >= 0
+            return self.put_in_table(name, value)
+        if at >= 0:
+            splice(&self.run, at + 1, offset, 1, removed_size, &parts[1], 1)
+            return False
+        at = count_of(self.run)
+        splice(&self.run, at, offset_of(self.run, at), 0, 0, parts, self.stride)
+        return True
 
     cpdef bint drop(self, bytes name) except -1:
         """Delete a name; False if there is no such name."""
@@ -298,23 +305,25 @@ cdef class Elements(Container):
         """Have another encoding's name. A LISTPACK has few elements."""
         if form == self.form:
             return
-        if self.run is not NULL and self.form == INTSET:
-            self.gather()
+        if self.run is not NULL:
+            if not self.is_small(form, 0, 0):
+                self.spread()
+            elif self.form == INTSET:
+                self.gather(form)
+            else:
+                note_form(&self.run, form)
+        elif form == LISTPACK and self.table.count <= MOST_SMALL:
+            self.gather(form)
         self.form = form
         self.is_renamed = True
-        if self.run is not NULL:
-            note_form(&self.run, form)
-            if not self.is_small():
-                self.spread()
-        elif form == LISTPACK and self.table.count <= MOST_SMALL:
-            self.gather()
 
-    cdef bint is_small(self) noexcept:
-        """Are the elements few enough for a run of entries?"""
-        cdef Py_ssize_t count = count_of(self.run) // self.stride
-        if self.form == HASHTABLE:
-            return count <= MOST_LARGE and length_of(self.run) <= MOST_LARGE_BYTES
-        return count <= MOST_SMALL and length_of(self.run) <= MOST_SMALL_BYTES
+    cdef bint is_small(self, int form, Py_ssize_t count, Py_ssize_t size) noexcept:
+        """Are the elements few enough for a run of entries of that form, with so many more, of that size?"""
+        count += count_of(self.run) // (1 if self.form == INTSET else self.stride)
+        size += length_of(self.run)
+        if form == HASHTABLE:
+            return count <= MOST_LARGE and size <= MOST_LARGE_BYTES
+        return count <= MOST_SMALL and size <= MOST_SMALL_BYTES
 
     cdef spread(self):
         """Move the elements from the run to a Table."""
@@ -343,16 +352,16 @@ cdef class Elements(Container):
             return
         if table.count <= MOST_LARGE and table.memory - table.structure <= MOST_LARGE_BYTES:
             try:
-                self.gather()
+                self.gather(self.form)
             except MemoryError:
                 pass  # it is as good on the Table
 
-    cdef gather(self):
-        """Move the elements to a run of entries."""
+    cdef gather(self, int form):
+        """Move the elements to a run of entries, of that form."""
         cdef list names = self.names()
         cdef list values = self.values() if self.stride == 2 else names
         cdef Encoded parts[2]
-        cdef PyObject *run = new_run(self.form)
+        cdef PyObject *run = new_run(form)
         cdef Py_ssize_t i
         try:
             for i in range(len(names)):

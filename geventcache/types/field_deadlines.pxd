@@ -28,8 +28,10 @@ cdef class FieldDeadlines:
     cpdef bint has_due(self, long long now_ms) except -1
     cdef drop_last(self, Tickets tickets, Py_ssize_t count)
     cdef find_first(self)
-    cdef refile(self, list due, Py_ssize_t start, long long time_ms)
-    cdef list pop_few(self, long long now_ms, Py_ssize_t most)
+    cdef refile(self, list due, long long time_ms)
+    cdef pop_many(self, long long now_ms, Py_ssize_t most, list due)
+    cdef pop_few(self, long long now_ms, Py_ssize_t most, list due)
+    cdef take(self, list due)
     cdef Tickets counting(self)
     cdef to_many(self, long long now_ms)
     cdef tidy(self, long long now_ms)

@@ -107,45 +107,46 @@ cdef class FieldDeadlines:
         has to `forget` them then.
         """
         cdef list due = []
-        cdef Py_ssize_t left = MOST_SEEN + most, start, size, before
-        cdef long long time_ms
+        try:
+            if self.index is None:
+                self.pop_few(now_ms, most, due)
+            else:
+                self.pop_many(now_ms, most, due)
+        except MemoryError:  # each of these was taken wholly, and the others have their tickets still
+            if not due:
+                raise
+        return due
+
+    cdef pop_many(self, long long now_ms, Py_ssize_t most, list due):
+        """`pop_due` with an index."""
+        cdef Py_ssize_t left = MOST_SEEN + most, start, size
         cdef Tickets tickets
-        if self.index is None:
-            return self.pop_few(now_ms, most)
         while left > 0 and len(due) < most:
             tickets = self.index.first_due(now_ms)
             if tickets is None:
                 break
-            time_ms = self.index.next_ms
             size = len(tickets)
-            before = len(due)
-            start = max(0, size - min(left, most - before))
-            try:
-                self.visit(tickets, start, size, time_ms, now_ms, due)
-            except MemoryError:  # as if this bucket had not come up
-                self.refile(due, before, time_ms)
-                if due:
-                    return due
-                raise
+            start = max(0, size - min(left, most - len(due)))
+            self.visit(tickets, start, size, self.index.next_ms, now_ms, due)
             self.drop_last(tickets, size - start)
             left -= size - start
-        return due
 
-    cdef list pop_few(self, long long now_ms, Py_ssize_t most):
+    cdef pop_few(self, long long now_ms, Py_ssize_t most, list due):
         """`pop_due` while the fields are few."""
-        cdef list due = []
         cdef Py_ssize_t at
         self.few = self.counting()
         for at in range(len(self.few)):
             if self.table.redeem(self.few, at, FEW_MS) != ABSENT and self.table.deadline() <= now_ms:
                 if len(due) == most:
                     break
-                due.append(self.table.key())
-        for field in due:
-            self.table.seek(field)
-            self.table.set_times(self.table.deadline(), 0)
+                self.take(due)
         self.find_first()
-        return due
+
+    cdef take(self, list due):
+        """Take the field at the place, which is due: it has no ticket any more."""
+        self.table.preserve()
+        due.append(self.table.key())
+        self.table.set_times(self.table.deadline(), 0)
 
     cdef Tickets counting(self):
         """The tickets of the few that count, each once."""
@@ -161,6 +162,7 @@ cdef class FieldDeadlines:
         cdef list filed = []
         for at in range(len(kept)):
             self.table.redeem(kept, at, FEW_MS)
+            self.table.preserve()
             filed.append(index.file(self.table, self.table.deadline(), now_ms))
         # Nothing that needs memory is left to do.
         for at in range(len(kept)):
@@ -193,7 +195,7 @@ cdef class FieldDeadlines:
             size = len(tickets)
             self.visit(tickets, size - 1, size, time_ms, now_ms, due)
             if due:
-                self.refile(due, 0, time_ms)
+                self.refile(due, time_ms)
                 return True
             self.drop_last(tickets, 1)
         return True
@@ -207,12 +209,11 @@ cdef class FieldDeadlines:
                 first_ms = min(first_ms, self.table.deadline())
         self.first_ms = first_ms
 
-    cdef refile(self, list due, Py_ssize_t start, long long time_ms):
-        """Give those of `due` from `start` on back to the tickets of that bucket."""
-        for field in due[start:]:
+    cdef refile(self, list due, long long time_ms):
+        """Give those that were taken back to the tickets of that bucket."""
+        for field in due:
             self.table.seek(field)
             self.table.set_times(self.table.deadline(), time_ms)
-        del due[start:]
 
     cdef visit(
         self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, long long now_ms, list due
@@ -226,8 +227,7 @@ cdef class FieldDeadlines:
                 continue
             deadline_ms = self.table.deadline()
             if deadline_ms <= now_ms:
-                due.append(self.table.key())
-                self.table.set_times(deadline_ms, 0)
+                self.take(due)
             else:
                 self.table.set_times(deadline_ms, self.index.file(self.table, deadline_ms, now_ms))
 

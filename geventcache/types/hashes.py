@@ -85,23 +85,29 @@ class Hash(Elements):
         """
         if self.deadlines is not None and self.deadlines.is_due(field, now_ms):
             self.lapse(field)
-        is_new: cython.bint = self.put(field, value)
-        if self.form != HASHTABLE and (
-            len(field) > self.limits.hash_max_listpack_value
-            or len(value) > self.limits.hash_max_listpack_value
-            or len(self) > self.limits.hash_max_listpack_entries
-        ):
+        # Before it comes: what fails then has changed nothing.
+        if self.form != HASHTABLE and not self.admits(field, value):
             self.become(HASHTABLE)
+        is_new: cython.bint = self.put(field, value)
         if self.deadlines is not None and not keep_deadline and self.deadlines.has(field):
             self.drop_deadline(field)
         return is_new
 
+    def admits(self, field: bytes, value: bytes) -> cython.bint:
+        """Does the encoding stay, if it is a listpack, when `field` gets that value?"""
+        excess: cython.Py_ssize_t = len(self) - self.limits.hash_max_listpack_entries
+        return (
+            len(field) <= self.limits.hash_max_listpack_value
+            and len(value) <= self.limits.hash_max_listpack_value
+            and (excess < 0 or (excess == 0 and self.has(field)))
+        )
+
     def lapse(self, field: bytes) -> None:
         """Remove a field that is due, to be told of."""
+        lapsed: list[bytes] = [] if self.lapsed is None else self.lapsed
+        lapsed.append(field)
         self.delete(field)
-        if self.lapsed is None:
-            self.lapsed = []
-        self.lapsed.append(field)
+        self.lapsed = lapsed
 
     @cython.ccall
     @cython.returns(list)
@@ -136,9 +142,9 @@ class Hash(Elements):
             self.drop_deadline(field)
             self.revision += 1
             return True
-        if self.deadlines is None:
-            self.deadlines = FieldDeadlines(self)
-        self.deadlines.set(field, deadline_ms, now_ms)
+        deadlines: FieldDeadlines = FieldDeadlines(self) if self.deadlines is None else self.deadlines
+        deadlines.set(field, deadline_ms, now_ms)
+        self.deadlines = deadlines
         self.become(HASHTABLE)
         self.revision += 1
         return True
@@ -166,13 +172,17 @@ class Hash(Elements):
     ):
         """Remove the fields due at `now_ms`, at most `most`, and return them, about in the order of their deadlines.
 
-        Their values and deadlines are put into `kept`, if there is one.
+        Their values and deadlines are put into `kept`, if there is one, and there is memory for them.
         """
         if self.next_deadline() > now_ms or self.deadlines is None:
             return []
         removed: list[bytes] = self.deadlines.pop_due(now_ms, most)
         if kept is not None:
-            kept.update({field: (self.get(field), self.deadlines.get(field)) for field in removed})
+            try:
+                for field in removed:
+                    kept[field] = self.get(field), self.deadlines.get(field)
+            except MemoryError:
+                pass  # their time is over all the same
         for field in removed:
             self.drop(field)
         self.deadlines.forget(removed)

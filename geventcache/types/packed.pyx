@@ -21,7 +21,8 @@ The rules:
 - No address into a run outlives a call that changes it.
 - Runs come from here alone, so they are not checked where they are read. Built with GEVENTCACHE_CHECKED, every step is
   compared with the run's end.
-- Without memory for a change the run is left empty, and MemoryError is raised.
+- Without memory for a change the run stays as it was, and MemoryError is raised. To become shorter, a run that nobody
+  else refers to needs none.
 """
 
 from cpython.object cimport PyObject
@@ -42,15 +43,22 @@ cdef extern from *:
         return made;
     }
 
-    /* Give a run another length. */
-    static int resize_run(PyObject **run, Py_ssize_t length, PyObject *spare) {
+    /* Give a run another length; without memory for more it stays as it is. PyBytes_Resize would free it then. */
+    static int resize_run(PyObject **run, Py_ssize_t length) {
         Py_ssize_t old = PyBytes_GET_SIZE(*run);
         PyObject *made;
         if (Py_REFCNT(*run) == 1) {
-            if (length == old || _PyBytes_Resize(run, length) == 0) return 0;
-            Py_INCREF(spare);
-            *run = spare;
-            return -1;
+            if (length == old) return 0;
+            made = PyObject_Realloc(*run, offsetof(PyBytesObject, ob_sval) + (size_t)length + 1);
+            if (made != NULL) {
+                *run = made;
+            } else if (length > old) {
+                PyErr_NoMemory();
+                return -1;
+            } /* else its block stays larger than it needs */
+            Py_SET_SIZE((PyVarObject *)*run, length);
+            PyBytes_AS_STRING(*run)[length] = 0;
+            return 0;
         }
         made = PyBytes_FromStringAndSize(NULL, length);
         if (made == NULL) return -1;
@@ -62,12 +70,11 @@ cdef extern from *:
     """
     void CHECK_RUN(bint claim) noexcept
     PyObject *empty_run(int form) except NULL
-    int resize_run(PyObject **run, Py_ssize_t length, PyObject *spare) except -1
+    int resize_run(PyObject **run, Py_ssize_t length) except -1
 
 cdef extern from "Python.h":
     object PyBytes_FromStringAndSize(const char *, Py_ssize_t)
 
-cdef bytes SPARE = b"\0\0\0"
 cdef long long EXACT = 1 << 53
 
 # ---------------------------------------------------------------------- integers and text
@@ -196,7 +203,7 @@ cdef PyObject *new_run(int form) except NULL:
 cdef int note_form(PyObject **run, int form) except -1:
     """Note a form, a number below 16, in a run."""
     if form_of(run[0]) != form:
-        resize_run(run, length_of(run[0]), <PyObject *>SPARE)
+        resize_run(run, length_of(run[0]))
         (<char *>bytes_of(run[0]))[0] = <char>((bytes_of(run[0])[0] & 0xF0) | form)
     return 0
 
@@ -282,7 +289,7 @@ cdef int splice(PyObject **run, Py_ssize_t at, Py_ssize_t offset, Py_ssize_t rem
     for i in range(count):
         added_size += added[i].size
     new_length = length + added_size - removed_size + count - removed
-    resize_run(run, max(new_length, length), <PyObject *>SPARE)
+    resize_run(run, max(new_length, length))
     start = <char *>bytes_of(run[0])
     codes = start + payloads_end + added_size - removed_size
     if new_length >= length:
@@ -301,7 +308,7 @@ cdef int splice(PyObject **run, Py_ssize_t at, Py_ssize_t offset, Py_ssize_t rem
     start[1] = <char>new_count
     start[2] = <char>(new_count >> 8)
     if new_length < length:
-        resize_run(run, new_length, <PyObject *>SPARE)
+        resize_run(run, new_length)
     return 0
 
 
@@ -311,7 +318,7 @@ cdef char *extended(PyObject **run, Py_ssize_t size, Py_ssize_t count) except NU
     They go where the address that is returned is, codes behind the payloads.
     """
     CHECK_RUN(count_of(run[0]) == 0 and count <= MOST_ENTRIES)
-    resize_run(run, HEADER + size + count, <PyObject *>SPARE)
+    resize_run(run, HEADER + size + count)
     cdef char *start = <char *>bytes_of(run[0])
     start[1] = <char>count
     start[2] = <char>(count >> 8)
@@ -397,7 +404,7 @@ cdef int widen(PyObject **run, Py_ssize_t width) except -1:
     """Give all integers more bytes."""
     cdef Py_ssize_t old = width_of(run[0]), count = count_of(run[0]), i
     cdef char *start
-    resize_run(run, HEADER + count * width, <PyObject *>SPARE)
+    resize_run(run, HEADER + count * width)
     start = <char *>bytes_of(run[0])
     for i in range(count - 1, -1, -1):
         write_number(start + HEADER + i * width, <unsigned long long>read_number(start + HEADER + i * old, old), width)
@@ -413,7 +420,7 @@ cdef int insert_integer(PyObject **run, Py_ssize_t at, long long value) except -
     if width > width_of(run[0]):
         widen(run, width)
     width = width_of(run[0])
-    resize_run(run, HEADER + (count + 1) * width, <PyObject *>SPARE)
+    resize_run(run, HEADER + (count + 1) * width)
     start = <char *>bytes_of(run[0])
     memmove(start + HEADER + (at + 1) * width, start + HEADER + at * width, (count - at) * width)
     write_number(start + HEADER + at * width, <unsigned long long>value, width)
@@ -427,9 +434,9 @@ cdef int remove_integer(PyObject **run, Py_ssize_t at) except -1:
     cdef Py_ssize_t count = count_of(run[0]), width = width_of(run[0])
     cdef char *start
     CHECK_RUN(0 <= at < count)
-    resize_run(run, length_of(run[0]), <PyObject *>SPARE)
+    resize_run(run, length_of(run[0]))
     start = <char *>bytes_of(run[0])
     memmove(start + HEADER + at * width, start + HEADER + (at + 1) * width, (count - at - 1) * width)
     start[1] = <char>(count - 1)
     start[2] = <char>((count - 1) >> 8)
-    return resize_run(run, HEADER + (count - 1) * width, <PyObject *>SPARE)
+    return resize_run(run, HEADER + (count - 1) * width)

@@ -10,7 +10,7 @@ cdef class PackedList(Container):
     cdef PyObject *run
     cdef pack_none(self)
     cdef pack_node(self, ListNode node)
-    cdef ListNode open_run(self)
+    cdef ListNode run_node(self)
     cdef drop_run(self)
     cdef share_run(self, PackedList other)
     cpdef load_run(self, bytes run)

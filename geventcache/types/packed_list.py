@@ -1,7 +1,7 @@
 """A list as one run of bytes, while it is short: the compiled build has that from ``packed_list.pyx``.
 
 This is its twin, which packs nothing, and serves uncompiled. A list is packed or not: what is done at its ends and what
-only reads is done in the run; for all else, and when it becomes too long, `open_run` gives the elements back.
+only reads is done in the run; for all else, and when it becomes too long, it is a node (`run_node`, `drop_run`).
 """
 
 from typing import Any
@@ -36,8 +36,12 @@ class PackedList(Container):
         """Be packed with the same elements as another that is packed; this one is."""
         raise NotImplementedError
 
-    def open_run(self) -> ListNode:
-        """Stop being packed; return the elements."""
+    def run_node(self) -> ListNode:
+        """The elements of a list that is packed, as a node."""
+        raise NotImplementedError
+
+    def drop_run(self) -> None:
+        """Stop being packed."""
         raise NotImplementedError
 
     def pack(self) -> bytes | None:

@@ -59,11 +59,10 @@ cdef class PackedList(Container):
         Py_DECREF(<object>self.run)
         self.run = other.run
 
-    cdef ListNode open_run(self):
-        """Stop being packed; return the elements."""
+    cdef ListNode run_node(self):
+        """The elements of a list that is packed, as a node."""
         cdef ListNode node = ListNode.__new__(ListNode)
         node.load(self.run)
-        self.drop_run()
         return node
 
     cdef drop_run(self):

@@ -91,8 +91,9 @@ class Quicklist(PackedList):
     def open(self) -> None:
         """Be a node, if the list is packed."""
         if self.is_packed:
-            node: ListNode = self.open_run()
+            node: ListNode = self.run_node()
             self.nodes = untracked([node] if node.count else [])
+            self.drop_run()
             self.head = 0
             self.length = node.count
             self.is_quicklist = False

@@ -39,6 +39,6 @@ cdef class Scored(Container):
     cpdef take_over(self, Scored other)
     cdef int put_in_run(self, bytes member, double score) except -2
     cdef int put_in_table(self, bytes member, double score) except -2
-    cdef bint is_small(self) noexcept
+    cdef bint is_small(self, int form, Py_ssize_t count, Py_ssize_t size) noexcept
     cdef spread(self)
     cdef replace_run(self, PyObject *run)

@@ -9,6 +9,8 @@ The invariants:
 - `run` is NULL exactly if there are a `table` and an `order`. The run is this object's own reference.
 - The run's form is `form`.
 - The pairs of the order are the records of the table, and their scores the values there.
+- Without memory for a change there is none, and MemoryError is raised; what is beyond the bounds has moved to a Table
+  before it changes.
 """
 
 from cpython.object cimport PyObject
@@ -195,31 +197,37 @@ cdef class Scored(Container):
         old = self.table.number()
         if old == score:
             return -1
+        self.table.preserve()
         self.order.add(score, self.table.record)
         self.order.remove(old, self.table.record)
-        self.table.put(score)
+        self.table.put_raw(DOUBLE, &score, sizeof(score))  # where the old one stands, and needs no memory
         return 0
 
     cdef int put_in_run(self, bytes member, double score) except -2:
         cdef Encoded parts[2]
         cdef Bound bound = bound_of(score, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member))
-        cdef Py_ssize_t at, offset = 0, size
-        cdef int outcome = 1
+        cdef Py_ssize_t at, old_at, offset = 0, old_offset = 0, old_size = 0, size
         encode(member, &parts[0])
         encode_score(score, &parts[1])
-        at = find(self.run, &parts[0], 2, &offset)
-        if at >= 0:
-            size = parts[0].size
-            if decode_score(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + size) == score:
+        size = 2 + parts[0].size + parts[1].size
+        old_at = find(self.run, &parts[0], 2, &old_offset)
+        if old_at >= 0:
+            old_size = parts[0].size
+            if decode_score(codes_of(self.run)[old_at + 1], bytes_of(self.run) + old_offset + old_size) == score:
                 return -1
-            size += size_of(codes_of(self.run)[at + 1], bytes_of(self.run) + offset + size)
-            splice(&self.run, at, offset, 2, size, NULL, 0)
-            outcome = 0
+            old_size += size_of(codes_of(self.run)[old_at + 1], bytes_of(self.run) + old_offset + old_size)
+        if not self.is_small(self.form, old_at < 0, size if old_at < 0 else size - 2 - old_size):
+            self.spread()
+            return self.put_in_table(member, score)
         at = 2 * rank_in_run(self.run, &bound, &offset)
         splice(&self.run, at, offset, 0, 0, parts, 2)
-        if not self.is_small():
-            self.spread()
-        return outcome
+        if old_at < 0:
+            return 1
+        if at <= old_at:
+            old_at += 2
+            old_offset += size - 2
+        splice(&self.run, old_at, old_offset, 2, old_size, NULL, 0)  # which needs no memory: the run is its own by now
+        return 0
 
     cpdef bint drop(self, bytes member) except -1:
         """Remove a member; False if there is no such member."""
@@ -228,6 +236,7 @@ cdef class Scored(Container):
         if self.run is NULL:
             if self.table.seek(member) == ABSENT:
                 return False
+            self.table.preserve()
             self.order.remove(self.table.number(), self.table.record)
             self.table.remove()
         else:
@@ -326,6 +335,10 @@ cdef class Scored(Container):
             return 0
         if self.run is NULL:
             members = self.order.members(start, stop)
+            if self.table.watcher is not None:
+                for member in members:
+                    self.table.seek(member)
+                    self.table.preserve()
             self.order.delete(start, stop)
             for member in members:
                 self.table.seek(member)
@@ -392,7 +405,7 @@ cdef class Scored(Container):
             encode(members[i], &parts[0])
             encode_score(scores[i], &parts[1])
             splice(&self.run, 2 * i, offset_of(self.run, 2 * i), 0, 0, parts, 2)
-            if not self.is_small():
+            if not self.is_small(self.form, 0, 0):
                 self.spread()
         self.revision += 1
 
@@ -400,19 +413,21 @@ cdef class Scored(Container):
         """Have another encoding's name."""
         if form == self.form:
             return
+        if self.run is not NULL:
+            if self.is_small(form, 0, 0):
+                note_form(&self.run, form)
+            else:
+                self.spread()
         self.form = form
         self.is_renamed = True
-        if self.run is not NULL:
-            note_form(&self.run, form)
-            if not self.is_small():
-                self.spread()
 
-    cdef bint is_small(self) noexcept:
-        """Are the members few enough for a run?"""
-        cdef Py_ssize_t count = count_of(self.run) // 2
-        if self.form == SKIPLIST:
-            return count <= MOST_LARGE and length_of(self.run) <= MOST_LARGE_BYTES
-        return count <= MOST_SMALL and length_of(self.run) <= MOST_SMALL_BYTES
+    cdef bint is_small(self, int form, Py_ssize_t count, Py_ssize_t size) noexcept:
+        """Are the members few enough for a run of that form, with so many more, of that size?"""
+        count += count_of(self.run) // 2
+        size += length_of(self.run)
+        if form == SKIPLIST:
+            return count <= MOST_LARGE and size <= MOST_LARGE_BYTES
+        return count <= MOST_SMALL and size <= MOST_SMALL_BYTES
 
     cdef spread(self):
         """Move the members from the run to a Table."""

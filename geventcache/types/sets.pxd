@@ -13,5 +13,6 @@ cdef class Set(Elements):
     cpdef Py_ssize_t add_many(self, object members) except -1
     cdef choose(self, bytes first, Py_ssize_t count)
     cdef bint add_small(self, bytes member) except -1
+    cdef bint admits(self, bytes member) except -1
     cdef leave_intset(self, bytes member)
     cpdef bytes pop_random(self)

@@ -74,16 +74,19 @@ class Set(Elements):
         """Add `member` to a set that is not a hashtable; False when it is there already."""
         if self.form == INTSET and not integer_width(member):
             self.leave_intset(member)
-        if not self.put(member, None):
-            return False
-        if self.form == INTSET:
-            if len(self) > self.limits.set_max_intset_entries:
-                self.become(HASHTABLE)
-        elif self.form == LISTPACK and (
-            len(self) > self.limits.set_max_listpack_entries or len(member) > self.limits.set_max_listpack_value
-        ):
+        # Before it comes: what fails then has changed nothing.
+        if not self.admits(member) and not self.has(member):
             self.become(HASHTABLE)
-        return True
+        return self.put(member, None)
+
+    def admits(self, member: bytes) -> cython.bint:
+        """Does the encoding stay when this one comes, if it is new?"""
+        count: cython.Py_ssize_t = len(self)
+        if self.form == INTSET:
+            return count < self.limits.set_max_intset_entries
+        return (
+            count < self.limits.set_max_listpack_entries and len(member) <= self.limits.set_max_listpack_value
+        ) or self.form == HASHTABLE
 
     def leave_intset(self, member: bytes) -> None:
         """`member`, which is no integer, is about to come; those before it keep the order that an intset has."""
