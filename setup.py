@@ -3,7 +3,8 @@
 The rules:
 
 - A module with a `.pxd` file beside it is compiled: from its `.pyx` file if it has one, else from its `.py` file; the
-  `.py` file is what runs uncompiled. What a client rarely calls (ACL, CONFIG, INFO, ...) has no `.pxd` file.
+  `.py` file is what runs uncompiled. What a client rarely calls (ACL, CONFIG, INFO, ...) has no `.pxd` file. A `.pxd`
+  file alone declares what C has: Cython reads the declarations of all that a module knows, again for each module.
 - It is all or nothing, since compiled modules rely on each other's C interfaces. So a build without a C compiler
   succeeds and installs plain Python, for which GEVENTCACHE_PURE=1 asks.
 - What is hot is optimised by -O2, what is rare by -Og, the rest by -O1: they take the C compiler's time as 9 to 4 to 6.
@@ -146,7 +147,7 @@ def extensions() -> list[Extension]:
     """Return the extensions to build, the largest first, none for a plain build."""
     if os.environ.get("GEVENTCACHE_PURE") == "1":
         return []
-    sources = [source_of(declarations) for declarations in PACKAGE.rglob("*.pxd")]
+    sources = [source for declarations in PACKAGE.rglob("*.pxd") if (source := source_of(declarations)).exists()]
     if CHECKED not in ("", "1"):
         sources = [source for source in sources if source.relative_to(PACKAGE).parts[0] in CHECKED.split(",")]
     sources.sort(key=lambda source: (-source.stat().st_size, source))

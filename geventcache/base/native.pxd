@@ -1,6 +1,10 @@
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.math cimport llrint
+from geventcache.base.c_api cimport (
+    PyByteArray_AS_STRING,
+    PyByteArray_Resize,
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    llrint,
+)
 
 cdef extern from "time.h" nogil:
     ctypedef long time_t

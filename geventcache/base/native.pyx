@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """What C does in another way than Python: of native.py, what is not so short that it stands in ``native.pxd``."""
 
-from libc.string cimport memcpy
+from geventcache.base.c_api cimport memcpy
 
 cdef long long INT64_MAX = 9223372036854775807
 cdef long long LOWEST_TENTH = -922337203685477580

@@ -1,9 +1,7 @@
 """C-level interface of the compiled Table; table.py says what the methods mean, table.pyx how they do it."""
 
 cimport cython
-from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy
+from geventcache.base.c_api cimport PyObject, int64_t, memcpy, uint16_t, uint32_t, uint64_t, uint8_t, uintptr_t
 
 cpdef enum:
     ABSENT = 0

@@ -38,13 +38,24 @@ found.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from cpython.long cimport PyLong_AsLongLong, PyLong_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.object cimport PyObject_Hash
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.string cimport memcmp, memset
+from geventcache.base.c_api cimport (
+    PyBytes_AS_STRING,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+    PyFloat_AS_DOUBLE,
+    PyFloat_CheckExact,
+    PyLong_AsLongLong,
+    PyLong_CheckExact,
+    PyMem_Free,
+    PyMem_Malloc,
+    PyMem_Realloc,
+    PyObject_Hash,
+    Py_DECREF,
+    Py_INCREF,
+    memcmp,
+    memset,
+)
 
 from random import getrandbits
 

@@ -1,5 +1,5 @@
 cimport cython
-from cpython.object cimport PyObject
+from geventcache.base.c_api cimport PyObject
 
 @cython.final
 cdef class LargeElement:

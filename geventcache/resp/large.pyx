@@ -5,9 +5,14 @@ The invariant: `value` is this object's own reference to a byte string of `size`
 is NULL once it was given out, or where there was no memory for more.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
-from libc.string cimport memcpy
+from geventcache.base.c_api cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    Py_DECREF,
+    Py_INCREF,
+    Py_XDECREF,
+    memcpy,
+)
 
 cdef extern from "Python.h":
     int resize_bytes "_PyBytes_Resize"(PyObject **, Py_ssize_t) except -1

@@ -1,9 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Requests as bytes, compiled: what requests.py says, with room for more at the end of what there is."""
 
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.string cimport memcpy
+from geventcache.base.c_api cimport PyByteArray_AS_STRING, PyByteArray_Resize, PyBytes_AS_STRING, memcpy
 
 cdef enum:
     START_BYTES = 4096

@@ -1,5 +1,4 @@
-from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING
+from geventcache.base.c_api cimport PyByteArray_AS_STRING, PyBytes_AS_STRING
 
 cdef extern from *:
     """

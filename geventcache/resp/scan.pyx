@@ -1,8 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Reading bytes that came: of what scan.py says, what is not so short that it stands in ``scan.pxd``."""
 
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.string cimport memcmp
+from geventcache.base.c_api cimport PyBytes_AS_STRING, memcmp
 
 from geventcache.resp.inline import split_inline
 

@@ -6,10 +6,13 @@ stays warm and nothing is allocated a reply (13 ns an item; a list of parts and 
 `parts`, between what came before and after.
 """
 
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcpy
-
+from geventcache.base.c_api cimport (
+    PyByteArray_AS_STRING,
+    PyByteArray_Resize,
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    memcpy,
+)
 from geventcache.base.numbers cimport format_float
 
 from geventcache.resp.values import Simple

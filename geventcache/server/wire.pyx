@@ -4,8 +4,7 @@
 That spares about 5 % of what a small command costs.
 """
 
-from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING
+from geventcache.base.c_api cimport PyByteArray_AS_STRING, PyBytes_AS_STRING
 from libc.errno cimport EAGAIN, EINTR, errno
 
 cdef extern from "sys/socket.h" nogil:

@@ -14,8 +14,7 @@ The invariants:
   before it changes.
 """
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from geventcache.base.c_api cimport PyObject, Py_DECREF, Py_INCREF
 from geventcache.base.table cimport ABSENT, BYTES, INLINE_LIMIT, Table
 from geventcache.types.container cimport Container
 from geventcache.types.entries cimport ARRAY, MAP, MEMBERS, entries, integers

@@ -1,4 +1,4 @@
-from cpython.object cimport PyObject
+from geventcache.base.c_api cimport PyObject
 from geventcache.resp.writer cimport ReplyWriter, Written
 
 cdef enum:

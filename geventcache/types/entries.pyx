@@ -4,7 +4,7 @@
 A run that a reply holds is not changed: its owner makes a copy first.
 """
 
-from cpython.object cimport PyObject
+from geventcache.base.c_api cimport PyObject
 from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.types.packed cimport *
 

@@ -17,11 +17,17 @@ The invariants:
 - Without memory nothing is changed, and MemoryError raised; `fit` then does nothing.
 """
 
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from cpython.long cimport PyLong_AsSsize_t
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyObject
-from libc.string cimport memcmp, memcpy, memmove
+from geventcache.base.c_api cimport (
+    PyList_GET_ITEM,
+    PyList_GET_SIZE,
+    PyLong_AsSsize_t,
+    PyMem_Free,
+    PyMem_Malloc,
+    PyObject,
+    memcmp,
+    memcpy,
+    memmove,
+)
 from geventcache.resp.writer cimport ReplyWriter, Written
 from geventcache.types.entries cimport write_entry
 from geventcache.types.footprint cimport block_size

@@ -16,9 +16,15 @@ The invariants:
 - Without memory nothing is changed, and MemoryError raised; a merge is then left out.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.string cimport memcmp, memcpy, memmove
+from geventcache.base.c_api cimport (
+    PyBytes_FromStringAndSize,
+    PyMem_Free,
+    PyMem_Malloc,
+    PyMem_Realloc,
+    memcmp,
+    memcpy,
+    memmove,
+)
 from geventcache.base.table cimport AHEAD_MOST, Record, Table, key_of
 
 cdef extern from *:

@@ -1,5 +1,4 @@
-from cpython.object cimport PyObject
-from libc.string cimport memcpy
+from geventcache.base.c_api cimport PyObject, memcpy
 
 cdef enum:
     # The codes of entries: up to LONGEST_TEXT it is text of so many bytes, then come integers of 1, 2, 3, 4, 6 and 8 bytes.

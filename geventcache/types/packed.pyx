@@ -25,9 +25,7 @@ The rules:
   else refers to needs none.
 """
 
-from cpython.object cimport PyObject
-from libc.math cimport signbit
-from libc.string cimport memcmp, memcpy, memmove, memset
+from geventcache.base.c_api cimport PyObject, memcmp, memcpy, memmove, memset, signbit
 
 cdef extern from *:
     """

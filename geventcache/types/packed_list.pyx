@@ -4,8 +4,7 @@
 The invariant: `run` is NULL exactly if not `is_packed`; it is this object's own reference.
 """
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from geventcache.base.c_api cimport PyObject, Py_DECREF, Py_INCREF
 from geventcache.types.container cimport Container
 from geventcache.types.entries cimport ARRAY, entries
 from geventcache.types.footprint cimport bytes_size

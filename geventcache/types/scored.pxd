@@ -1,4 +1,4 @@
-from cpython.object cimport PyObject
+from geventcache.base.c_api cimport PyObject
 from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
 from geventcache.types.limits cimport EncodingLimits

@@ -13,9 +13,7 @@ The invariants:
   before it changes.
 """
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.string cimport memcmp
+from geventcache.base.c_api cimport PyObject, Py_DECREF, Py_INCREF, memcmp
 from geventcache.base.table cimport ABSENT, DOUBLE, Table, key_of
 from geventcache.types.container cimport Container
 from geventcache.types.entries cimport ARRAY, SCORED, entries

@@ -4,10 +4,17 @@
 Whoever gives a text leaves its address here: `kept` and `verdict` hold the objects for as long as Lua may read them.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from geventcache.base.c_api cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+    memcpy,
+    memset,
+    uint32_t,
+    uint64_t,
+    uintptr_t,
+)
 from geventcache.base.numbers cimport format_integer
-from libc.stdint cimport uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset
 
 
 cdef double EXACT = 9007199254740992.0

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The slot of a key, compiled: a call of crc_hqx and a copy of the hash tag would cost more than the checksum."""
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from geventcache.base.c_api cimport PyBytes_AS_STRING
 
 from binascii import crc_hqx
 
