@@ -79,6 +79,8 @@ RARE_FLAGS = ["-Og", "-DCYTHON_USE_DICT_VERSIONS=0", "-DCYTHON_UNPACK_METHODS=0"
 # What makes a module when it is imported is a fifth of its code and runs once: there is nothing to optimise. Compilers
 # that do not know the attribute ignore it.
 UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-Wno-attributes"]
+# Looking for what -Wall warns of takes a tenth of the compiler's time, in code that nobody wrote.
+UNWATCHED = ["-Wno-all"]
 # Each of these would otherwise add code to every function or class: ways to pickle them, which nothing does, or things
 # that know of a function what only tools ask. Of that its parameters stay: declarations are checked against them.
 DIRECTIVES = {
@@ -169,7 +171,7 @@ def flags_of(source: Path) -> list[str]:
 
 def extension(name: str, sources: list[str], optimised: list[str]) -> Extension:
     """Describe an extension; -g0 also keeps the paths of the build out of it."""
-    flags = [] if CHECKED else [*optimised, "-g0", *UNOPTIMISED_ONCE]
+    flags = [] if CHECKED else [*optimised, "-g0", *UNWATCHED, *UNOPTIMISED_ONCE]
     return Extension(name, sources, extra_compile_args=flags)
 
 
