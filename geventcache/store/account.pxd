@@ -3,13 +3,19 @@ from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport block_size, bytes_size
 
+# What places.pxd needs of this file stands before what this one needs of that.
+cdef class Account
+cpdef long long object_size(value) except *
+
+from geventcache.store.places cimport Places
+
 cdef Py_ssize_t SMALL, WEIGHED_EVERY, ROUGHLY, COVERED_A_STEP, BYTEARRAY_BYTES, BYTEARRAY_BLOCK, NOTE_BYTES
 cdef long long END
 cdef int OBJECT
 
 @cython.final
 cdef class Account:
-    cdef readonly object keyspace
+    cdef readonly Places keyspace
     cdef readonly Account total
     cdef object on_exceeded
     cdef public long long used, charged, limit, covered
@@ -29,4 +35,3 @@ cdef class Account:
     cpdef swap(self, Account other)
 
 cdef long long reweigh(Container container, bint is_whole) except *
-cpdef long long object_size(value) except *
