@@ -72,6 +72,11 @@ cdef class Tickets:
     cdef int reserve(self, Py_ssize_t more) except -1
 
 
+cdef class Sampler:
+    cpdef bint wants(self, unsigned int use, long long deadline_ms) except -1
+    cpdef take(self, ticket)
+
+
 cdef class Watcher:
     cpdef Py_ssize_t take(self, bytes key, int kind, value, long long deadline_ms) except? -1
 
@@ -83,6 +88,7 @@ cdef class Table:
 
     cpdef int seek(self, bytes key) except -1
     cpdef int redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1
+    cpdef int recall(self, long long ticket) except -1
     cpdef bytes key(self)
     cpdef value(self)
     cpdef put(self, value)
@@ -101,6 +107,7 @@ cdef class Table:
     cpdef tuple page(self, unsigned long long position, Py_ssize_t count)
     cpdef list keys(self, long long now_ms)
     cpdef list draw(self, Py_ssize_t count)
+    cpdef sample(self, Py_ssize_t count, Sampler sampler)
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
     cpdef Table copy(self)
@@ -184,6 +191,7 @@ cdef class Table:
     cdef Record *record_at(self, Py_ssize_t index) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
+    cdef Record *find_hashed(self, uint64_t hash) noexcept
     cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept
     cdef int store(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int settle(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1

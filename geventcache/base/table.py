@@ -97,6 +97,18 @@ class Watcher:
         raise NotImplementedError
 
 
+class Sampler:
+    """Chooses among keys that a table offers. It must not change the table."""
+
+    def wants(self, use: int, deadline_ms: int) -> bool:
+        """Is a key of which this is known wanted?"""
+        raise NotImplementedError
+
+    def take(self, ticket: Any) -> None:
+        """Take the key that was wanted."""
+        raise NotImplementedError
+
+
 class _Box:
     """A value of which more is known than the value."""
 
@@ -166,6 +178,10 @@ class Table:
         """Go to the key of a ticket in the bucket of `time_ms`; return the kind of its value, ABSENT if it is stale."""
         kind = self.seek(tickets.keys[at])
         return kind if kind != ABSENT and self.filed() == time_ms else ABSENT
+
+    def recall(self, ticket: bytes) -> int:
+        """Go to the key of a ticket, in whatever bucket; return the kind of its value, ABSENT if the key is gone."""
+        return self.seek(ticket)
 
     def ahead(self, keys: list[bytes]) -> None:
         """Fetch what is known of some keys that are about to be sought from memory into the caches."""
@@ -300,6 +316,13 @@ class Table:
         if len(found) < count:
             found += [key for key in self.page(0, count - len(found))[1] if self.position(key) < start]
         return found
+
+    def sample(self, count: int, sampler: Sampler) -> None:
+        """Offer about `count` keys, neighbours from a random place on, the first following the last."""
+        for key in self.draw(count):
+            self.seek(key)
+            if sampler.wants(self.use(), self.deadline()):
+                sampler.take(key)
 
     def random_key(self) -> bytes | None:
         """A key, each as likely as any other; None if there is none."""

@@ -464,6 +464,18 @@ cdef class Tickets:
         return 0
 
 
+cdef class Sampler:
+    """Chooses among keys that a table offers. It must not change the table."""
+
+    cpdef bint wants(self, unsigned int use, long long deadline_ms) except -1:
+        """Is a key of which this is known wanted?"""
+        raise NotImplementedError
+
+    cpdef take(self, ticket):
+        """Take the key that was wanted."""
+        raise NotImplementedError
+
+
 cdef class Watcher:
     """Takes the records of a table as they were when it began to watch."""
 
@@ -553,6 +565,13 @@ cdef class Table:
         self.record = self.find_filed(self.hash, time_ms, 0)
         return ABSENT if self.record is NULL else self.record.kind
 
+    cpdef int recall(self, long long ticket) except -1:
+        """Go to the key of a ticket, in whatever bucket; return the kind of its value, ABSENT if the key is gone."""
+        self.leave()
+        self.hash = <uint64_t>ticket
+        self.record = self.find_hashed(self.hash)
+        return ABSENT if self.record is NULL else self.record.kind
+
     cdef void leave(self) noexcept:
         """Be at no place."""
         self.held = None
@@ -575,6 +594,26 @@ cdef class Table:
                     self.bucket = bucket
                     self.slot = TABLE_LOWEST(found)
                     return record
+                found &= found - 1
+            left -= 1
+            if bucket.tags[0] == 0 or left == 0:
+                return NULL
+            bucket = first + ((bucket - first + 1) & mask)
+
+    cdef Record *find_hashed(self, uint64_t hash) noexcept:
+        """A record of a key of that hash; see `find`."""
+        cdef uintptr_t entry = self.directory[entry_number(hash, self.depth)]
+        cdef Bucket *first = <Bucket *>(entry & ~<uintptr_t>63)
+        cdef Bucket *bucket = home_of(entry, hash, self.depth)
+        cdef uint32_t mask = (1 << (entry & 7)) - 1, left = probes(mask)
+        cdef unsigned found
+        while True:
+            found = table_match(bucket.tags, tag_of(hash))
+            while found:
+                if hash_of_record(bucket.records[TABLE_LOWEST(found) - 1]) == hash:
+                    self.bucket = bucket
+                    self.slot = TABLE_LOWEST(found)
+                    return bucket.records[self.slot - 1]
                 found &= found - 1
             left -= 1
             if bucket.tags[0] == 0 or left == 0:
@@ -953,6 +992,33 @@ cdef class Table:
         # Those of a bucket come in the order of its slots, of which none must be preferred.
         at = <Py_ssize_t>getrandbits(32) % len(found)
         return (found[at:] + found[:at])[:count]
+
+    cpdef sample(self, Py_ssize_t count, Sampler sampler):
+        """Offer about `count` keys, neighbours from a random place on, the first following the last."""
+        cdef uint64_t hash = getrandbits(64), number
+        cdef Segment *segment = self.segment(hash)
+        cdef uint32_t at = home_in(segment, hash)
+        cdef Py_ssize_t left = min(count, self.count)
+        cdef Bucket *bucket
+        cdef Record *record
+        cdef int slot
+        if sampler is None:
+            raise TypeError("nobody samples")
+        number = entry_number(first_hash(segment, hash), self.depth)
+        while left > 0:
+            bucket = buckets_of(segment) + at
+            prefetch_records(bucket)
+            for slot in range(1, SLOTS + 1):
+                if bucket.tags[slot]:
+                    record = bucket.records[slot - 1]
+                    left -= 1
+                    if sampler.wants(record.use, deadline_of(record)):
+                        sampler.take(<int64_t>hash_of_record(record))
+            at += 1
+            if at == <uint32_t>1 << segment.bits:
+                number = (number + (<uint64_t>1 << (self.depth - segment.depth))) & ((<uint64_t>1 << self.depth) - 1)
+                segment = segment_of(self.directory[number])
+                at = 0
 
     cpdef random_key(self):
         """A key, each as likely as any other; None if there is none.

@@ -3,10 +3,10 @@
 
 The rules:
 
-- As in the reference, a few keys are drawn (maxmemory-samples) and the best candidates among all that were drawn lately
-  are remembered; the best of those goes. A candidate that was used meanwhile is judged anew.
-- In a full cache every write evicts, and what costs is to wait for memory. So a draw takes neighbours from a random
-  position of the table. Policies by chance draw one key, each as likely as any other.
+- The best of a few keys that are drawn at random go, one of each `samples` (maxmemory-samples). In a full cache every
+  write evicts, and what costs is to wait for memory: so a draw is for several evictions, and takes neighbours of the
+  table. Policies by chance draw keys each of which is as likely as any other.
+- A candidate that was used since it was drawn, or is gone, is one no more.
 - The higher the score the better the candidate: for lru how long it was not used, for lfu how seldom, for ttl how early
   it is due.
 - A draw is O(1). Keys with a deadline, where they are few among many, are drawn from the index of deadlines: by time
@@ -15,9 +15,8 @@ The rules:
 
 import cython
 
-from geventcache.base.table import ABSENT, END, Table
+from geventcache.base.table import ABSENT, END, Sampler, Table
 from geventcache.base.times import NEVER_MS
-from geventcache.store.keyspace import Keyspace
 from geventcache.types.random_pick import below
 
 NEVER = NEVER_MS
@@ -28,7 +27,9 @@ TTL = b"ttl"
 SCORES = {RANDOM: 0, LRU: 1, LFU: 2, TTL: 3}
 BY_CHANCE, BY_IDLE_TIME, BY_FREQUENCY, BY_DEADLINE = SCORES.values()
 MOST_FREQUENT = 255
-POOL_SIZE = 16
+# For how many evictions is drawn, and of how many keys these are chosen at most, unless `samples` is more.
+CANDIDATES = 16
+DRAWN_MOST = 256
 # How many draws may be in vain, for each that is wanted, before the search goes through the table.
 TRIES = 8
 SEARCHED_A_PAGE = 256
@@ -40,7 +41,7 @@ def rule_of(policy):
     return kind or None, keys == b"volatile"
 
 
-class Evictor:
+class Evictor(Sampler):
     """Evicts keys of one database by one policy.
 
     Attributes:
@@ -48,7 +49,6 @@ class Evictor:
         kind: what the policy goes by: LRU, LFU, TTL or RANDOM.
         is_volatile: only keys with a deadline may go.
         samples: how many keys are drawn for each that goes.
-        candidates, scores: the remembered candidates, the best one last, and their scores.
         best, best_score: what `find` found.
     """
 
@@ -58,147 +58,149 @@ class Evictor:
         self.rule = SCORES[kind]
         self.is_volatile = is_volatile
         self.samples = samples if self.rule != BY_CHANCE else 1
-        self.candidates: list[bytes] = []
-        self.scores: list[int] = []
+        self.tickets: list = []  # of the candidates, the best one last; when memory fails there may be one too many
+        self.scores: list[int] = []  # theirs
+        self.drawn = 0  # how many keys that may go the draw has met
+        self.offered = self.worst = 0  # the scores of the key that is wanted, and of the worst candidate
         self.best = b""
         self.best_score = 0
 
     def find(self):
         """Find the best candidate; False if no key may go."""
-        if self.rule != BY_CHANCE or not self.candidates:
-            self.draw(self.samples)
+        table: Table = self.keyspace.table
         last: cython.Py_ssize_t
-        while self.candidates:
-            last = len(self.candidates) - 1
-            self.best = self.candidates[last]
-            self.best_score = self.score(self.best)
-            if self.best_score >= self.scores[last]:
-                return True
+        while self.scores or self.draw():
+            last = len(self.scores) - 1
+            if table.recall(self.tickets[last]) != ABSENT:
+                self.best_score = self.score(table.use(), table.deadline())
+                if self.best_score >= self.scores[last]:
+                    self.best = table.key()
+                    return True
             self.forget_best()
-            if self.best_score >= 0:
-                self.remember(self.best, self.best_score)  # it was used since it was drawn: others may be better now
-            elif not self.candidates:
-                self.draw(self.samples)  # all that were remembered are gone
         return False
 
     def evict(self):
         """Evict the candidate that `find` found."""
-        key = self.best
         self.forget_best()
-        self.keyspace.evict(key)
+        self.keyspace.evict(self.best)
 
-    # ------------------------------------------------------------------ candidates
-
-    def remember(self, key, score):
-        """Keep a candidate, if it is among the best and not kept already."""
-        at: cython.Py_ssize_t = len(self.candidates)
-        if at == POOL_SIZE and score <= self.scores[0]:
-            return
-        for known in self.candidates:
-            if known == key:
+    def evict_until(self, account, target, most):
+        """Evict what `find` found, and what it finds next: up to `most`, until no more than `target` bytes are used."""
+        for _ in range(most):
+            self.evict()
+            if account.used <= target or not self.find():
                 return
-        while at > 0 and self.scores[at - 1] > score:
-            at -= 1
-        self.candidates.insert(at, key)
-        self.scores.insert(at, score)
-        if len(self.candidates) > POOL_SIZE:
-            del self.candidates[0]
-            del self.scores[0]
 
     def forget_best(self):
         """The best candidate is one no more."""
-        self.candidates.pop()
+        self.tickets.pop()
         self.scores.pop()
 
-    def score(self, key):
-        """How good a candidate a key is; -1 if it must not go, or is gone."""
-        if self.keyspace.table.seek(key) == ABSENT:
-            return -1
-        return self.rate()
+    # ------------------------------------------------------------------ judging
 
-    def rate(self):
-        """`score`, of the key at the table's place."""
-        keyspace: Keyspace = self.keyspace
-        deadline_ms: cython.longlong = keyspace.table.deadline()
+    def score(self, use, deadline_ms):
+        """How good a candidate a key is; -1 if it must not go."""
         if self.is_volatile and deadline_ms == NEVER:
             return -1
         if self.rule == BY_DEADLINE:
             return NEVER - deadline_ms
-        if self.rule == BY_CHANCE or keyspace.uses is None:
+        if self.rule == BY_CHANCE or self.keyspace.uses is None:
             return 0
         if self.rule == BY_IDLE_TIME:
-            return keyspace.uses.idle_ms(keyspace.table)
-        return MOST_FREQUENT - keyspace.uses.frequency(keyspace.table)
+            return self.keyspace.uses.idle_ms_of(use)
+        return MOST_FREQUENT - self.keyspace.uses.frequency_of(use)
+
+    def wants(self, use, deadline_ms):
+        """May a key go, and is it among the best of the draw?"""
+        self.offered = self.score(use, deadline_ms)
+        if self.offered < 0:
+            return False
+        self.drawn += 1
+        return self.offered > self.worst or len(self.scores) < CANDIDATES
+
+    def take(self, ticket):
+        """Have one more candidate, and leave the worst one out if that is one too many."""
+        at: cython.Py_ssize_t = len(self.scores)
+        better: cython.longlong
+        while at > 0:
+            better = self.scores[at - 1]
+            if better <= self.offered:
+                break
+            at -= 1
+        self.tickets.insert(at, ticket)
+        self.scores.insert(at, self.offered)
+        if len(self.scores) == 2 * CANDIDATES:
+            self.leave_out(CANDIDATES)
+        if len(self.scores) >= CANDIDATES:
+            self.worst = self.scores[len(self.scores) - CANDIDATES]
+
+    def leave_out(self, count):
+        """The worst candidates are none, if there are so many too many."""
+        if count > 0:
+            del self.tickets[:count]
+            del self.scores[:count]
 
     # ------------------------------------------------------------------ drawing
 
-    def draw(self, count):
-        """Consider `count` keys that may go, at random, some of them perhaps twice; none only if there is none."""
-        keyspace: Keyspace = self.keyspace
-        drawn: cython.Py_ssize_t = 0
-        if self.is_volatile and not keyspace.table.volatile:
-            return
-        for _ in range(TRIES):
-            if drawn < count:
-                drawn += self.consider_all(self.drawn(count - drawn))
-        if self.is_volatile and drawn < count:
-            drawn += self.draw_tickets(count - drawn)
-        if not drawn:
-            self.search(count)
-
-    def drawn(self, count):
-        """Some keys of the table."""
-        if self.rule != BY_CHANCE:
-            return self.keyspace.table.draw(count)
-        key = self.keyspace.table.random_key()
-        return [] if key is None else [key]
-
-    def consider_all(self, keys):
-        """Remember those of some keys that may go; return how many that are."""
-        found: cython.Py_ssize_t = 0
-        for key in keys:
-            found += self.consider(key)
-        return found
-
-    def consider(self, key):
-        """Remember a key if it may go; return whether it may."""
-        score: cython.longlong = self.score(key)
-        if score < 0:
+    def draw(self):
+        """Have new candidates: the best of some keys, at random, some of them perhaps twice. False if no key may go."""
+        table: Table = self.keyspace.table
+        wanted: cython.Py_ssize_t = max(self.samples, min(self.samples * CANDIDATES, DRAWN_MOST))
+        self.tickets.clear()
+        self.scores.clear()
+        self.drawn = 0
+        if self.is_volatile and not table.volatile:
             return False
-        self.remember(key, score)
-        return True
+        for _ in range(TRIES):
+            if self.drawn < wanted and self.rule == BY_CHANCE:
+                self.draw_each(wanted - self.drawn)
+            elif self.drawn < wanted:
+                table.sample(wanted - self.drawn, self)
+        if self.is_volatile and self.drawn < wanted:
+            self.draw_tickets(wanted - self.drawn)
+        if not self.drawn:
+            self.search(wanted)
+        self.leave_out(len(self.scores) - max(self.drawn // self.samples, 1))
+        return self.drawn > 0
+
+    def draw_each(self, count):
+        """Consider `count` keys, each of them one of all."""
+        table: Table = self.keyspace.table
+        for _ in range(count):
+            key = table.random_key()
+            if key is not None and table.seek(key) != ABSENT:
+                self.consider()
+
+    def consider(self):
+        """Take the key at the table's place if it is wanted; return whether it may go."""
+        table: Table = self.keyspace.table
+        if self.wants(table.use(), table.deadline()):
+            self.take(table.ticket())
+        return self.offered >= 0
 
     def draw_tickets(self, count):
         """Consider up to `count` keys, from the index of deadlines: a random time, then a random key of it.
 
-        None only if no ticket of such a key is there: some of them the batch worker may hold. Returns how many.
+        None only if no ticket of such a key is there: some of them the batch worker may hold.
         """
-        drawn: cython.Py_ssize_t = 0
+        found: cython.Py_ssize_t = 0
         buckets: list = list(self.keyspace.deadlines.buckets.items())
         if buckets:
             for _ in range(count * TRIES):
                 time_ms, tickets = buckets[below(len(buckets))]
                 if self.redeem(tickets, below(len(tickets)), time_ms):
-                    drawn += 1
-                    if drawn == count:
-                        return drawn
-        if not drawn:  # mostly stale tickets, of which a sweep leaves few
+                    found += 1
+                    if found == count:
+                        return
+        if not found:  # mostly stale tickets, of which a sweep leaves few
             for time_ms, tickets in buckets:
                 for at in range(len(tickets)):
                     if self.redeem(tickets, at, time_ms):
-                        return 1
-        return drawn
+                        return
 
     def redeem(self, tickets, at, time_ms):
-        """Remember the key of a ticket if it is there and may go; return whether it may."""
-        table: Table = self.keyspace.table
-        if table.redeem(tickets, at, time_ms) == ABSENT:
-            return False
-        score: cython.longlong = self.rate()
-        if score < 0:
-            return False
-        self.remember(table.key(), score)
-        return True
+        """Consider the key of a ticket if it still counts; return whether it may go."""
+        return self.keyspace.table.redeem(tickets, at, time_ms) != ABSENT and self.consider()
 
     def search(self, count):
         """`draw` in a database where such keys are rare: the first ones from a random position on."""
@@ -213,5 +215,7 @@ class Evictor:
         keys: list
         while position < end and found < count:
             position, keys = table.page(position, SEARCHED_A_PAGE)
-            found += self.consider_all(keys)
+            for key in keys:
+                if table.seek(key) != ABSENT and self.consider():
+                    found += 1
         return found

@@ -24,6 +24,8 @@ cdef class Uses:
     cdef unsigned int first(self) noexcept
     cdef unsigned int counted(self, unsigned int use) except *
     cdef unsigned int decayed(self, unsigned int use) noexcept
-    cdef unsigned int noted(self, Table table) except *
+    cdef unsigned int noted(self, unsigned int use) noexcept
     cpdef unsigned int frequency(self, Table table) except *
+    cdef unsigned int frequency_of(self, unsigned int use) noexcept
     cpdef long long idle_ms(self, Table table) except *
+    cdef long long idle_ms_of(self, unsigned int use) noexcept

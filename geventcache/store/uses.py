@@ -51,7 +51,7 @@ class Uses:
 
     def note_always(self, table):
         """Note a use of the key, paused or not."""
-        table.note_use(self.counted(self.noted(table)) if self.counts else self.ticks())
+        table.note_use(self.counted(self.noted(table.use())) if self.counts else self.ticks())
 
     def begin(self, table):
         """The key is new."""
@@ -95,15 +95,22 @@ class Uses:
 
     # ------------------------------------------------------------------ asking
 
-    def noted(self, table):
-        """What was noted of the key."""
-        use: cython.uint = table.use()
+    def noted(self, use):
+        """What counts of what a record holds."""
         return use if use and (use & COUNTED != 0) == self.counts else self.beginning
 
     def frequency(self, table):
         """The counter of the key, 0 to 255."""
-        return self.decayed(self.noted(table))
+        return self.frequency_of(table.use())
+
+    def frequency_of(self, use):
+        """The counter of a key whose record holds this."""
+        return self.decayed(self.noted(use))
 
     def idle_ms(self, table):
         """For how long the key was not used, in milliseconds, in steps of a tick."""
-        return ((self.ticks() - self.noted(table)) & TICKS) * TICK_MS
+        return self.idle_ms_of(table.use())
+
+    def idle_ms_of(self, use):
+        """For how long a key was not used whose record holds this."""
+        return ((self.ticks() - self.noted(use)) & TICKS) * TICK_MS

@@ -10,6 +10,7 @@ import struct
 import sys
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -478,6 +479,70 @@ def test_draws(table: Any) -> None:
     assert met == keys
     assert set(table.draw(301)) == set(table.draw(10**9)) == keys
     assert table.draw(0) == []
+
+
+def sampled(module: Any, table: Any, count: int, wanted: Callable[[int, int], bool]) -> list[bytes]:
+    """The keys of a sample of which the uses and deadlines are wanted, found by their tickets."""
+
+    class Chooser(module.Sampler):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.tickets: list[Any] = []
+
+        def wants(self, use: int, deadline_ms: int) -> bool:
+            return wanted(use, deadline_ms)
+
+        def take(self, ticket: Any) -> None:
+            self.tickets.append(ticket)
+
+    chooser = Chooser()
+    table.sample(count, chooser)
+    return [table.key() for ticket in chooser.tickets if table.recall(ticket) != module.ABSENT]
+
+
+def test_samples(module: Any, table: Any) -> None:
+    """A sample has about as many keys as were asked for, each once, or all of them, and each has its turn."""
+
+    def all_of(use: int, deadline_ms: int) -> bool:
+        return True
+
+    assert sampled(module, table, 5, all_of) == []
+    keys = {b"%d" % number for number in range(300)}
+    for key in keys:
+        put(table, key, 1)
+    met: set[bytes] = set()
+    for count in [1, 5, 20] * 300:
+        drawn = sampled(module, table, count, all_of)
+        assert count <= len(drawn) < count + 7
+        assert len(set(drawn)) == len(drawn)
+        met.update(drawn)
+    assert met == keys
+    assert sorted(sampled(module, table, 300, all_of)) == sorted(sampled(module, table, 10**9, all_of)) == sorted(keys)
+    assert sampled(module, table, 0, all_of) == sampled(module, table, -1, all_of) == []
+
+
+def test_samples_are_chosen_by_use_and_deadline(module: Any, table: Any) -> None:
+    """Who samples hears of a key what it needs to choose, and may end all by an error."""
+    for number in range(100):
+        put(table, b"%d" % number, number)
+        table.note_use(number)
+        table.set_times(NEVER_MS if number % 2 else 1000 + number, 0)
+    found = sampled(module, table, 100, lambda use, deadline_ms: use < 10 and deadline_ms == 1000 + use)
+    assert sorted(found) == [b"0", b"2", b"4", b"6", b"8"]
+    with pytest.raises(ZeroDivisionError):
+        sampled(module, table, 100, lambda use, deadline_ms: bool(1 // 0))
+
+
+def test_tickets_of_keys_that_are_gone(module: Any, table: Any) -> None:
+    """A key is recalled by its ticket wherever it stands now, and not when it is gone."""
+    put(table, b"k", 1)
+    ticket = table.ticket()
+    for number in range(1000):
+        put(table, b"%d" % number, number)
+    assert (table.recall(ticket), table.key(), table.value()) == (module.INTEGER, b"k", 1)
+    table.put(b"else")
+    assert (table.recall(ticket), table.value()) == (module.BYTES, b"else")
+    table.remove()
+    assert table.recall(ticket) == module.ABSENT
 
 
 # ---------------------------------------------------------------------- tickets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from geventcache.base.clock import ManualClock
+from geventcache.store.account import Account
 from geventcache.store.eviction import Evictor, rule_of
 from geventcache.store.keyspace import Keyspace
 from geventcache.store.uses import Uses
@@ -148,6 +149,25 @@ def test_due_key_expires_instead() -> None:
     assert recorder.take() == [(0, b"k", b"expired")]
     assert keyspace.evicted == 0
     assert not evictor.find()
+
+
+def test_one_draw_is_for_several_evictions() -> None:
+    """Of the keys of a draw as many go as would of draws for each of them, the best first, until enough is free."""
+    clock, keyspace, _ = make_keyspace()
+    keyspace.account = Account(keyspace, None, lambda: None)
+    keyspace.account.clear()
+    evictor = evictor_of(keyspace, b"allkeys-lru", samples=5)
+    keys = fill(clock, keyspace, 80)
+    assert evictor.find()
+    evictor.evict_until(keyspace.account, 0, 10)
+    assert sorted(keyspace.table.keys(-1)) == sorted(keys[10:])
+    assert evictor.find()
+    evictor.evict_until(keyspace.account, keyspace.account.used - 1, 10)
+    assert sorted(keyspace.table.keys(-1)) == sorted(keys[11:])
+    for key in keys[11:16]:
+        assert evictor.find()
+        assert evictor.best == key
+        evictor.evict()
 
 
 def test_candidates_that_are_gone_are_passed_over() -> None:

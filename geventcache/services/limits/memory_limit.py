@@ -248,15 +248,14 @@ class MemoryLimit:
     def relieve(self, account: Account, end_us: int) -> bool:
         """Evict until an account is below its limit or the time is over; False if nothing is left that may go."""
         find = self.finder(account)
+        at_once = 1 if account.keyspace is None and len(self.evictors) > 1 else EVICTED_A_LOOK
         target = account.limit - min(account.limit // SLACK_SHARE, MOST_SLACK)
-        evicted = 0
         while account.used > target:
             evictor = find()
             if evictor is None:
                 return bool(account.used <= account.limit)
-            evictor.evict()
-            evicted += 1
-            if evicted % EVICTED_A_LOOK == 0 and monotonic_us() >= end_us:
+            evictor.evict_until(account, target, at_once)
+            if monotonic_us() >= end_us:
                 break
         return True
 
