@@ -6,6 +6,8 @@ The rules:
 - TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to who is
   the right one then, until its time is over. Those that wait are sent again in their order. So does a transaction that
   is answered by ASK, until its slot has moved.
+- A replica is asked by a link that is open and not silent, so nobody waits for one; what it cannot answer now, its
+  primary is asked.
 - A node that could not be connected to, or was silent, is tried by a link to which nothing is given before it is open:
   meanwhile the map is asked for, again and again, and who has taken over gets what waits.
 - What was sent and not answered when its connection broke may have been done. It is sent again only if it changes
@@ -90,11 +92,18 @@ class Dispatcher:
         primary = self.nodes.owners[ask.slot] if ask.slot != NO_SLOT else self.any_primary()
         if primary is None or not ask.may_read_replica or self.read_from == PRIMARY:
             return primary
-        now_us = monotonic_us()
-        others = [node for node in self.nodes.replicas.get(primary, ()) if node.failed_us + REST_US < now_us]
+        others = [node for node in self.nodes.replicas.get(primary, ()) if self.is_ready(node, ask)]
         if self.read_from == REPLICA:
             return random.choice(others) if others else primary
         return min([primary, *others], key=Node.round_trip_us)
+
+    def is_ready(self, replica: Node, ask: Ask) -> bool:
+        """Would a replica answer at once? If there is no link to it, one is begun."""
+        now_us = monotonic_us()
+        if replica.failed_us + REST_US > now_us:
+            return False
+        lane = self.nodes.lane(replica, ask.db, ask.resp3)
+        return lane.is_open and not lane.is_quiet(now_us)
 
     def any_primary(self) -> Node | None:
         """A primary, for what is the same at each of them; the same one as long as it is there."""
@@ -113,6 +122,10 @@ class Dispatcher:
         redirection = self.nodes.redirection(text, link.node)
         if redirection is not None:
             self.redirect(link, ask, text, *redirection)
+            return
+        if word in AGAIN and link.node.is_replica and ask.may_read_replica:
+            ask.may_read_replica = False
+            self.send(ask)
             return
         if word in AGAIN and not self.is_final(word):
             if word in STALE_MAP:

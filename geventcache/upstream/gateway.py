@@ -27,7 +27,7 @@ from geventcache.services.shards.slots import NO_SLOT, Slots
 from geventcache.upstream import plan as plans
 from geventcache.upstream import tags
 from geventcache.upstream.asks import Ask
-from geventcache.upstream.dispatch import UNREACHABLE, Dispatcher
+from geventcache.upstream.dispatch import PRIMARY, UNREACHABLE, Dispatcher
 from geventcache.upstream.door import Door, field_of
 from geventcache.upstream.link import Link
 from geventcache.upstream.merge import Gather, merge_of
@@ -136,7 +136,13 @@ class Gateway:
         may_read_here = plan.is_cacheable and (client.relay is None or client.relay.pinned is None) and self.near.is_on
         if may_read_here and self.read(client, command, args, plan):
             return True
+        if plan.reads_replica and self.dispatcher.read_from != PRIMARY and self.is_of_near(command, args, plan):
+            plan = plan._replace(reads_replica=False)
         return self.ways[plan.way](client, command, args, plan)
+
+    def is_of_near(self, command: Command, args: list[bytes], plan: Plan) -> bool:
+        """Is that a read of the kind that is kept here? It sees what was written by this server, kept or not."""
+        return plan.is_cacheable and self.near.is_on and any(map(self.near.wants, keys_read(command.declaration, args)))
 
     def await_map(self, client: Client, command: Command) -> bool:
         """Nobody knows yet who has what: put the request off, or refuse it if it was put off for long enough."""
@@ -224,9 +230,8 @@ class Gateway:
         if keys:
             self.near.begin_write(keys)
             done = self.ending_write(keys, done)
-        ask = Ask(
-            [request], done, slot, None, self.db_of(client), client.resp3, plan.repeats, may_read_replica=plan.repeats
-        )
+        db, resp3 = self.db_of(client), client.resp3
+        ask = Ask([request], done, slot, None, db, resp3, plan.repeats, plan.reads_replica)
         pinned = client.relay.pinned if client.relay is not None else None
         if pinned is not None and not pinned.is_lost and self.is_at(slot, pinned.node):
             ask.parts = [*self.selecting(client, pinned), request]

@@ -91,6 +91,7 @@ class Plan(NamedTuple):
         policy: how the replies of several servers become one.
         writes: it may change something.
         repeats: it may be sent again when nobody knows what became of it.
+        reads_replica: a replica may answer.
         is_cacheable: its reply depends on nothing but one key and its arguments.
         drops_all: it may change every key.
         is_shaped: see `SHAPED`.
@@ -102,6 +103,7 @@ class Plan(NamedTuple):
     policy: str = ""
     writes: bool = False
     repeats: bool = False
+    reads_replica: bool = False
     is_cacheable: bool = False
     drops_all: bool = False
     is_shaped: bool = False
@@ -131,6 +133,7 @@ def plan_of(declaration: Declaration) -> Plan:
         policy=next((tip.partition(":")[2] for tip in declaration.tips if tip.startswith("response_policy:")), ""),
         writes=goes and not is_readonly,
         repeats=goes and is_readonly,
+        reads_replica=goes and is_readonly,
         is_cacheable=is_cacheable(declaration, way),
         drops_all=way == ALL and "write" in flags and declaration.group != "scripting",
         is_shaped=name in SHAPED,

@@ -12,7 +12,7 @@ from geventcache.base.clock import monotonic_us
 from geventcache.services.settings.upstream_url import parse_upstream
 from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.asks import Ask
-from geventcache.upstream.dispatch import Dispatcher
+from geventcache.upstream.dispatch import REPLICA, Dispatcher
 from geventcache.upstream.link import Link, Way
 from geventcache.upstream.nodes import Nodes
 
@@ -55,6 +55,70 @@ def test_who_has_failed_is_tried_first(nodes: Nodes, failed_us: int, is_open: bo
     if not is_given:
         dispatcher.retry()
         assert len(lanes[second].asked) == 1
+    dispatcher.close()
+
+
+@pytest.fixture
+def replicated(nodes: Nodes) -> dict[Any, Link]:
+    """Links, all open, to a primary and its replica."""
+    first, second = nodes.node(("one", 1)), nodes.node(("two", 2))
+    nodes.replicas = {first: [second]}
+    second.is_replica = True
+    links = {node: Link(nodes.way, node, 0, True) for node in (first, second)}
+    for link in links.values():
+        link.is_open = True
+        link.is_flush_due = True  # nobody sends
+    nodes.lane = lambda node, db, resp3: links[node]  # type: ignore[assignment,method-assign]
+    return links
+
+
+def read() -> Ask:
+    """One that a replica may answer."""
+    return Ask([b""], lambda frames: None, 7, may_repeat=True, may_read_replica=True)
+
+
+@pytest.mark.parametrize(
+    ("failed_us", "is_open", "heard_us", "is_given"),
+    [
+        (0, True, 0, True),
+        (0, False, 0, False),
+        (LONG_AGO_US, False, 0, False),
+        (0, True, 400_000, True),
+        (0, True, 600_000, False),
+    ],
+)
+def test_nobody_waits_for_a_replica(
+    nodes: Nodes, replicated: dict[Any, Link], failed_us: int, is_open: bool, heard_us: int, is_given: bool
+) -> None:
+    """One whose link is not open, or that has been silent for a while, is not asked; a write goes to its primary."""
+    primary, replica = replicated.values()
+    replica.node.failed_us = failed_us
+    replica.is_open = is_open
+    if heard_us:
+        replica.sent.append(Ask([b""], lambda frames: None))
+        replica.heard_us = monotonic_us() - heard_us
+    dispatcher = Dispatcher(nodes, REPLICA, 10_000_000, lambda: None)
+    dispatcher.send(read())
+    dispatcher.send(Ask([b""], lambda frames: None, 7))
+    assert len(replica.waiting) == is_given
+    assert len(primary.waiting) == 2 - is_given
+    dispatcher.close()
+
+
+@pytest.mark.parametrize("word", [b"LOADING", b"MASTERDOWN", b"CLUSTERDOWN"])
+def test_what_a_replica_cannot_answer_its_primary_is_asked(
+    nodes: Nodes, replicated: dict[Any, Link], word: bytes
+) -> None:
+    """At once; it is not waited for until the replica is well."""
+    primary, replica = replicated.values()
+    dispatcher = Dispatcher(nodes, REPLICA, 10_000_000, lambda: None)
+    ask = read()
+    dispatcher.send(ask)
+    assert replica.waiting.popleft() is ask
+    ask.take(b"-%b not now\r\n" % word)
+    dispatcher.answered(replica, ask)
+    assert list(primary.waiting) == [ask]
+    assert not dispatcher.parked
     dispatcher.close()
 
 
