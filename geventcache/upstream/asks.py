@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from geventcache.resp.frames import pack
+from geventcache.resp.frames import is_error, pack
 from geventcache.services.shards.slots import NO_SLOT
 
 ASKING = pack((b"ASKING",))
@@ -89,3 +89,20 @@ class Ask:
         if self.is_asking:
             self.frames = self.frames[1::2]
         return True
+
+
+class Subscription(Ask):
+    """A request whose reply is a push; what is answered is the PING behind it.
+
+    A refused request is answered by an error as well, so the replies are counted by what they are.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, request: bytes) -> None:
+        super().__init__([request, pack((b"PING", b""))], lambda frames: None)
+
+    def take(self, frame: bytes) -> bool:
+        """A reply has come; the last one is no error."""
+        self.frames.append(frame)
+        return not is_error(frame)

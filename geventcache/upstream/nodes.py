@@ -8,7 +8,7 @@ The rules:
 - The map is asked for when the upstream says that it is wrong (MOVED), when a link is lost, and every few seconds. One
   greenlet at a time does that; who waits for it is parked by the dispatcher.
 - A server that has lost its cluster is believed last: it may tell of a time before a failover.
-- An upstream is a cluster, or one primary (of sentinels, which are asked who it is, or as the URL says).
+- An upstream is a cluster, or one primary (of `Sentinels`, which are asked who it is, or as the URL says).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from geventcache.services.settings.upstream_url import Upstream
 from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.link import CLUSTER_INFO, CLUSTER_IS_DOWN, TRACKING, Link, Way
+from geventcache.upstream.sentinels import Sentinels
 
 Place = tuple[str, int]
 
@@ -33,7 +34,7 @@ CLUSTER_SLOTS = pack((b"CLUSTER", b"SLOTS"))
 READONLY = (b"READONLY",)
 RETRY_US = 50_000
 REFRESH_US = 5_000_000
-# A primary of Sentinel's does not know that it was replaced.
+# A primary of Sentinel's does not know that it was replaced, and news of that may be lost.
 SENTINEL_REFRESH_US = 1_000_000
 MOST_IDLE = 16
 NO_LINK = b"ERR Too many connections to the upstream are in use by single clients (upstream-max-connections)"
@@ -77,7 +78,7 @@ class Nodes:
     """All servers of one upstream.
 
     Attributes:
-        target: what the URL says.
+        target: what the URL says; sentinels: who are asked for the primary, None if it is no primary of theirs.
         by_place: all that were ever seen and are still there.
         owners: the primary of each slot, None where there is none.
         replicas: of each primary.
@@ -95,6 +96,7 @@ class Nodes:
     def __init__(self, target: Upstream, way: Way, is_tracked: bool, most_own: int) -> None:
         self.target = target
         self.way = way
+        self.sentinels = Sentinels(target, way, self.refresh) if target.sentinel else None
         self.is_tracked = is_tracked
         self.most_own = most_own
         self.by_place: dict[Place, Node] = {}
@@ -254,14 +256,15 @@ class Nodes:
 
     def all_links(self) -> list[Link]:
         """Every link there is."""
-        return [link for node in self.by_place.values() for link in node.links()]
+        links = [link for node in self.by_place.values() for link in node.links()]
+        return links if self.sentinels is None else [*links, *self.sentinels.links()]
 
     def look(self, now_us: int) -> None:
         """From time to time: look after the links, and at the map."""
         links = [link for link in self.all_links() if not link.is_patient]
         for link in links:
             link.look(now_us)
-        period_us = SENTINEL_REFRESH_US if self.target.sentinel else REFRESH_US
+        period_us = REFRESH_US if self.sentinels is None else SENTINEL_REFRESH_US
         if now_us - self.refreshed_us > period_us or any(link.is_quiet(now_us) for link in links):
             self.refresh()
 
@@ -293,14 +296,13 @@ class Nodes:
             self.again = True
 
     def run_refresh(self) -> None:
-        """Ask one after the other until somebody knows."""
+        """The greenlet of `refresh`."""
         try:
             while True:
                 self.again = False
                 self.refreshes += 1
                 self.refreshed_us = monotonic_us()
-                self.doubtful = None
-                if not any(self.learn_from(place) for place in self.candidates()) and not self.learn_doubtful():
+                if not self.learn():
                     gevent.sleep(RETRY_US / 1e6)
                 if not self.again:
                     break
@@ -308,9 +310,16 @@ class Nodes:
         finally:
             self.refreshing = None
 
+    def learn(self) -> bool:
+        """Ask the sentinels, or one server after the other until one knows; return whether that is so."""
+        if self.sentinels is not None:
+            return self.learn_from_sentinels(self.sentinels)
+        self.doubtful = None
+        return any(self.learn_from(place) for place in self.candidates()) or self.learn_doubtful()
+
     def candidates(self) -> list[Place]:
         """Whom to ask for the map: who was known to be well, those last that did not answer; then those of the URL."""
-        known = [] if self.target.sentinel else list(self.primaries())
+        known = list(self.primaries())
         random.shuffle(known)
         now_us = monotonic_us()
         known.sort(key=lambda node: (node.failed_us, any(link.is_quiet(now_us) for link in node.lanes.values())))
@@ -319,8 +328,6 @@ class Nodes:
     def learn_from(self, place: Place) -> bool:
         """Ask one server for the map; return whether it has told."""
         try:
-            if self.target.sentinel:
-                return self.learn_from_sentinel(place)
             node = self.node(place)
             lane = self.lane(node, 0, True)
             frames = self.ask(lane, CLUSTER_INFO, CLUSTER_SLOTS)
@@ -388,6 +395,16 @@ class Nodes:
         self.replicas = {node: replicas}
         self.settle(dict.fromkeys(range(SLOTS), node) if self.owners[0] is not node else {})
 
+    def learn_from_sentinels(self, sentinels: Sentinels) -> bool:
+        """Ask the sentinels who the primary is; return whether they have told."""
+        try:
+            told = sentinels.ask()
+        except OSError as error:
+            self.error = str(error).encode()
+            return False
+        self.learn_single(self.node(told.primary), [self.node(place) for place in told.replicas])
+        return True
+
     def become_primary(self, node: Node) -> None:
         """A node is a primary; links of the time when it was a replica tell of no changes, and read from a replica."""
         if node.is_replica:
@@ -416,27 +433,6 @@ class Nodes:
                 del self.by_place[node.place]
                 self.on_left(node)
 
-    def learn_from_sentinel(self, place: Place) -> bool:
-        """Ask a sentinel who the primary is.
-
-        Raises:
-            OSError: it does not answer.
-        """
-        way = Way((), self.way.context, self.way.timeout_us)
-        link = Link(way, Node(place), 0, True).start()
-        try:
-            name = self.target.sentinel
-            reply = decode(self.ask(link, pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name)))[0])
-            if not isinstance(reply, list):
-                raise OSError("no such primary is known to the sentinel")
-            others = decode(self.ask(link, pack((b"SENTINEL", b"REPLICAS", name)))[0])
-            others = others if isinstance(others, list) else []
-        finally:
-            link.close()
-        replicas = [self.node((one[b"ip"].decode(), int(one[b"port"]))) for one in others if is_well(one)]
-        self.learn_single(self.node((reply[0].decode(), int(reply[1]))), replicas)
-        return True
-
 
 def tracked(link: Link) -> Callable[[list[bytes]], None]:
     """What notes that the server of a link has agreed to tell of changes."""
@@ -445,13 +441,6 @@ def tracked(link: Link) -> Callable[[list[bytes]], None]:
         link.is_tracked = not is_error(frames[0])
 
     return note
-
-
-def is_well(replica: Any) -> bool:
-    """Does a sentinel think that a replica may be asked?"""
-    return isinstance(replica, dict) and not any(
-        word in replica.get(b"flags", b"") for word in (b"down", b"disconnected")
-    )
 
 
 def place_of(member: list[Any], told_by: Place) -> Place:

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from geventcache.resp.frames import bulk_value, error_text, first_error, is_error, items, pack
+from geventcache.resp.frames import bulk_value, error_text, first_error, items, pack
 from geventcache.services.shards.hashing import slot_of
-from geventcache.upstream.asks import Ask
+from geventcache.upstream.asks import Ask, Subscription
 from geventcache.upstream.link import Link
 from geventcache.upstream.nodes import Node, Nodes
 
@@ -123,7 +123,7 @@ class Subscriptions:
 
     def send(self, link: Link, word: bytes, name: bytes) -> None:
         """Send a request that is answered by a push alone; a PING behind it is answered in any case."""
-        link.send(Subscription(pack((word, name)), name))
+        link.send(Subscription(pack((word, name))))
 
     def answered(self, link: Link, ask: Ask) -> None:
         """A PING was answered, or a subscription refused."""
@@ -218,24 +218,6 @@ class Subscriptions:
         """End all."""
         for link in list(self.links.values()):
             link.close()
-
-
-class Subscription(Ask):
-    """A request whose reply is a push; what is answered is the PING behind it.
-
-    A refused request is answered by an error as well, so the replies are counted by what they are.
-    """
-
-    __slots__ = ("name",)
-
-    def __init__(self, request: bytes, name: bytes) -> None:
-        super().__init__([request, pack((b"PING", b""))], lambda frames: None)
-        self.name = name
-
-    def take(self, frame: bytes) -> bool:
-        """A reply has come; the last one is no error."""
-        self.frames.append(frame)
-        return not is_error(frame)
 
 
 class Waiting:

@@ -64,11 +64,8 @@ class Member:
         self.folder.mkdir(exist_ok=True)
         words = [] if self.host is None else self.host.prefix
         words += [str(self.binary), "--port", str(self.port), "--save", "", "--daemonize", "no", "--bind", self.place]
-        words += (
-            [] if self.host is None else [self.host.door, "--cluster-announce-ip", self.place, "--protected-mode", "no"]
-        )
-        words += ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS), *self.options]
-        words += ["--repl-diskless-sync-delay", "0", "--cluster-databases", "4", "--enable-debug-command", "yes"]
+        words += [] if self.host is None else [self.host.door, "--protected-mode", "no"]
+        words += ["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes", *self.part(), *self.options]
         self.process = subprocess.Popen(
             words,
             cwd=self.folder,
@@ -78,6 +75,12 @@ class Member:
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         assert eventually(self.answers, 20), (self.folder / "log").read_text()
+
+    def part(self) -> list[str]:
+        """What makes it a member."""
+        words = [] if self.host is None else ["--cluster-announce-ip", self.place]
+        words += ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)]
+        return [*words, "--cluster-databases", "4"]
 
     def answers(self) -> bool:
         """Does it answer?"""

@@ -3,7 +3,8 @@
 Replication is asynchronous: a primary that dies, or that nobody else reaches any more, has confirmed writes that its
 successor never gets. A read after that is right if it sees what the successor has. `Watch.has_lost` says so of a write
 only if the successor has never carried it out: the server that calls itself the primary of the key by the newest epoch
-that any has claimed. MONITOR tells what each has carried out, the primary's stream included; what it was sent as a
+that any has claimed; without a cluster by the youngest history (`Succession`), since who is promoted tells whose it
+goes on with. MONITOR tells what each has carried out, the primary's stream included; what it was sent as a
 file, or got with a slot, is found by asking it for all keys every now and then.
 """
 
@@ -28,17 +29,62 @@ READ_SIZE = 1 << 16
 SET = re.compile(rb'"set" "([^"]*)" "([0-9]+)"', re.IGNORECASE)
 
 
+Rank = int | bytes
+
+
+class Epochs:
+    """Who is the newer primary, by the word of a cluster."""
+
+    question = ("CLUSTER", "INFO")
+
+    def rank(self, told: bytes) -> Rank:
+        """That of a primary, out of its answer."""
+        return int(told.partition(b"cluster_my_epoch:")[2].partition(b"\r")[0])
+
+    def age(self, rank: Rank) -> int:
+        """How new that is."""
+        assert isinstance(rank, int)
+        return rank
+
+
+class Succession:
+    """Who is the newer primary where there is no cluster: by how many other histories stand before its own."""
+
+    question = ("INFO", "replication")
+
+    def __init__(self) -> None:
+        self.before: dict[bytes, bytes] = {}
+
+    def rank(self, told: bytes) -> Rank:
+        """The name of a primary's history, out of its answer."""
+        own, other = (
+            told.partition(b"\r\n%b:" % name)[2].partition(b"\r")[0] for name in (b"master_replid", b"master_replid2")
+        )
+        if other.strip(b"0"):
+            self.before[own] = other
+        return own
+
+    def age(self, rank: Rank) -> int:
+        """How many stand before it."""
+        count = 0
+        assert isinstance(rank, bytes)
+        while rank in self.before:
+            rank = self.before[rank]
+            count += 1
+        return count
+
+
 @dataclass
 class Seen:
     """What was seen at one server.
 
     Attributes:
-        claims: when it was asked, its epoch, and for which keys it answered as their primary.
+        claims: when it was asked, its rank, and for which keys it answered as their primary.
         found: the numbers of each key that it had when it was asked.
         told: what MONITOR has told; made: the numbers of each key that it has written, as far as that was read.
     """
 
-    claims: list[tuple[float, int, frozenset[str]]] = field(default_factory=list)
+    claims: list[tuple[float, Rank, frozenset[str]]] = field(default_factory=list)
     found: dict[str, set[int]] = field(default_factory=dict)
     told: list[bytes] = field(default_factory=list)
     made: dict[str, set[int]] | None = None
@@ -56,13 +102,16 @@ class Seen:
 class Watch:
     """Two threads for each server: one asks it for all keys, again and again, the other listens to MONITOR."""
 
-    def __init__(self, members: Sequence[Member], keys: Sequence[str]) -> None:
+    def __init__(
+        self, members: Sequence[Member], keys: Sequence[str], order: Epochs | Succession | None = None
+    ) -> None:
+        self.order = order or Epochs()
         self.members = members
         self.keys = keys
         self.seen = {member: Seen() for member in members}
         self.question = b"".join(
             request(tuple(map(encoded, words)))
-            for words in (("ROLE",), ("CLUSTER", "INFO"), *(("GET", key) for key in keys))
+            for words in (("ROLE",), self.order.question, *(("GET", key) for key in keys))
         )
         self.is_over = threading.Event()
         self.threads = [
@@ -95,17 +144,16 @@ class Watch:
         while not self.is_over.wait(EVERY_S):
             began_s = time.monotonic()
             client.send_bytes(self.question)
-            role, info, *replies = [client.receive() for _ in range(2 + len(self.keys))]
-            if role.is_error or info.is_error:
+            role, told, *replies = [client.receive() for _ in range(2 + len(self.keys))]
+            if role.is_error or told.is_error:
                 continue
             answered = {key: number_in(reply) for key, reply in zip(self.keys, replies, strict=True)}
             for key, number in answered.items():
                 if number is not None:
                     seen.found.setdefault(key, set()).add(number)
             if role.value[0].value == b"master":
-                epoch = int(info.value.partition(b"cluster_my_epoch:")[2].partition(b"\r")[0])
                 keys = frozenset(key for key, number in answered.items() if number is not None)
-                seen.claims.append((began_s, epoch, keys))
+                seen.claims.append((began_s, self.order.rank(told.value), keys))
 
     def listen(self, seen: Seen, client: Client) -> None:
         """Keep what MONITOR tells."""
@@ -120,13 +168,13 @@ class Watch:
     def has_lost(self, key: str, number: int, read_s: float) -> bool:
         """Is a confirmed write one that the primary of a key, at the time of a read, had never carried out?"""
         claims = [
-            (epoch, member)
+            (self.order.age(rank), member)
             for member, seen in self.seen.items()
-            for began_s, epoch, keys in seen.claims
+            for began_s, rank, keys in seen.claims
             if began_s < read_s + CLAIM_S and key in keys
         ]
-        newest = max((epoch for epoch, _ in claims), default=0)
-        heirs = {member for epoch, member in claims if epoch == newest}
+        newest = max((age for age, _ in claims), default=0)
+        heirs = {member for age, member in claims if age == newest}
         return not any(self.seen[member].has_had(key, number) for member in heirs)
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from ..support.client import Address, Client
+from ..support.ports import free_port
 from ..support.process import Process, eventually, information, serving
-from ..support.servers import free_port, reference_binary, running_reference
+from ..support.servers import reference_binary, running_reference
 from ..support.wire import Argument, encoded, request
 from .test_ways import SILENCE, pretending
 

@@ -35,6 +35,7 @@ class Pretender:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self.listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def serve(self, sock: socket.socket) -> None:
@@ -57,6 +58,8 @@ class Pretender:
             return b"%1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n" if words[1] == b"3" else b"*0\r\n"
         if words[0] == b"CLUSTER":
             return b"-ERR This instance has cluster support disabled\r\n"
+        if words[0] == b"SUBSCRIBE":
+            return b">3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(words[1]), words[1])
         if words[0] == b"PTTL":
             return b":-1\r\n"
         return b"+PONG\r\n" if words[0] == b"PING" else b"+OK\r\n"
@@ -64,6 +67,10 @@ class Pretender:
     def count(self, *words: bytes) -> int:
         """How often a request was sent."""
         return self.asked.count(list(words))
+
+    def count_of(self, word: bytes) -> int:
+        """How many requests of a command were sent."""
+        return sum(words[0] == word for words in self.asked)
 
     def close(self) -> None:
         """End."""
@@ -204,10 +211,53 @@ def test_replicas_answer_reads(cluster: ReferenceCluster, near: Client, read_fro
             client.do("SET", f"k{i}", i)
         before = reads()
         written = [b"%d" % i for i in range(30)]
-        assert eventually(lambda: [client.do("GET", f"k{i}").value for i in range(30)] == written)
+
+        def are_read() -> bool:
+            return [client.do("GET", f"k{i}").value for i in range(30)] == written
+
+        assert eventually(are_read)
         if read_from == "replica":
-            assert reads() - before >= 30
+            assert eventually(lambda: are_read() and reads() - before >= 30)
         client.close()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_reads_that_may_be_kept_are_the_primarys(protocol: int) -> None:
+    """Also while a write is under way, and beside a key that is being written; replicas answer those that may not."""
+    primary, replica, sentinel = (Pretender(lambda words: b"") for _ in range(3))
+    told = {
+        b"GET-MASTER-ADDR-BY-NAME": [b"127.0.0.1", b"%d" % primary.port],
+        b"MASTER": {b"config-epoch": b"1"},
+        b"REPLICAS": [
+            {b"ip": b"127.0.0.1", b"port": b"%d" % replica.port, b"flags": b"slave", b"master-link-status": b"ok"}
+        ],
+    }
+    sentinel.answer = lambda words: told_as(told[words[1]]) if words[0] == b"SENTINEL" else b""
+    primary.answer = replica.answer = lambda words: b"$1\r\nv\r\n" if words[0] == b"GET" else b""
+    url = f"valkey://127.0.0.1:{sentinel.port}?sentinel=main"
+    with serving("--upstream", url, "--upstream-read-from", "replica", "--near-bypass", "lagging:*") as process:
+        client = process.connect(protocol)
+        assert eventually(lambda: bool(client.do("GET", "lagging:k")) and replica.count(b"GET", b"lagging:k") > 0)
+        for _ in range(30):
+            for words in (("SET", "k", 1), ("GET", "k"), ("MGET", "k", "j"), ("SET", "j", 1), ("STRLEN", "k")):
+                client.send(*words)
+            for _ in range(5):
+                client.receive()
+        client.close()
+    assert {words[0] for words in replica.asked} & {b"GET", b"MGET", b"STRLEN", b"PTTL"} == {b"GET"}
+    assert replica.count(b"GET", b"lagging:k") == replica.count_of(b"GET")
+    for pretender in (primary, replica, sentinel):
+        pretender.close()
+
+
+def told_as(value: object) -> bytes:
+    """A value as RESP3 has it."""
+    if isinstance(value, bytes):
+        return b"$%d\r\n%b\r\n" % (len(value), value)
+    if isinstance(value, dict):
+        return b"%%%d\r\n" % len(value) + b"".join(told_as(one) for pair in value.items() for one in pair)
+    assert isinstance(value, list)
+    return b"*%d\r\n" % len(value) + b"".join(map(told_as, value))
 
 
 def test_sentinel(tmp_path: Path) -> None:
@@ -226,6 +276,8 @@ def test_sentinel(tmp_path: Path) -> None:
                 return b""
             if words[1] == b"REPLICAS":
                 return b"*0\r\n"
+            if words[1] == b"MASTER":
+                return b"%1\r\n$12\r\nconfig-epoch\r\n$1\r\n0\r\n"
             host, port = current[0]
             return b"*2\r\n$%d\r\n%b\r\n$%d\r\n%d\r\n" % (len(host), host.encode(), len(str(port)), port)
 
