@@ -6,6 +6,7 @@ The bytes go to and from the disk in gevent's thread pool, by one call at a time
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import gevent
@@ -133,6 +134,7 @@ class Saving:
         """Tell clients to wait, if there is a snapshot to be loaded."""
         snapshots = self.snapshots
         if snapshots.is_on:
+            import_module("gevent.threadpool")  # four milliseconds, which no save is to begin with
             remove_leftovers(snapshots.path)
         snapshots.is_loading = snapshots.is_on and os.path.exists(snapshots.path)
         self.state.review()
