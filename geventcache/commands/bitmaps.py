@@ -90,7 +90,7 @@ def setbit(ctx: Client, key: bytes, offset: bytes, value: bytes):
     place: cython.longlong = bit_offset(ctx, offset)
     if value != b"1" and value != b"0":
         raise CommandError(errors.BIT_INVALID)
-    data: bytearray = db.find_buffer(key) or bytearray()
+    data: bytearray = db.find_buffer(key, place >> 3, (place >> 3) + 1) or bytearray()
     size: cython.Py_ssize_t = len(data)
     bit: cython.int = value == b"1"
     old: cython.int = set_bit(data, place, bit)
@@ -335,7 +335,8 @@ def bitfield(ctx: Client, key: bytes, *args: bytes):
     ends = [step.offset + step.kind.bits - 1 for step in steps if step.name != b"GET"]
     if not ends:
         return read_fields(ctx, key, steps)
-    data = db.find_buffer(key) or bytearray()
+    start = min([step.offset for step in steps]) >> 3
+    data = db.find_buffer(key, start, (max(ends) >> 3) + 1) or bytearray()
     size = len(data)
     grow_to_bit(data, max(ends))
     outcomes = [step.run(data) for step in steps]

@@ -12,7 +12,7 @@ from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
-from geventcache.store.keyspace import Keyspace, as_string
+from geventcache.store.keyspace import STRING_END, Keyspace, as_string
 
 APPEND = event(b"append", "$")
 SETRANGE = event(b"setrange", "$")
@@ -45,7 +45,7 @@ def check_length(ctx: Client, length) -> None:
 def append(ctx: Client, key: bytes, value: bytes) -> Any:
     """Appends a string to the value of a key. Creates the key if it doesn't exist."""
     db: Keyspace = ctx.db
-    buffer = db.find_buffer(key)
+    buffer = db.find_buffer(key, STRING_END)
     if buffer is None:
         db.put(key, value, APPEND)
         return len(value)
@@ -77,7 +77,7 @@ def setrange(ctx: Client, key: bytes, offset: bytes, value: bytes) -> Any:
         raise CommandError(errors.OFFSET_OUT_OF_RANGE)
     if not value:
         return length_of(db.find(key))
-    buffer = db.find_buffer(key) or bytearray()
+    buffer = db.find_buffer(key, start, min(start + len(value), STRING_END)) or bytearray()
     check_length(ctx, start + len(value))
     if start > len(buffer):
         buffer += bytes(start - len(buffer))

@@ -1,8 +1,9 @@
 # cython: boundscheck=False, wraparound=False
-"""Large containers as they were at one instant, written in slices while commands change them.
+"""Large values as they were at one instant, written in slices while commands change them.
 
 What stands on a Table is watched: what is to be changed is written before, and the rest when its turn comes. Lists and
-streams have nodes that can be held: who changes one makes a copy before. Of all else a copy is made.
+streams have nodes that can be held: who changes one makes a copy before. Of a string that is changed in place, the
+piece that is to be changed is copied before. Of all else a copy is made.
 """
 
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from geventcache.persistence.value_writer import (
     kind_of,
     value_slices,
 )
+from geventcache.types.container import Container
 from geventcache.types.lists import List
 from geventcache.types.streams import Stream
 
@@ -34,13 +36,15 @@ MOST_BYTES = 64 << 10
 # Work between two pauses: a unit takes about half a microsecond.
 WORK = 500
 UNIT_BYTES = 64
-PIECE = 256 << 10
+PIECE = STRING_PIECE = 256 << 10
 # Few members of a sorted set are copied, and written in the order with which readers are quickest.
 FEW_MEMBERS = 4096
 
 
 def is_large(value: Any) -> bool:
-    """Would a container take too long to be written at once?"""
+    """Would it take too long to write a value at once? Of bytes it does not, since they are not copied."""
+    if not isinstance(value, Container):
+        return isinstance(value, bytearray) and len(value) > STRING_PIECE
     if len(value) > MOST_ELEMENTS:
         return True
     # A single element cannot be cut; a stream's pending entries are none of its elements.
@@ -48,9 +52,11 @@ def is_large(value: Any) -> bool:
 
 
 def freeze(
-    value: Any, compresses: bool, is_plain: bool = False
-) -> "FrozenTable | FrozenElements | FrozenList | StreamImage":
-    """A container as it is now; a plain hash without the deadlines of its fields."""
+    value: Any, compresses: bool, is_plain: bool, held: dict[int, Any]
+) -> "FrozenTable | FrozenElements | FrozenList | FrozenBuffer | StreamImage":
+    """A large value as it is now; a plain hash without the deadlines of its fields. `held` is that of `Changes`."""
+    if isinstance(value, bytearray):
+        return FrozenBuffer(value, held)
     if isinstance(value, Stream):
         return StreamImage(value, is_watched=True)
     if isinstance(value, List):
@@ -91,6 +97,44 @@ class FrozenList:
 
     def drop(self) -> None:
         """No more is asked of it."""
+
+
+class FrozenBuffer:
+    """A string that may be changed in place. It never gets shorter."""
+
+    kind = kinds.STRING
+
+    def __init__(self, value: bytearray, held: dict[int, Any]) -> None:
+        self.value = value
+        self.size = len(value)
+        self.held = held
+        self.written = 0
+        self.spared: dict[int, bytes] = {}
+        held[id(value)] = self
+
+    def spare(self, start: int, stop: int) -> None:
+        """These bytes are about to be changed: keep them as they are, as far as they are not written yet."""
+        first = max(start // STRING_PIECE * STRING_PIECE, self.written)
+        for at in range(first, min(stop, self.size), STRING_PIECE):
+            if at not in self.spared:
+                self.spared[at] = self.piece(at)
+
+    def piece(self, at: int) -> bytes:
+        """What stands from there on now."""
+        return bytes(memoryview(self.value)[at : min(at + STRING_PIECE, self.size)])
+
+    def slices(self, out: Output) -> Iterator[None]:
+        """Write the value, without its type, with pauses."""
+        out.length(self.size)
+        while self.written < self.size:
+            out.put(self.spared.pop(self.written, b"") or self.piece(self.written))
+            self.written += STRING_PIECE
+            yield
+        self.drop()
+
+    def drop(self) -> None:
+        """No more is asked of it."""
+        self.held.pop(id(self.value), None)
 
 
 class FrozenTable(Watcher):

@@ -1,7 +1,6 @@
 from geventcache.base.table cimport Table, Watcher
 from geventcache.persistence.output cimport Output
 from geventcache.store.keyspace cimport Keyspace, as_string
-from geventcache.types.container cimport Container
 from geventcache.types.hashes cimport Hash
 
 cdef int BYTES, OBJECT, PACKED

@@ -3,7 +3,7 @@
 
 It is of one instant, though it is written in slices between which commands run: the tables are watched
 (base/table.py), and what is to be changed is written before it changes. So keys come in any order, and each once. A
-large container comes when its turn is, and is watched itself until then (frozen.py).
+large value comes when its turn is, and is watched itself until then (frozen.py).
 
 What writing a key takes besides is what has been written and waits to be taken away: at most what was changed.
 """
@@ -25,7 +25,6 @@ from geventcache.persistence.frozen import freeze, is_large
 from geventcache.persistence.output import Output
 from geventcache.persistence.value_writer import kind_of, write_value
 from geventcache.store.keyspace import Keyspace, as_string
-from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
 
 BLOCK_BYTES = 256 << 10  # to be copied, summed up and sent in half a millisecond
@@ -55,7 +54,7 @@ class Header(NamedTuple):
 
 
 class Large(NamedTuple):
-    """A large container that has not been written yet."""
+    """A large value that has not been written yet."""
 
     database: int
     key: bytes
@@ -69,7 +68,7 @@ class Records:
     Attributes:
         out: what has been written of them and not yet been taken away.
         selected: the database whose records come in it now.
-        large: containers that are still to be written.
+        large: values that are still to be written.
         done: how many records there have been.
         on_deadlines: if not None, fields are written without their deadlines, which it is told instead: with the table,
             the key and the hash, when all of them are as at the instant.
@@ -134,11 +133,12 @@ class RecordWriter(Watcher):
         is_plain: cython.bint = on_deadlines is not None
         if kind >= PACKED:
             value = self.keyspace.unpack(value, kind)
-        elif kind == OBJECT and isinstance(value, Container):
+        elif kind == OBJECT:
             if on_deadlines is not None and isinstance(value, Hash) and value.deadlines is not None:
                 on_deadlines(self.table, key, value)
             if is_large(value):
-                records.large.append(Large(self.index, key, freeze(value, out.compresses, is_plain), deadline_ms))
+                held = self.keyspace.changes.held
+                records.large.append(Large(self.index, key, freeze(value, out.compresses, is_plain, held), deadline_ms))
                 return
         if records.selected != self.index:
             records.selected = self.index
@@ -236,7 +236,7 @@ class SnapshotWriter:
         yield PAUSE
 
     def large_blocks(self) -> Iterator[bytes | memoryview]:
-        """The large containers that are known so far."""
+        """The large values that are known so far."""
         out = Output(self.records.out.compresses)
         while self.records.large:
             yield from self.counted(self.records.take_pieces())

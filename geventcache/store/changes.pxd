@@ -11,7 +11,7 @@ cdef class Changes:
     cdef public long long dirty
     cdef public bint keeps_due
     cdef readonly tuple listeners
-    cdef readonly dict ranks
+    cdef readonly dict ranks, held
     cdef public object on_observed
     cdef public object on_lost, on_losing
     cpdef announce(self, keyspace, bytes key, bytes event)

@@ -51,11 +51,13 @@ class Changes:
             None while nobody asks.
         on_losing: called after it with the same, and with {name: (value, deadline)} of elements as far as they are
             known. The key is still there; its place in the table stays. It must not raise. None while nobody asks.
+        held: who writes a large bytearray piece by piece and is to be told before it changes (`spare`), by its id.
         keeps_due: another server decides what is over: what is due here stays, hidden, until a request removes it.
     """
 
     def __init__(self) -> None:
         self.dirty = 0
+        self.held: dict[int, Any] = {}
         self.keeps_due = False
         self.listeners: tuple[Listener, ...] = ()
         self.ranks: dict[Listener, int] = {}

@@ -19,6 +19,8 @@ access happens here and nowhere else:
 A string is kept as ``bytes``, as ``int`` (a counter: no parsing), as ``bytearray`` (changed in place) or as `Text`.
 """
 
+from sys import maxsize
+
 import cython
 
 from geventcache.base.counters import added
@@ -31,6 +33,7 @@ from geventcache.types.container import Container
 
 NEVER = NEVER_MS
 KEPT = 0  # in the place of a deadline: the one that the key has
+STRING_END = maxsize  # wherever that is
 
 EXPIRE = event(b"expire", "g")
 PERSIST = event(b"persist", "g")
@@ -115,16 +118,19 @@ class Keyspace(Places):
         v = self.find(key)
         return v if v is None or type(v) is bytes else as_string(v)
 
-    def find_buffer(self, key):
+    def find_buffer(self, key, start=0, stop=STRING_END):
         """`find` of a string, as a bytearray to change and to give to `put_buffer` then.
 
         It is the value itself if that is one already: to be changed only when nothing can go wrong any more.
+
+        Args:
+            start, stop: which of its bytes may be changed; it may grow besides.
 
         Raises:
             CommandError: WRONGTYPE.
         """
         v = self.find(key)
-        return None if v is None else self.buffer(key, v)
+        return None if v is None else self.buffer(key, v, start, stop)
 
     def find_container(self, key, kind):
         """`find` of a container of the class `kind`.
@@ -259,7 +265,7 @@ class Keyspace(Places):
         if self.uses is not None and not is_new:
             self.note_use(key)
 
-    def buffer(self, key, value):
+    def buffer(self, key, value, start=0, stop=STRING_END):
         """`find_buffer` of the string `value`, which was found at `key`.
 
         Raises:
@@ -268,6 +274,9 @@ class Keyspace(Places):
         if type(value) is not bytearray:
             return bytearray(as_string(value))
         self.preserve(key)
+        holder = self.changes.held.get(id(value))
+        if holder is not None:
+            holder.spare(start, stop)
         return value
 
     def settle(self):

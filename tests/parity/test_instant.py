@@ -92,6 +92,8 @@ EDITING = (
     ("LMOVE", "list", "long", "LEFT", "RIGHT"),
     ("SETBIT", s.flag("bits", "buffer"), number, 1),
     ("SETRANGE", s.flag("bits", "buffer"), number, s.word),
+    ("SETRANGE", "buffer", s.flag("999", "1999", "65000", "69990"), s.word),
+    ("BITFIELD", "buffer", "SET", "u8", "#4000", 7, "GET", "u8", 0, "INCRBY", "u16", "#9000", 3),
     ("APPEND", s.flag("bits", "buffer", "counter"), s.word),
     ("BITFIELD", "buffer", "SET", "u8", number, 7),
     ("PFADD", "hll", s.word, number),
@@ -213,6 +215,7 @@ def _small_slices() -> Iterator[None]:
         patch.setattr(frozen, "WORK", 8)
         patch.setattr(frozen, "MOST_ELEMENTS", 20)
         patch.setattr(frozen, "FEW_MEMBERS", 20)
+        patch.setattr(frozen, "STRING_PIECE", 1_000)
         patch.setattr(value_writer, "SLICE", 8)
         yield
 

@@ -182,6 +182,34 @@ def test_an_image_that_somebody_ends() -> None:
     assert server.state.databases.get(0).table.watcher is None
 
 
+def test_a_large_string_that_is_changed_in_place() -> None:
+    """It is written in pieces; of what is to be changed, only the pieces are copied, and it may go or get longer."""
+    server = server_with()
+    session = server.session()
+    for key in ("kept", "gone"):
+        session.do("SETRANGE", key, str(5 << 20), "end")
+    image = server.state.snapshots.take()
+    blocks = image.blocks()
+    written = [next(blocks) for _ in range(4)]
+    held = server.state.changes.held
+    assert len(held) == 2
+    session.do("SETBIT", "kept", "80", "1")
+    session.do("SETRANGE", "kept", str(4 << 20), "changed")
+    session.do("APPEND", "kept", "more")
+    session.do("MOVE", "gone", "1")
+    session.do("SELECT", "1")
+    session.do("BITFIELD", "gone", "SET", "u8", "0", "7", "SET", "u8", str(30 << 20), "7")
+    session.do("DEL", "gone")
+    assert max(len(holder.spared) for holder in held.values()) <= 16  # of 21
+    written += blocks
+    image.end()
+    assert not held
+    assert written.count(b"") >= 40
+    data = b"".join(written)
+    assert data.count(bytes(5 << 20) + b"end") == 2
+    assert b"changed" not in data
+
+
 FAILING = ("open", "writev", "fsync", "replace")
 
 
