@@ -19,7 +19,7 @@ cdef class EffectStream(Sink):
     cpdef remark(self, bytes text)
     cpdef begin(self)
     cpdef lose(self)
-    cpdef bytearray take(self)
+    cpdef list take(self)
 
 @cython.final
 cdef class Effects:

@@ -117,7 +117,7 @@ class EffectStream(Sink):
         """There was no memory for a unit: what is noted from now on repeats no more what happened."""
 
     def take(self):
-        """What was noted since the last time."""
+        """What was noted since the last time, in pieces: a large text is one, and so it is not copied."""
         return self.requests.take()
 
 

@@ -88,7 +88,7 @@ class NewFile:
     def flush(self, syncs: bool) -> None:
         """Write what was gathered, and bring all to the disk if `syncs`."""
         gathered, self.gathered, self.gathered_size = self.gathered, [], 0
-        self.run(write_blocks, self.descriptor, gathered, syncs)
+        self.run(write_and_sync if syncs else write_blocks, self.descriptor, gathered)
 
     def commit(self) -> None:
         """Let it take the other's place, and see to it that this outlives a loss of power."""
@@ -141,15 +141,8 @@ def replace_file(path: str, data: bytes) -> None:
         raise
 
 
-def write_all(descriptor: int, block: bytes | bytearray | memoryview) -> None:
-    """Write all of a block, however often that takes."""
-    rest = memoryview(block)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def write_blocks(descriptor: int, blocks: Iterable[bytes | memoryview], syncs: bool) -> None:
-    """Write all of some blocks, many by one call, and bring the file to the disk if `syncs`."""
+def write_blocks(descriptor: int, blocks: Iterable[bytes | bytearray | memoryview]) -> None:
+    """Write all of some blocks, however many calls that takes."""
     waiting = deque(blocks)
     while waiting:
         written = os.writev(descriptor, list(islice(waiting, MOST_VECTORS)))
@@ -157,8 +150,12 @@ def write_blocks(descriptor: int, blocks: Iterable[bytes | memoryview], syncs: b
             written -= len(waiting.popleft())
         if written:
             waiting[0] = memoryview(waiting[0])[written:]
-    if syncs:
-        os.fsync(descriptor)
+
+
+def write_and_sync(descriptor: int, blocks: Iterable[bytes | memoryview]) -> None:
+    """Write blocks, and bring the file to the disk."""
+    write_blocks(descriptor, blocks)
+    os.fsync(descriptor)
 
 
 def sync_folder(folder: str) -> None:

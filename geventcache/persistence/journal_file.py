@@ -6,8 +6,9 @@ Its methods may take long: they are to be called in another thread, one at a tim
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from geventcache.persistence.files import PERMISSIONS, write_all
+from geventcache.persistence.files import PERMISSIONS, write_blocks
 
 
 class SyncError(OSError):
@@ -37,8 +38,8 @@ class JournalFile:
         self.descriptor = os.open(self.path, flags, PERMISSIONS)
         self.size = os.fstat(self.descriptor).st_size
 
-    def append(self, data: bytes | bytearray, syncs: bool) -> None:
-        """Append bytes: all of them, or none.
+    def append(self, pieces: Sequence[bytes | bytearray], syncs: bool) -> None:
+        """Append pieces one after the other: all of them, or none.
 
         Args:
             syncs: bring them to the disk as well.
@@ -49,12 +50,12 @@ class JournalFile:
         if self.is_torn:
             self.mend()
         try:
-            write_all(self.descriptor, data)
+            write_blocks(self.descriptor, pieces)
         except OSError:
             self.is_torn = True
             self.mend()
             raise
-        self.size += len(data)
+        self.size += sum(map(len, pieces))
         if syncs:
             self.sync()
 

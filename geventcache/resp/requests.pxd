@@ -6,8 +6,14 @@ cpdef append_request(bytearray data, list request)
 @cython.final
 cdef class RequestBuffer:
     cdef bytearray data
+    cdef list pieces
+    cdef Py_ssize_t used
     cdef readonly Py_ssize_t size
     cdef append(self, list request)
+    cdef append_large(self, list request)
     cdef append_text(self, bytes text)
-    cdef void cut(self, Py_ssize_t size) noexcept
-    cdef bytearray take(self)
+    cdef append_piece(self, bytes piece)
+    cdef make_room(self, Py_ssize_t more)
+    cdef close_data(self)
+    cdef cut(self, Py_ssize_t size)
+    cdef list take(self)

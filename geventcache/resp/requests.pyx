@@ -5,6 +5,7 @@ from geventcache.base.c_api cimport PyByteArray_AS_STRING, PyByteArray_Resize, P
 
 cdef enum:
     START_BYTES = 4096
+    LARGE_BYTES = 64 * 1024  # a text of as many is not copied
 
 
 cpdef Py_ssize_t size_of(list request) except -1:
@@ -64,34 +65,82 @@ cdef class RequestBuffer:
     """Requests one after the other.
 
     Attributes:
-        size: how many bytes of `data` they take.
+        size: how many bytes there are: `used` of `data`, and those of the pieces before.
     """
 
     def __init__(self):
         self.data = bytearray()
+        self.pieces = []
 
     cdef append(self, list request):
         """Append a request."""
-        cdef Py_ssize_t size = self.size + size_of(request)
-        if size > len(self.data):
-            PyByteArray_Resize(self.data, max(2 * size, START_BYTES))
-        write_request(PyByteArray_AS_STRING(self.data) + self.size, request)
-        self.size = size
+        cdef Py_ssize_t more = size_of(request)
+        if more >= LARGE_BYTES:
+            self.append_large(request)
+            return
+        self.make_room(more)
+        write_request(PyByteArray_AS_STRING(self.data) + self.used, request)
+        self.used += more
+        self.size += more
+
+    cdef append_large(self, list request):
+        """Append a request, large texts of it as pieces."""
+        cdef bytes text
+        between = bytearray(b"*%d\r\n" % len(request))
+        for text in request:
+            between += b"$%d\r\n" % len(text)
+            if len(text) >= LARGE_BYTES:
+                self.append_text(bytes(between))
+                self.append_piece(text)
+                between.clear()
+            else:
+                between += text
+            between += b"\r\n"
+        self.append_text(bytes(between))
 
     cdef append_text(self, bytes text):
         """Append bytes that are no request."""
-        PyByteArray_Resize(self.data, self.size)
-        self.data.extend(text)
-        self.size += len(text)
+        cdef Py_ssize_t more = len(text)
+        self.make_room(more)
+        memcpy(PyByteArray_AS_STRING(self.data) + self.used, PyBytes_AS_STRING(text), more)
+        self.used += more
+        self.size += more
 
-    cdef void cut(self, Py_ssize_t size) noexcept:
+    cdef append_piece(self, bytes piece):
+        """Append bytes without a copy of them."""
+        self.close_data()
+        self.pieces.append(piece)
+        self.size += len(piece)
+
+    cdef make_room(self, Py_ssize_t more):
+        """See to it that `data` has room for more bytes."""
+        if self.used + more > len(self.data):
+            PyByteArray_Resize(self.data, max(2 * (self.used + more), START_BYTES))
+
+    cdef close_data(self):
+        """What is in `data` becomes a piece."""
+        if self.used:
+            fresh = bytearray()
+            PyByteArray_Resize(self.data, self.used)
+            self.pieces.append(self.data)
+            self.data = fresh
+            self.used = 0
+
+    cdef cut(self, Py_ssize_t size):
         """Forget all but the first bytes."""
+        cdef Py_ssize_t before = self.size - self.used
+        while before > size:
+            piece = self.pieces.pop()
+            before -= len(piece)
+            if type(piece) is bytearray:
+                self.data = piece
+        self.used = size - before
         self.size = size
 
-    cdef bytearray take(self):
-        """Give out what there is; nothing is left."""
-        cdef bytearray taken = self.data
-        self.data = bytearray()
-        PyByteArray_Resize(taken, self.size)
+    cdef list take(self):
+        """Give out what there is, in pieces; nothing is left."""
+        self.close_data()
+        taken = self.pieces
+        self.pieces = []
         self.size = 0
         return taken

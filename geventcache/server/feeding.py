@@ -145,9 +145,8 @@ class Feeding:
 
     def settle(self) -> None:
         """Bring the backlog up to date."""
-        data = self.feed.take()
-        if data:
-            self.history.append(data)
+        for piece in self.feed.take():
+            self.history.append(piece)
 
     def flush(self) -> None:
         """What happened goes to the replicas."""

@@ -42,17 +42,21 @@ class Chunk:
     """Bytes that a file is to get.
 
     Attributes:
+        pieces, size: the bytes, and how many they are.
         end: how many bytes were noted up to its end.
         held: what may be sent as soon as they are safe: connections with bytes.
         ends_file: they are the file's last.
         is_moot: they need not be written any more.
     """
 
-    __slots__ = ("data", "end", "ends_file", "file", "held", "is_moot")
+    __slots__ = ("end", "ends_file", "file", "held", "is_moot", "pieces", "size")
 
-    def __init__(self, file: JournalFile, data: bytearray, end: int, held: list[tuple[Any, bytes]]) -> None:
+    def __init__(
+        self, file: JournalFile, pieces: list[bytes | bytearray], end: int, held: list[tuple[Any, bytes]]
+    ) -> None:
         self.file = file
-        self.data = data
+        self.pieces = pieces
+        self.size = sum(map(len, pieces))
         self.end = end
         self.held = held
         self.ends_file = False
@@ -69,13 +73,18 @@ class Chunk:
                 self.file.close()
         elif self.ends_file:
             self.file.finish()
-        elif len(self.data):
-            self.file.append(self.data, syncs)
+        elif self.pieces:
+            self.file.append(self.pieces, syncs)
 
     def drop(self) -> None:
         """They need not be written any more."""
         self.is_moot = True
-        self.data = bytearray()
+        self.forget()
+
+    def forget(self) -> None:
+        """They are not to be written again."""
+        self.pieces = []
+        self.size = 0
 
 
 class JournalWriter(EffectStream):
@@ -136,7 +145,7 @@ class JournalWriter(EffectStream):
         with suppress(MemoryError):
             self.seal()
             assert self.file is not None
-            self.chunks.append(Chunk(self.file, bytearray(), self.noted, []))
+            self.chunks.append(Chunk(self.file, [], self.noted, []))
         self.fail(OSError("no memory"), must_rewrite=True)
 
     def begin_anew(self) -> None:
@@ -211,7 +220,7 @@ class JournalWriter(EffectStream):
         if self.chunks:
             chunk = self.chunks[0]
             syncs = self.config["appendfsync"] == ALWAYS and self.may_sync()
-            is_quick = not (syncs or chunk.ends_file or self.slow_ticks or len(chunk.data) > MOST_AT_ONCE)
+            is_quick = not (syncs or chunk.ends_file or self.slow_ticks or chunk.size > MOST_AT_ONCE)
             self.do(partial(chunk.write, syncs), partial(self.end_chunk, chunk, syncs), is_quick)
 
     def do(self, action: Callable[[], object], on_done: Callable[[Job], None], is_quick: bool = False) -> None:
@@ -237,11 +246,11 @@ class JournalWriter(EffectStream):
         if job.error is not None and not chunk.is_moot:
             is_lost = isinstance(job.error, SyncError)
             if is_lost:
-                chunk.data = bytearray()  # which is written, and not to be written twice
+                chunk.forget()  # it is written, and only its sync has failed
             self.fail(job.error, is_lost)
             return
         self.chunks.popleft()
-        self.journal.size += len(chunk.data)
+        self.journal.size += chunk.size
         self.written = chunk.end
         if syncs or chunk.ends_file or chunk.is_moot or self.config["appendfsync"] not in (ALWAYS, EVERYSEC):
             self.synced = chunk.end
@@ -335,7 +344,7 @@ class JournalWriter(EffectStream):
         """Nothing more goes to the file."""
         if self.file is not None:
             self.seal()
-            last = Chunk(self.file, bytearray(), self.noted, [])
+            last = Chunk(self.file, [], self.noted, [])
             last.ends_file = True
             self.chunks.append(last)
             self.file = None
@@ -364,7 +373,7 @@ class JournalWriter(EffectStream):
         self.end_file()
         self.write_now()
         if self.chunks:
-            size = sum(len(chunk.data) for chunk in self.chunks)
+            size = sum(chunk.size for chunk in self.chunks)
             self.state.log.critical("journal_not_written_at_end", path=self.journal.folder, bytes=size)
         if self.disk is not None:
             self.disk.stop()

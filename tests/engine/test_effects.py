@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from geventcache.base.build import IS_COMPILED
 from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, Sink, in_transaction
 
 from ..store.keyspaces import visit_due
@@ -167,12 +168,57 @@ def test_a_stream_is_what_a_connection_would_send(server: InProcessServer, sessi
     )
     data = b"".join(request([word.encode() for word in line.split()]) for line in expected.splitlines())
     assert stream.noted == len(data)
-    assert bytes(stream.take()) == data
-    assert stream.take() == b""
+    assert b"".join(stream.take()) == data
+    assert stream.take() == []
     stream.selected = UNKNOWN_DATABASE
     run(session, "DEL e")
-    assert bytes(stream.take()) == request([b"SELECT", b"0"]) + request([b"DEL", b"e"])
+    assert b"".join(stream.take()) == request([b"SELECT", b"0"]) + request([b"DEL", b"e"])
     assert stream.noted == len(data) + len(request([b"SELECT", b"0"]) + request([b"DEL", b"e"]))
+
+
+LARGE = [b"MSET", b"a", b"a" * 100_000, b"b", b"small", b"c", b"c" * 70_000, b"d", b"d" * 70_000]
+
+
+def test_large_texts_are_not_copied() -> None:
+    """They stand between what is before and behind them."""
+    stream = EffectStream()
+    for words in ([b"SET", b"k", b"v"], LARGE, [b"DEL", b"k"]):
+        stream.note_one(0, words)
+    assert stream.size == stream.noted
+    pieces = stream.take()
+    assert b"".join(pieces) == b"".join(map(request, ([b"SELECT", b"0"], [b"SET", b"k", b"v"], LARGE, [b"DEL", b"k"])))
+    assert [piece for piece in pieces if len(piece) > 1000] == [LARGE[2], LARGE[6], LARGE[8]]
+    assert all(any(piece is text for piece in pieces) for text in LARGE if len(text) > 1000)
+    assert stream.size == 0
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="uncompiled, every number is an allocation")
+def test_without_memory_a_unit_is_noted_whole_or_not_at_all() -> None:
+    """What was noted before stays, and what comes after begins anew."""
+    testcapi = pytest.importorskip("_testcapi")
+    losses = []
+
+    class Stream(EffectStream):
+        def lose(self) -> None:
+            losses.append(number)
+
+    for number in range(100):
+        stream = Stream()
+        stream.note_one(0, [b"SET", b"k", b"v"])
+        stream.note_one(0, LARGE)
+        before = stream.size
+        testcapi.set_nomemory(number, number + 1)
+        try:
+            stream.note_one(0, LARGE)
+        finally:
+            testcapi.remove_mem_hooks()
+        if losses[-1:] != [number]:
+            break
+        assert stream.size == before
+        stream.note_one(0, [b"DEL", b"k"])
+        expected = [[b"SELECT", b"0"], [b"SET", b"k", b"v"], LARGE, [b"SELECT", b"0"], [b"DEL", b"k"]]
+        assert b"".join(stream.take()) == b"".join(map(request, expected))
+    assert losses
 
 
 def is_held(server: InProcessServer) -> bool:

@@ -169,7 +169,7 @@ def file(tmp_path: Path) -> JournalFile:
     """A file with some bytes."""
     file = JournalFile(str(tmp_path / "file"))
     file.open()
-    file.append(b"abc", True)
+    file.append([b"abc"], True)
     return file
 
 
@@ -178,34 +178,31 @@ def content(file: JournalFile) -> bytes:
     return Path(file.path).read_bytes()
 
 
-def short_writes(*steps: int) -> Callable[[int, bytes], int]:
-    """Some `os.write` that writes as many bytes as each step says; at 0 the disk is full."""
+def short_writes(*steps: int) -> Callable[[int, list[bytes]], int]:
+    """Some `os.writev` that writes as many bytes as each step says; at 0 the disk is full."""
     sizes = iter(steps)
 
-    def write(descriptor: int, data: bytes) -> int:
+    def write(descriptor: int, pieces: list[bytes]) -> int:
         size = next(sizes)
         if size == 0:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real_write(descriptor, data[:size])
+        return os.write(descriptor, b"".join(pieces)[:size])
 
     return write
 
 
-real_write = os.write
-
-
 def test_short_writes_go_on(file: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """All bytes are written, however often that takes."""
-    monkeypatch.setattr(files.os, "write", short_writes(1, 2, 1))
-    file.append(b"defg", False)
+    monkeypatch.setattr(files.os, "writev", short_writes(1, 2, 1))
+    file.append([b"de", b"fg"], False)
     assert (content(file), file.size) == (b"abcdefg", 7)
 
 
 def test_a_write_that_fails_leaves_nothing(file: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written of it is cut off again, at once or as soon as that can be done."""
-    monkeypatch.setattr(files.os, "write", short_writes(2, 0, 1, 0, 9))
+    monkeypatch.setattr(files.os, "writev", short_writes(2, 0, 1, 0, 9))
     with pytest.raises(OSError, match="No space"):
-        file.append(b"defg", False)
+        file.append([b"de", b"fg"], False)
     assert (content(file), file.size) == (b"abc", 3)
 
     def fail(descriptor: int, size: int) -> None:
@@ -214,9 +211,9 @@ def test_a_write_that_fails_leaves_nothing(file: JournalFile, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setattr(journal_file.os, "ftruncate", fail)
         with pytest.raises(OSError, match="no"):
-            file.append(b"defg", False)
+            file.append([b"de", b"fg"], False)
     assert content(file) == b"abcd"
-    file.append(b"hij", False)
+    file.append([b"hij"], False)
     assert (content(file), file.size) == (b"abchij", 6)
 
 
@@ -228,5 +225,5 @@ def test_a_sync_that_fails_is_told_apart(file: JournalFile, monkeypatch: pytest.
 
     monkeypatch.setattr(journal_file.os, "fdatasync", fail)
     with pytest.raises(SyncError):
-        file.append(b"defg", True)
+        file.append([b"defg"], True)
     assert content(file) == b"abcdefg"

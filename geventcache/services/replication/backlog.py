@@ -20,18 +20,19 @@ class Backlog:
 
     def __init__(self, position: int) -> None:
         self.start = self.end = position
-        self.blocks: list[bytearray] = []
+        self.blocks: list[bytes | bytearray] = []
         self.starts: list[int] = []
 
     def __len__(self) -> int:
         return self.end - self.start
 
-    def append(self, data: bytes) -> None:
-        """The stream goes on."""
+    def append(self, data: bytes | bytearray) -> None:
+        """The stream goes on, by bytes that nobody will change. Many are a block of their own, and are not copied."""
         if not self.blocks or len(self.blocks[-1]) + len(data) > BLOCK_BYTES:
-            self.blocks.append(bytearray())
+            self.blocks.append(data if len(data) > BLOCK_BYTES else bytearray(data))
             self.starts.append(self.end)
-        self.blocks[-1] += data
+        else:
+            self.blocks[-1] += data
         self.end += len(data)
 
     def piece(self, position: int, most: int) -> bytes:

@@ -42,7 +42,7 @@ class History:
             self.backlog = Backlog(self.position)
         return self.backlog
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | bytearray) -> None:
         """The stream goes on, and is kept."""
         if self.backlog is not None:
             self.backlog.append(data)
