@@ -39,6 +39,8 @@ REFUSED = {
     "LASTSAVE": SAVES,
     "CLIENT|TRACKING": _TRACKING,
     "CLIENT|CACHING": _TRACKING,
+    "CLIENT|NO-TOUCH": "the upstream notes what is read of it, by connections that clients share",
+    "CLIENT|IMPORT-SOURCE": "the data are the upstream's",
     "DEBUG": _ONE_SERVER,
     "PFDEBUG": _ONE_SERVER,
     "SCRIPT|DEBUG": "a debugger needs a connection of its own to the server that runs the script",
