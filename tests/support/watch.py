@@ -14,6 +14,7 @@ import contextlib
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -89,11 +90,15 @@ class Seen:
     told: list[bytes] = field(default_factory=list)
     made: dict[str, set[int]] | None = None
 
+    def writes(self) -> list[tuple[bytes, bytes]]:
+        """Keys and numbers of all writes that it has carried out, in their order."""
+        return SET.findall(b"".join(self.told))
+
     def has_had(self, key: str, number: int) -> bool:
         """Has it ever carried out a write, or got a value as new as that in another way?"""
         if self.made is None:
             self.made = {}
-            for name, text in SET.findall(b"".join(self.told)):
+            for name, text in self.writes():
                 self.made.setdefault(name.decode(), set()).add(int(text))
         made = self.made.get(key, set())
         return number in made or any(one >= number and one not in made for one in self.found.get(key, ()))
@@ -164,6 +169,11 @@ class Watch:
                 if not data:
                     return
                 seen.told.append(data)
+
+    def repeated(self) -> list[tuple[bytes, bytes]]:
+        """Writes that a server has carried out twice: those of clients, and those that its primary has sent it."""
+        counts = [Counter(seen.writes()) for seen in self.seen.values()]
+        return [write for count in counts for write, times in count.items() if times > 1]
 
     def has_lost(self, key: str, number: int, read_s: float) -> bool:
         """Is a confirmed write one that the primary of a key, at the time of a read, had never carried out?"""

@@ -177,4 +177,5 @@ def test_no_read_is_older_than_promised(scene: Scene, trouble: Callable[[Scene, 
         calm()
     assert not run.broken
     assert history.faults() == []
+    assert history.watch.repeated() == []
     print(f"{len(history.reads)} reads, the cluster has lost {len(history.lost)} writes that they would have seen")

@@ -328,7 +328,7 @@ def test_slot_that_has_moved(client: Client, cluster: ReferenceCluster) -> None:
 
 def test_what_is_refused(client: Client) -> None:
     """By name, and with the reason."""
-    for line in ("WAIT 0 0", "BGSAVE", "BGREWRITEAOF", "CLIENT TRACKING ON", "CLIENT NO-TOUCH ON", "ASKING"):
+    for line in ("WAIT 0 0", "BGSAVE", "BGREWRITEAOF", "CLIENT NO-TOUCH ON", "DEBUG SLEEP 0", "ASKING"):
         text = client.do(*line.split()).value
         assert text.startswith(b"ERR '")
         assert b"is not available with an upstream: " in text

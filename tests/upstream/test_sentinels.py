@@ -214,6 +214,7 @@ def test_no_read_is_older_than_promised(scene: Scene, trouble: Callable[[Scene, 
         assert eventually(lambda: all(confirmed_since(history, key, before.get(key, 0)) for key in KEYS))
     assert not run.broken
     assert history.faults() == []
+    assert history.watch.repeated() == []
     print(f"{len(history.reads)} reads, the servers have lost {len(history.lost)} writes that they would have seen")
 
 
