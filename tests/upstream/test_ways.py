@@ -136,6 +136,27 @@ def test_write_is_sent_once() -> None:
         assert information(client, "upstream")["upstream_uncertain"] == "1"
 
 
+def test_a_read_is_not_kept_when_its_key_is_written_meanwhile() -> None:
+    """Whoever had asked before may get what was there before; nobody who asks later."""
+    written = threading.Event()
+
+    def answer(words: list[bytes]) -> bytes:
+        if words[0] == b"GET" and not written.is_set():
+            assert written.wait(20)
+            return b"$3\r\nold\r\n"
+        return b"$3\r\nnew\r\n" if words[0] == b"GET" else b""
+
+    with pretending(answer) as (pretender, client):
+        host, port = client.socket.getpeername()
+        with contextlib.closing(Client((host, port))) as reader:
+            reader.send("GET", "k")
+            assert eventually(lambda: pretender.count(b"GET", b"k") == 1)
+            assert client.do("SET", "k", "new").value == b"OK"
+            written.set()
+            assert reader.receive().value == b"old"
+            assert [one.do("GET", "k").value for one in (client, reader)] == [b"new"] * 2
+
+
 def test_transaction_is_sent_once() -> None:
     """As any write."""
     closing = [True]
