@@ -79,11 +79,12 @@ class Pretender:
 
 @contextlib.contextmanager
 def pretending(answer: Answer, *options: str) -> Iterator[tuple[Pretender, Client]]:
-    """A server that answers so, and a client of a near side of it."""
+    """A server that answers so, and a client of a near side that knows it."""
     pretender = Pretender(answer)
     try:
         with serving("--upstream", f"valkey://127.0.0.1:{pretender.port}", *options) as process:
             client = process.connect()
+            assert eventually(lambda: information(client, "upstream")["upstream_mode"] == "primary")
             yield pretender, client
             client.close()
     finally:
