@@ -79,14 +79,14 @@ class EffectStream(Sink):
 
     def note(self, index, requests):
         """Append a unit, as a transaction if it is more than one request."""
-        self.write(index, None, in_transaction(requests))
+        self.write(index, None, requests)
 
     def note_one(self, index, request):
         """Append a unit of one request."""
         self.write(index, request, None)
 
     def write(self, index, request, requests):
-        """Append a request, or those of a list: all of them or, where memory is short, none."""
+        """Append a request, or a unit: all of it or, where memory is short, nothing."""
         buffer: RequestBuffer = self.requests
         start: cython.Py_ssize_t = buffer.size
         try:
@@ -98,7 +98,7 @@ class EffectStream(Sink):
             if requests is None:
                 buffer.append(request)
             else:
-                for request in requests:
+                for request in in_transaction(requests):
                     buffer.append(request)
         except MemoryError:
             self.selected = UNKNOWN_DATABASE

@@ -202,6 +202,7 @@ def test_without_memory_a_unit_is_noted_whole_or_not_at_all() -> None:
         def lose(self) -> None:
             losses.append(number)
 
+    unit = [[b"SET", b"x", b"y"], LARGE]
     for number in range(100):
         stream = Stream()
         stream.note_one(0, [b"SET", b"k", b"v"])
@@ -209,7 +210,7 @@ def test_without_memory_a_unit_is_noted_whole_or_not_at_all() -> None:
         before = stream.size
         testcapi.set_nomemory(number, number + 1)
         try:
-            stream.note_one(0, LARGE)
+            stream.note(0, unit)
         finally:
             testcapi.remove_mem_hooks()
         if losses[-1:] != [number]:
