@@ -132,3 +132,22 @@ def proxy_to(server: Client) -> Iterator[Cut]:
         yield proxy
     finally:
         proxy.close()
+
+
+def go_on_after_cuts(primary: Client, replica: Client) -> None:
+    """Cut the link some times while the primary works: the replica gets what it lacks, each of it once, and no file."""
+    with proxy_to(primary) as proxy:
+        follow(replica, proxy.address)
+        wait_for_all(replica, primary)
+        full, partial = count(primary, "sync_full"), count(primary, "sync_partial_ok")
+        for i in range(3):
+            primary.do("FLUSHALL")
+            proxy.cut()
+            for _ in range(50):
+                primary.do("INCR", "n")
+                primary.do("APPEND", "s", f"{i},")
+            wait_for_all(replica, primary)
+            assert have_same_data(replica, primary)
+        assert count(primary, "sync_full") == full
+        assert count(primary, "sync_partial_ok") >= partial + 3
+        replica.do("REPLICAOF", "NO", "ONE")

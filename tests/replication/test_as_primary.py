@@ -17,12 +17,12 @@ from .relations import (
     address_of,
     count,
     follow,
+    go_on_after_cuts,
     has_all,
     have_same_data,
     is_linked,
     makes,
     position,
-    proxy_to,
     running_make,
     wait_for_all,
 )
@@ -163,21 +163,7 @@ def test_what_is_set_goes_along_to_who_knows_no_such_command(primary: Client, re
 
 def test_a_cut_link_goes_on_where_it_was(primary: Client, replica: Client) -> None:
     """Nothing gets lost, nothing is done twice, and no file is sent again."""
-    with proxy_to(primary) as proxy:
-        follow(replica, proxy.address)
-        wait_for_all(replica, primary)
-        full, partial = count(primary, "sync_full"), count(primary, "sync_partial_ok")
-        for i in range(3):
-            primary.do("FLUSHALL")
-            proxy.cut()
-            for _ in range(50):
-                primary.do("INCR", "n")
-                primary.do("APPEND", "s", f"{i},")
-            wait_for_all(replica, primary)
-        assert have_same_data(replica, primary)
-        assert count(primary, "sync_full") == full
-        assert count(primary, "sync_partial_ok") >= partial + 3
-        replica.do("REPLICAOF", "NO", "ONE")
+    go_on_after_cuts(primary, replica)
 
 
 def test_messages_go_along(primary: Client, replica: Client) -> None:

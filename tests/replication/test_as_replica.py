@@ -14,12 +14,12 @@ from .relations import (
     OURS,
     count,
     follow,
+    go_on_after_cuts,
     has_all,
     have_same_data,
     is_linked,
     makes,
     position,
-    proxy_to,
     running_make,
     wait_for_all,
 )
@@ -158,20 +158,7 @@ def test_what_is_over_goes_when_the_primary_says_so(primary: Client, replica: Cl
 
 def test_a_cut_link_goes_on_where_it_was(primary: Client, replica: Client) -> None:
     """Nothing gets lost, nothing is done twice, and no file is sent again."""
-    with proxy_to(primary) as proxy:
-        follow(replica, proxy.address)
-        wait_for_all(replica, primary)
-        full, partial = count(primary, "sync_full"), count(primary, "sync_partial_ok")
-        for i in range(5):
-            proxy.cut()
-            for _ in range(50):
-                primary.do("INCR", "n")
-                primary.do("APPEND", "s", f"{i},")
-            wait_for_all(replica, primary)
-        assert have_same_data(replica, primary)
-        assert count(primary, "sync_full") == full
-        assert count(primary, "sync_partial_ok") >= partial + 5
-        replica.do("REPLICAOF", "NO", "ONE")
+    go_on_after_cuts(primary, replica)
 
 
 def test_promotion(primary: Client, replica: Client) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from .client import Client
 from .cluster import Member
 from .wire import Reply, encoded, request
+from .workers import Crew
 
 EVERY_S = 0.02
 PATIENCE_S = 1.0
@@ -104,12 +104,13 @@ class Seen:
         return number in made or any(one >= number and one not in made for one in self.found.get(key, ()))
 
 
-class Watch:
+class Watch(Crew):
     """Two threads for each server: one asks it for all keys, again and again, the other listens to MONITOR."""
 
     def __init__(
         self, members: Sequence[Member], keys: Sequence[str], order: Epochs | Succession | None = None
     ) -> None:
+        super().__init__()
         self.order = order or Epochs()
         self.members = members
         self.keys = keys
@@ -118,22 +119,9 @@ class Watch:
             request(tuple(map(encoded, words)))
             for words in (("ROLE",), self.order.question, *(("GET", key) for key in keys))
         )
-        self.is_over = threading.Event()
-        self.threads = [
-            threading.Thread(target=self.follow, args=(member, what))
-            for member in members
-            for what in (self.ask, self.listen)
-        ]
-
-    def __enter__(self) -> Watch:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join()
+        for member in members:
+            self.employ(self.follow, member, self.ask)
+            self.employ(self.follow, member, self.listen)
 
     def follow(self, member: Member, what: object) -> None:
         """Do that with a connection to a server, also after it was dead for a while."""

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event, Thread
 from typing import TypeVar
 
 from .client import Client
 from .process import Process
 
 T = TypeVar("T")
+
+
+class Crew:
+    """Threads that run while a block does: each ends when it finds that it `is_over`."""
+
+    def __init__(self) -> None:
+        self.is_over = Event()
+        self.threads: list[Thread] = []
+
+    def employ(self, work: Callable[..., None], *args: object) -> None:
+        """Have a thread that does this."""
+        self.threads.append(Thread(target=work, args=args))
+
+    def __enter__(self) -> Crew:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
 
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T]:

@@ -13,6 +13,7 @@ import time
 from ..support.client import Client
 from ..support.history import History
 from ..support.process import Process
+from ..support.workers import Crew
 
 KEYS = [f"register:{i}" for i in range(24)]
 FOREIGN = frozenset(KEYS[12:])
@@ -28,26 +29,17 @@ CALM_S = 0.3
 OPTIONS = ("--upstream-timeout", str(TIMEOUT_MS), "--upstream-retry-time", "8000")
 
 
-class Run:
-    """Writers and readers, in threads, until `stop`."""
+class Run(Crew):
+    """Writers and readers."""
 
     def __init__(self, sides: list[Process], history: History) -> None:
+        super().__init__()
         self.sides = sides
         self.history = history
-        self.is_over = threading.Event()
         self.broken: list[BaseException] = []
-        self.threads = [threading.Thread(target=self.guard, args=(self.write, i)) for i in range(WRITERS)]
-        self.threads += [threading.Thread(target=self.guard, args=(self.read, i)) for i in range(READERS)]
-
-    def __enter__(self) -> Run:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join()
+        for work, workers in ((self.write, WRITERS), (self.read, READERS)):
+            for i in range(workers):
+                self.employ(self.guard, work, i)
 
     def guard(self, function: object, number: int) -> None:
         """What a thread raises belongs to the test."""
