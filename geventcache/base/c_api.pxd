@@ -1,7 +1,7 @@
 """What is called of C and of Python's C interface: a declaration of each, and no module.
 
 Whoever knows another module's declarations knows theirs as well. Those that come with Cython name all that there is, by
-the hundred, and would be read again for each module that is compiled: an eighth of the time that Cython takes.
+the hundred, and would be read again for each module that is compiled: a fifth of the time that Cython takes.
 """
 
 cdef extern from "Python.h":
