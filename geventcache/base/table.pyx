@@ -28,7 +28,7 @@ Invariants, which hold whenever Python code may run:
 
 No step moves more than one segment (448 records) and, when it must be doubled or halved, the directory (8 bytes a
 segment). Where memory is lacking, a step is not taken and what was before stays; growth then raises MemoryError,
-shrinking waits. While keys are collected, nothing is allocated that would start a garbage collection, which may run
+shrinking waits, and what becomes smaller stays in the block that it has. While keys are collected, nothing is allocated that would start a garbage collection, which may run
 any code.
 
 Hashes are those of bytes objects, SipHash with a key of the process; so no client can choose keys that collide,
@@ -795,13 +795,7 @@ cdef class Table:
         same.kind = self.record.kind
         same.length = self.record.value_length
         same.at = value_of(self.record)
-        try:
-            self.settle(&same, deadline_ms, filed_ms)
-        except MemoryError:
-            if not self.record.flags & TIMED:
-                raise
-            self.volatile -= deadline_of(self.record) != NEVER_MS
-            write_times(self.record, deadline_ms, filed_ms)  # the room for them stays
+        self.settle(&same, deadline_ms, filed_ms)
 
     cpdef unsigned int use(self) noexcept:
         """What was noted of the key's use, 0 at first: 32 bits."""
@@ -836,7 +830,8 @@ cdef class Table:
     cdef int settle(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1:
         """Have a record of this content at the place: the one that is there if it has the size, else a new one.
 
-        References are the caller's business.
+        Without memory for that it is the old one all the same if the content has room there. References are the
+        caller's business.
         """
         cdef Record *former = self.record
         cdef Record *record
@@ -857,7 +852,15 @@ cdef class Table:
                 return 0
         record = new_record(self.sought if former is NULL else key_of(former), length, self.hash, value, timed)
         if record is NULL:
-            raise MemoryError
+            if former is NULL or value.length > former.value_length or (timed and not former.flags & TIMED):
+                raise MemoryError
+            self.memory -= block_size(record_size(former))
+            if value.at != value_of(former):
+                write_value(former, value)
+            write_times(former, deadline_ms, filed_ms)
+            self.memory += block_size(record_size(former))
+            self.volatile += (deadline_ms != NEVER_MS) - was_volatile
+            return 0
         record.flags |= self.stamp
         write_times(record, deadline_ms, filed_ms)
         if former is NULL:

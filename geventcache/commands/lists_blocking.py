@@ -46,7 +46,14 @@ def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint,
     # The destination is opened first, since its event comes first.
     target: List = db.edit_or_create(destination, List, LPUSH if to_left else RPUSH)
     origin: List = db.edit(source, List, LPOP if from_left else RPOP, False)
-    return origin.move(target, from_left, to_left)
+    if target is origin:
+        return origin.turn(from_left, to_left)
+    value = origin.get_ready(from_left)
+    if value is not None:
+        target.receive(value, to_left)
+        db.secure(destination)
+        origin.give_away(from_left)
+    return value
 
 
 def move_or_wait(ctx: Client, source: bytes, destination: bytes, from_left: bool, to_left: bool, timeout: bytes):

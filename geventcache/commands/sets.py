@@ -84,10 +84,12 @@ def smove(ctx: Client, source: bytes, destination: bytes, member: bytes):
     db.find_container(destination, Set)
     if source == destination:
         return 1 if origin.has(member) else 0
-    if not origin.drop(member):
+    if not origin.has(member):
         return 0
     target: Set = db.edit_or_create(destination, Set, SADD_EVENT)
     target.add(member)
+    db.secure(destination)
+    origin.drop(member)
     return 1
 
 

@@ -6,5 +6,5 @@ from geventcache.types.sets cimport Set
 from geventcache.types.sorted_sets cimport SortedSet
 
 cdef int SUM, MIN, MAX
-cdef double weighted(double weight, double score) noexcept
-cdef double combined(double a, double b, int aggregate) noexcept
+cdef double weighted(double weight, double score) except? -1
+cdef double combined(double a, double b, int aggregate) except? -1

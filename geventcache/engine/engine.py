@@ -213,6 +213,7 @@ class Engine:
         db: Keyspace
         for db in self.state.databases.existing():
             if db.opened:
+                db.discard()
                 db.settle()
         self.doubt()
 

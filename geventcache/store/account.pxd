@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.base.deadlines cimport Deadlines
 from geventcache.base.table cimport Table
 from geventcache.types.container cimport Container
 from geventcache.types.footprint cimport block_size, bytes_size
@@ -24,10 +25,13 @@ cdef class Account:
     cpdef add(self, long long size)
     cpdef sync(self)
     cdef bint covers(self, bytes key) except -1
-    cpdef hold(self, bytes key, value)
+    cpdef weight(self, bytes key, value)
+    cpdef let_be(self, bytes key)
+    cpdef exchange(self, bytes key, old, value, weight)
+    cdef hold(self, bytes key, value, weight)
     cpdef release(self, bytes key, value)
     cpdef follow(self, bytes key, value, bint is_whole=*)
-    cdef long long weigh(self, bytes key, value) except *
+    cdef weigh(self, bytes key, value)
     cdef long long forget(self, bytes key, value) except *
     cpdef bint cover(self) except -1
     cpdef clear(self)

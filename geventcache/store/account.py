@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import cython
 
+from geventcache.base.deadlines import Deadlines
 from geventcache.base.table import END, OBJECT, Table
 from geventcache.base.times import NEVER_MS
 from geventcache.types.container import Container
@@ -58,18 +59,22 @@ class Account:
         self.buffers: dict[bytes, int] = {}
 
     def add(self, size):
-        """Add bytes, or take some away."""
+        """Add bytes, or take some away. It raises nothing."""
         self.used += size
-        if self.used > self.limit and not self.is_exceeded:
-            self.is_exceeded = True
-            self.on_exceeded()
         if self.total is not None:
             self.total.add(size)
+        if self.used > self.limit and not self.is_exceeded:
+            try:
+                self.on_exceeded()
+                self.is_exceeded = True
+            except MemoryError:
+                pass  # it is reported with the next change
 
     def sync(self):
-        """The table, the tickets or an object may have grown or shrunk: take notice."""
+        """The table, the tickets or an object may have grown or shrunk: take notice. It raises nothing."""
         table: Table = self.keyspace.table
-        size: cython.longlong = self.charged + table.memory + self.keyspace.deadlines.memory_usage()
+        deadlines: Deadlines = self.keyspace.deadlines
+        size: cython.longlong = self.charged + table.memory + deadlines.memory_usage()
         if size != self.used:
             self.add(size - self.used)
 
@@ -84,10 +89,37 @@ class Account:
         table: Table = self.keyspace.table
         return self.covered == END or cython.cast(cython.longlong, table.position(key)) < self.covered
 
-    def hold(self, key, value):
-        """An object has come to a key."""
-        if self.covers(key):
-            self.charged += self.weigh(key, value)
+    def weight(self, key, value):
+        """Bytes of an object that is about to come to a key; None if they do not count yet, or never, as of an int.
+
+        With this known, to take the object into the account needs no memory.
+        """
+        return self.weigh(key, value) if type(value) is not int and self.covers(key) else None
+
+    def let_be(self, key):
+        """What was weighed for a key does not come."""
+        if self.buffers.get(key) == 0:
+            del self.buffers[key]
+
+    def exchange(self, key, old, value, weight):
+        """At a key, an object of that weight has taken the place of another; None for no object."""
+        is_counted: cython.bint = value is not None and weight is not None
+        if old is not None and not (is_counted and type(value) is bytearray and type(old) is bytearray):
+            self.release(key, old)
+        if is_counted:
+            self.hold(key, value, weight)
+
+    def hold(self, key, value, weight):
+        """Count an object."""
+        size: cython.longlong = weight
+        if isinstance(value, Container):
+            container: Container = value
+            container.charge = size
+            container.charged_length = len(value)
+        elif type(value) is bytearray:
+            self.charged -= self.buffers[key]
+            self.buffers[key] = weight
+        self.charged += size
 
     def release(self, key, value):
         """An object has gone from a key."""
@@ -96,24 +128,23 @@ class Account:
 
     def follow(self, key, value, is_whole=False):
         """The object at a key may have changed in place; `is_whole`: in ways that its mean element does not tell."""
-        if isinstance(value, Container):
-            if cython.cast(Container, value).charge:  # else it is no longer at its key, or not covered
-                self.charged += reweigh(value, is_whole)
-        elif key in self.buffers:
-            self.charged -= self.buffers[key]
-            self.charged += self.weigh(key, value)
+        try:
+            if isinstance(value, Container):
+                if cython.cast(Container, value).charge:  # else it is no longer at its key, or not covered
+                    self.charged += reweigh(value, is_whole)
+            elif key in self.buffers:
+                self.hold(key, value, self.weigh(key, value))
+        except MemoryError:
+            pass  # it is weighed with the next change
 
     def weigh(self, key, value):
-        """Bytes of an object, remembered where it can change in place."""
+        """Bytes of an object, for `hold`, which needs a place for them where a bytearray can change."""
         if isinstance(value, Container):
-            container: Container = value
-            container.charge = container.memory_usage()
-            container.charged_length = len(value)
-            return container.charge
+            return cython.cast(Container, value).memory_usage()
         size: cython.longlong = object_size(value)
         if type(value) is bytearray:
             size += NOTE_BYTES + bytes_size(len(key))
-            self.buffers[key] = size
+            self.buffers.setdefault(key, 0)
         return size
 
     def forget(self, key, value):
@@ -136,9 +167,10 @@ class Account:
         table: Table = self.keyspace.table
         keys: list
         position, keys = table.page(self.covered, COVERED_A_STEP)
-        for key in keys:
-            if table.seek(key) == OBJECT:
-                self.charged += self.weigh(key, table.value())
+        found = [(key, table.value()) for key in keys if table.seek(key) == OBJECT]
+        weights = [self.weigh(key, value) for key, value in found]
+        for (key, value), weight in zip(found, weights, strict=True):
+            self.hold(key, value, weight)
         self.covered = position
         self.sync()
         return True

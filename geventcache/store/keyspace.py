@@ -265,6 +265,11 @@ class Keyspace(Places):
         if self.uses is not None and not is_new:
             self.note_use(key)
 
+    def expect_deadline(self, key, due_ms):
+        """Elements of the container at `key` are about to get that deadline: its ticket comes before they do."""
+        if self.table.seek(key) == OBJECT:
+            self.file(due_ms)
+
     def buffer(self, key, value, start=0, stop=STRING_END):
         """`find_buffer` of the string `value`, which was found at `key`.
 
@@ -278,6 +283,14 @@ class Keyspace(Places):
         if holder is not None:
             holder.spare(start, stop)
         return value
+
+    def secure(self, key):
+        """Store what the container that was opened at `key` is by now: then what it got may leave its old place."""
+        i: cython.Py_ssize_t
+        for i in range(self.opened):
+            edit: Edit = self.edits[i]
+            if edit.value is not None and edit.key == key:
+                self.keep(edit, edit.value, False)
 
     def settle(self):
         """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
@@ -344,7 +357,7 @@ class Keyspace(Places):
         """
         kind: cython.int = self.table.seek(edit.key)
         if kind == ABSENT or kind >= PACKED:
-            self.store(value, self.table.deadline(), self.table.filed())
+            self.store(edit.key, value, self.table.deadline())
             if kind == ABSENT:
                 self.placed(edit.key, kind, None)
             else:
@@ -433,7 +446,7 @@ class Keyspace(Places):
             self.disown(key)
         if deadline_ms == KEPT:
             deadline_ms = self.table.deadline()
-        self.store(value, deadline_ms, self.filed_by(deadline_ms))
+        self.store(key, value, deadline_ms)
 
     def disown(self, key):
         """Another value takes the place of a container that the running command has opened."""
@@ -494,6 +507,7 @@ class Keyspace(Places):
         if value is None:
             return False
         deadline_ms: cython.longlong = self.deadline(key)
+        self.table.preserve()
         target.seek(new_key)
         old = target.table.object()
         target.seat(new_key, value, deadline_ms)

@@ -30,6 +30,7 @@ cdef class Places:
     cdef public long long expired_elements
     cdef public long long evicted
     cdef public Account account
+    cdef object weight
     cdef public Uses uses
     cdef public bint observed
     cpdef reset(self)
@@ -41,7 +42,7 @@ cdef class Places:
     @cython.final
     cdef drop_empty(self, bytes key, Container value)
     @cython.final
-    cdef store(self, value, long long deadline_ms, long long filed_ms)
+    cdef store(self, bytes key, value, long long deadline_ms)
     @cython.final
     cdef placed(self, bytes key, int kind, old)
     @cython.final
@@ -50,6 +51,8 @@ cdef class Places:
     cdef long long filed_by(self, long long due_ms) except? 0
     @cython.final
     cdef follow(self, Container value)
+    @cython.final
+    cdef file(self, long long due_ms)
     @cython.final
     cdef mark(self, Container value, bint is_volatile)
     cpdef announce(self, bytes key, event)

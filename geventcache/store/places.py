@@ -8,6 +8,8 @@
   but stays until a request removes it, which is carried out on a clock that stands still.
 - **Loss**: what goes without a command that asked for it (expired, evicted) is told to `Changes.lost`, since only so
   can it go elsewhere in the same order. A key is told of before it goes: where that fails, it is there to go later.
+- **Memory**: what needs some (a ticket, a weight for the account) is seen to before a value comes to its place. So what
+  fails for want of it has changed nothing, and after a change all that depends on it follows.
 - **Deadlines of elements**: where elements of a container have deadlines, its key's one ticket also comes up at the
   first of them. The worker then removes what is due; until it has been there, the container hides it.
 
@@ -59,6 +61,7 @@ class Places:
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
         evicted: keys removed because memory was full.
         account: the Account of its memory, None while no limit asks for it.
+        weight: what the value that was stored last is to the account, None if that does not count it.
         uses: the Uses of its keys, None while no policy goes by them.
         observed: somebody listens to changes.
     """
@@ -73,6 +76,7 @@ class Places:
         self.expired_elements = 0
         self.evicted = 0
         self.account: Account | None = None
+        self.weight: int | None = None
         self.uses: Uses | None = None
         self.observed = False
         self.reset()
@@ -126,18 +130,32 @@ class Places:
 
     # ------------------------------------------------------------------ values that come and go
 
-    def store(self, value, deadline_ms, filed_ms):
-        """Put a value and times into the table, at the place; a container packed if it can be."""
-        if self.table.packs and isinstance(value, Container):
+    def store(self, key, value, deadline_ms):
+        """Put a value and a deadline into the table, at the place; a container packed if it can be.
+
+        If there is no memory for it, nothing has changed.
+        """
+        due_ms: cython.longlong = deadline_ms
+        self.weight = None
+        if isinstance(value, Container):
             container: Container = value
-            run = container.pack()
+            due_ms = min(due_ms, container.next_deadline())
+            run = container.pack() if self.table.packs else None
             if run is not None:
-                self.table.put_packed(KINDS[type(value)], run, deadline_ms, filed_ms)
+                self.table.put_packed(KINDS[type(value)], run, deadline_ms, self.filed_by(due_ms))
                 return
-        if deadline_ms == NEVER and filed_ms == 0:
-            self.table.put(value)
-        else:
-            self.table.put_until(value, deadline_ms, filed_ms)
+        filed_ms: cython.longlong = self.filed_by(due_ms)
+        try:
+            if self.account is not None:
+                self.weight = self.account.weight(key, value)
+            if deadline_ms == NEVER and filed_ms == 0:
+                self.table.put(value)
+            else:
+                self.table.put_until(value, deadline_ms, filed_ms)
+        except MemoryError:
+            if self.account is not None:
+                self.account.let_be(key)
+            raise
 
     def placed(self, key, kind, old):
         """At the place another value has taken the place of one of that kind: see to all that depends on either.
@@ -145,14 +163,14 @@ class Places:
         Args:
             old: the value that was there, if it was an object.
         """
+        if old is not None:
+            self.let_go(old)
         self.stored(key, old)
         if self.uses is not None:
             if kind == ABSENT:
                 self.uses.begin(self.table)
             else:
                 self.uses.note(self.table)
-        if old is not None:
-            self.let_go(old)
         if kind == ABSENT and self.observed:
             self.changes.announce(self, key, NEW)
 
@@ -162,10 +180,7 @@ class Places:
         if isinstance(value, Container):
             self.follow(value)
         if self.account is not None:
-            if old is not None:
-                self.account.release(key, old)
-            if value is not None:
-                self.account.hold(key, value)
+            self.account.exchange(key, old, value, self.weight)
             self.account.sync()
 
     def filed_by(self, due_ms):
@@ -176,14 +191,19 @@ class Places:
         filed_ms: cython.longlong = self.table.filed()
         if due_ms == NEVER or 0 < filed_ms <= due_ms:
             return filed_ms
+        due_ms = self.deadlines.file(self.table, due_ms, self.clock.real_ms())
         if filed_ms != 0:
             self.deadlines.stale += 1
-        return self.deadlines.file(self.table, due_ms, self.clock.real_ms())
+        return due_ms
 
     def follow(self, value):
         """A container is new at the place, or has another next deadline: its ticket shall come up in time."""
         due_ms: cython.longlong = value.next_deadline()
         self.mark(value, due_ms != NEVER)
+        self.file(due_ms)
+
+    def file(self, due_ms):
+        """A ticket of the key at the place shall come up by `due_ms`."""
         filed_ms: cython.longlong = self.filed_by(due_ms)
         if filed_ms != self.table.filed():
             self.table.set_times(self.table.deadline(), filed_ms)
@@ -213,7 +233,10 @@ class Places:
         if isinstance(old, Container):
             self.mark(old, False)
             if len(old) > LARGE_VALUE:
-                self.graveyard.append(old)
+                try:  # noqa: SIM105 (`suppress` is an object that takes memory)
+                    self.graveyard.append(old)
+                except MemoryError:
+                    pass  # it is freed at once
 
     def detach(self, key):
         """`take_out`, of a value that has gone elsewhere; it is returned if it is an object."""

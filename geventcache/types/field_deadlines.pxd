@@ -12,6 +12,8 @@ cdef class FieldDeadlines:
     cdef long long first_ms
     cdef readonly Py_ssize_t count
     cpdef set(self, bytes field, long long deadline_ms, long long now_ms)
+    cpdef put(self, Elements fields, bytes field, bytes value, long long deadline_ms, long long now_ms)
+    cdef give(self, bytes value, long long deadline_ms, long long now_ms)
     cpdef drop(self, bytes field)
     cpdef get(self, bytes field)
     cpdef bint has(self, bytes field) except -1

@@ -49,6 +49,11 @@ class FieldDeadlines:
         self.times[field] = deadline_ms
         self.file(field, deadline_ms)
 
+    def put(self, fields: Elements, field: bytes, value: bytes, deadline_ms: int, now_ms: int) -> None:
+        """Give a field, which may be new, a value and a deadline."""
+        fields.put(field, value)
+        self.set(field, deadline_ms, now_ms)
+
     def file(self, field: bytes, time_ms: int) -> None:
         """Put `field` into the bucket of its deadline."""
         bucket = self.buckets.get(time_ms)

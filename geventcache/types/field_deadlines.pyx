@@ -41,22 +41,32 @@ cdef class FieldDeadlines:
 
     cpdef set(self, bytes field, long long deadline_ms, long long now_ms):
         """Give a field that is there a deadline, in place of one that it has."""
-        cdef long long filed_ms
-        cdef bint is_new
         if self.table.seek(field) == ABSENT:
             raise LookupError("there is no such field")
-        is_new = self.table.deadline() == NEVER
-        filed_ms = self.table.filed()
+        self.give(None, deadline_ms, now_ms)
+
+    cpdef put(self, Elements fields, bytes field, bytes value, long long deadline_ms, long long now_ms):
+        """Give a field, which may be new, a value and a deadline at once: without memory neither."""
+        self.table.seek(field)
+        self.give(value, deadline_ms, now_ms)
+        fields.revision += 1
+
+    cdef give(self, bytes value, long long deadline_ms, long long now_ms):
+        """Give the field at the place a deadline, and a value unless that is None."""
+        cdef long long filed_ms = self.table.filed()
+        cdef bint is_new = self.table.deadline() == NEVER, was_filed = filed_ms != 0
         if self.index is None:
-            if filed_ms == 0:
+            if not was_filed:
                 self.few.add(self.table.ticket())
-            self.table.set_times(deadline_ms, FEW_MS)
-            self.first_ms = min(self.first_ms, deadline_ms)
-        else:
-            if filed_ms == 0 or deadline_ms < filed_ms:
-                filed_ms = self.index.file(self.table, deadline_ms, now_ms)
-                self.index.stale += self.table.filed() != 0
+            filed_ms = FEW_MS
+        elif not was_filed or deadline_ms < filed_ms:
+            filed_ms = self.index.file(self.table, deadline_ms, now_ms)
+            self.index.stale += was_filed
+        if value is None:
             self.table.set_times(deadline_ms, filed_ms)
+        else:
+            self.table.put_until(value, deadline_ms, filed_ms)
+        self.first_ms = min(self.first_ms, deadline_ms)
         self.count += is_new
         self.tidy(now_ms)
 

@@ -64,7 +64,7 @@ def gather(number: cython.ulonglong) -> cython.ulonglong:
 
 def cell_of(degrees: cython.double, limit: cython.double, step: cython.int) -> cython.ulonglong:
     """The number of the cell that holds a coordinate between -limit and limit, on an axis halved `step` times."""
-    return int((degrees + limit) / (limit + limit) * (1 << step))
+    return cython.cast(cython.ulonglong, (degrees + limit) / (limit + limit) * (1 << step))
 
 
 def edge_of(cell: cython.longlong, limit: cython.double, step: cython.int) -> cython.double:

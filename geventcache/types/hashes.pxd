@@ -14,6 +14,7 @@ cdef class Hash(Elements):
     cdef list lapsed
     cpdef bytes get_live(self, bytes field, long long now_ms)
     cpdef bint set(self, bytes field, bytes value, long long now_ms, bint keep_deadline=*) except -1
+    cpdef set_until(self, bytes field, bytes value, long long deadline_ms, long long now_ms)
     cdef bint admits(self, bytes field, bytes value) except -1
     cdef lapse(self, bytes field)
     cpdef bint delete(self, bytes field) except -1

@@ -93,6 +93,15 @@ class Hash(Elements):
             self.drop_deadline(field)
         return is_new
 
+    def set_until(self, field: bytes, value: bytes, deadline_ms: cython.longlong, now_ms: cython.longlong) -> None:
+        """Give `field` a value and a deadline in milliseconds since the epoch, both or, without memory, neither."""
+        if self.deadlines is not None and self.deadlines.is_due(field, now_ms):
+            self.lapse(field)
+        deadlines: FieldDeadlines = FieldDeadlines(self) if self.deadlines is None else self.deadlines
+        deadlines.put(self, field, value, deadline_ms, now_ms)
+        self.deadlines = deadlines
+        self.become(HASHTABLE)
+
     def admits(self, field: bytes, value: bytes) -> cython.bint:
         """Does the encoding stay, if it is a listpack, when `field` gets that value?"""
         excess: cython.Py_ssize_t = len(self) - self.limits.hash_max_listpack_entries

@@ -13,7 +13,10 @@ cdef Py_ssize_t SHORT, SHORT_BYTES, SLOTS_BYTES
 cdef class List(Quicklist):
     cpdef push_left(self, bytes value)
     cpdef push_right(self, bytes value)
-    cpdef bytes move(self, List target, bint from_left, bint to_left)
+    cpdef bytes turn(self, bint from_left, bint to_left)
+    cpdef bytes get_ready(self, bint left)
+    cpdef give_away(self, bint left)
+    cpdef receive(self, bytes value, bint left)
     cdef put_moved(self, bytes value, bint left)
     cpdef extend_left(self, object values)
     cpdef extend_right(self, object values)

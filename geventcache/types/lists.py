@@ -131,32 +131,43 @@ class List(Quicklist):
             self.put(value, False)
         self.revision += 1
 
-    def move(self, target: "List", from_left: cython.bint, to_left: cython.bint) -> bytes | None:
-        """Move the element at an end to an end of `target`, maybe this list; return it, None if there is none."""
+    def turn(self, from_left: cython.bint, to_left: cython.bint) -> bytes | None:
+        """Move the element at an end to an end of this list; return it, None if there is none."""
         value = self.get(0 if from_left else -1)
         if value is None:
             return None
-        if target is self:
-            self.drop(from_left)
-            try:
-                self.put_moved(value, to_left)
-            except MemoryError:
-                if not self.is_packed:
-                    self.put(value, from_left)
-                raise
-        else:
-            target.put_moved(value, to_left)
-            try:
-                self.drop(from_left)
-            except MemoryError:
-                if not target.is_packed:
-                    target.drop(to_left)
-                raise
+        self.drop(from_left)
+        try:
+            self.put_moved(value, to_left)
+        except MemoryError:
+            if not self.is_packed:
+                self.put(value, from_left)
+            raise
+        if not self.is_packed:
+            self.shrink(2)
+        self.revision += 2
+        return value
+
+    def get_ready(self, left: cython.bint) -> bytes | None:
+        """The element at an end, for another list: `give_away` needs no memory then. None if there is none."""
+        value = self.get(0 if left else -1)
+        if value is not None and not self.is_packed:
+            at: cython.Py_ssize_t = self.head if left else len(self.nodes) - 1
+            if type(self.nodes[at]) is not bytes:
+                self.owned(at)
+        return value
+
+    def give_away(self, left: cython.bint) -> None:
+        """Remove the element at an end, which another list has now."""
+        self.drop(left)
         if not self.is_packed:
             self.shrink(2)
         self.revision += 1
-        target.revision += 1
-        return value
+
+    def receive(self, value: bytes, left: cython.bint) -> None:
+        """Add an element of another list at an end."""
+        self.put_moved(value, left)
+        self.revision += 1
 
     def put_moved(self, value: bytes, left: cython.bint) -> None:
         """Add `value`, which comes from a list, at an end. To the limits an integer counts nothing then."""

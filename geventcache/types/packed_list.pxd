@@ -21,5 +21,7 @@ cdef class PackedList(Container):
     cdef Py_ssize_t most_listpack_bytes(self, Py_ssize_t size, Py_ssize_t count) noexcept
     cdef push_packed(self, bytes value, bint left)
     cdef bytes pop_packed(self, bint left)
+    cdef drop_packed(self, bint left)
+    cdef Py_ssize_t last_offset(self) noexcept
     cdef shown_packed(self, Py_ssize_t start, Py_ssize_t stop)
     cdef list slice_packed(self, Py_ssize_t start, Py_ssize_t stop)

@@ -72,6 +72,10 @@ class PackedList(Container):
         """Remove and return an element at an end of a list that is packed and not empty."""
         raise NotImplementedError
 
+    def drop_packed(self, left: bool) -> None:
+        """Remove an element at an end of a list that is packed and not empty."""
+        raise NotImplementedError
+
     def slice_packed(self, start: int, stop: int) -> list[bytes]:
         """The elements from `start` up to, not including, `stop` (indices that exist), of a list that is packed."""
         raise NotImplementedError

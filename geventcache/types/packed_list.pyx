@@ -100,17 +100,23 @@ cdef class PackedList(Container):
 
     cdef bytes pop_packed(self, bint left):
         """Remove and return an element at an end of a list that is packed and not empty."""
-        cdef Py_ssize_t count = count_of(self.run), at = 0 if left else count - 1, offset = HEADER, size
-        cdef const unsigned char *codes = codes_of(self.run)
-        cdef bytes value
-        if not left and codes[at] == LONG:
-            offset = offset_of(self.run, at)
-        elif not left:
-            offset = length_of(self.run) - count - size_of(codes[at], NULL)
-        size = size_of(codes[at], bytes_of(self.run) + offset)
-        value = decode(codes[at], bytes_of(self.run) + offset)
-        splice(&self.run, at, offset, 1, size, NULL, 0)
+        cdef Py_ssize_t at = 0 if left else count_of(self.run) - 1, offset = HEADER if left else self.last_offset()
+        cdef bytes value = decode(codes_of(self.run)[at], bytes_of(self.run) + offset)
+        self.drop_packed(left)
         return value
+
+    cdef drop_packed(self, bint left):
+        """Remove an element at an end of a list that is packed and not empty."""
+        cdef Py_ssize_t at = 0 if left else count_of(self.run) - 1, offset = HEADER if left else self.last_offset()
+        splice(&self.run, at, offset, 1, size_of(codes_of(self.run)[at], bytes_of(self.run) + offset), NULL, 0)
+
+    cdef Py_ssize_t last_offset(self) noexcept:
+        """Where the last payload of a run that is not empty begins."""
+        cdef Py_ssize_t count = count_of(self.run)
+        cdef unsigned char code = codes_of(self.run)[count - 1]
+        if code == LONG:
+            return offset_of(self.run, count - 1)
+        return length_of(self.run) - count - size_of(code, NULL)
 
     cdef list slice_packed(self, Py_ssize_t start, Py_ssize_t stop):
         """The elements from `start` up to, not including, `stop` (indices that exist), of a list that is packed."""

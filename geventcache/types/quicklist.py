@@ -209,7 +209,7 @@ class Quicklist(PackedList):
     def drop(self, left: cython.bint) -> None:
         """Remove the element at an end; there is one."""
         if self.is_packed:
-            self.pop_packed(left)
+            self.drop_packed(left)
             return
         at: cython.Py_ssize_t = self.head if left else len(self.nodes) - 1
         count: cython.Py_ssize_t = count_in(self.nodes[at])

@@ -45,9 +45,9 @@ class Pending:
 class PendingList:
     """Pending entries by ID, in order.
 
-    `order` has the IDs sorted, with those that were removed still among them; dead IDs are skipped at both ends at once
-    and swept out when they outnumber the living, so that adding at the end and removing anywhere take constant time on
-    average.
+    `order` has the IDs sorted, with those that were removed still among them: dead IDs are dropped at the end, skipped
+    at the beginning and swept out when they outnumber the living, so that adding at the end and removing anywhere take
+    constant time on average.
 
     Attributes:
         kept: while somebody watches, the entries that have changed since as they were before, None for those that were
@@ -72,16 +72,16 @@ class PendingList:
         entry_id = pending.entry_id
         if self.kept is not None:
             self.keep(entry_id)
-        self.by_id[entry_id] = pending
         order = self.order
         if not order or entry_id > order[len(order) - 1]:
             order.append(entry_id)
-            return
-        at: cython.Py_ssize_t = bisect_left(order, entry_id)
-        if order[at] != entry_id:
-            order.insert(at, entry_id)
-        if at < self.head:
-            self.head = at
+        else:
+            at: cython.Py_ssize_t = bisect_left(order, entry_id)
+            if order[at] != entry_id:
+                order.insert(at, entry_id)
+            if at < self.head:
+                self.head = at
+        self.by_id[entry_id] = pending  # without memory for this a dead ID stays
 
     def remove(self, entry_id: EntryId) -> None:
         """Take out an ID that is in the list."""
@@ -90,12 +90,16 @@ class PendingList:
         by_id = self.by_id
         order = self.order
         del by_id[entry_id]
-        while order and order[len(order) - 1] not in by_id:
-            order.pop()
-        while self.head < len(order) and order[self.head] not in by_id:
+        try:
+            while order and order[len(order) - 1] not in by_id:
+                order.pop()
+            if len(order) > 2 * len(by_id) + 16:
+                self.sweep()
+        except MemoryError:
+            pass  # with the next one
+        self.head = min(self.head, len(self.order))
+        while self.head < len(self.order) and self.order[self.head] not in by_id:
             self.head += 1
-        if len(order) > 2 * len(by_id) + 16 or not order:
-            self.sweep()
 
     def watch(self) -> list[EntryId]:
         """Keep what changes from now on; return the IDs in order, some of which may be of no entry."""
@@ -126,11 +130,16 @@ class PendingList:
 
     def first(self) -> "Pending | None":
         """The pending entry of the least ID, or None."""
+        while self.head < len(self.order) and self.order[self.head] not in self.by_id:
+            self.head += 1
         return self.by_id[self.order[self.head]] if self.by_id else None
 
     def last(self) -> "Pending | None":
         """The pending entry of the greatest ID, or None."""
-        return self.by_id[self.order[len(self.order) - 1]] if self.by_id else None
+        at: cython.Py_ssize_t = len(self.order) - 1
+        while at >= 0 and self.order[at] not in self.by_id:
+            at -= 1
+        return self.by_id[self.order[at]] if self.by_id else None
 
     def after(self, start: EntryId, limit: cython.Py_ssize_t) -> list[Pending]:
         """Up to `limit` pending entries (negative: all) whose IDs are `start` or greater, in order."""
@@ -164,7 +173,9 @@ class PendingList:
     def drop_last(self, count: cython.Py_ssize_t) -> None:
         """Remove up to `count` entries from the end."""
         for _ in range(min(count, len(self.by_id))):
-            self.remove(self.order[len(self.order) - 1])
+            last = self.last()
+            if last is not None:
+                self.remove(last.entry_id)
 
 
 class Consumer:
@@ -230,6 +241,7 @@ class Group:
         pending = self.pending.get(entry_id)
         if pending is None:
             return False
+        pending.consumer.pending.keep(entry_id)
         self.pending.remove(entry_id)
         pending.consumer.pending.remove(entry_id)
         return True
@@ -240,9 +252,10 @@ class Group:
         if owner is consumer:
             return
         self.pending.keep(pending.entry_id)
+        owner.pending.keep(pending.entry_id)
+        consumer.pending.add(pending)
         owner.pending.remove(pending.entry_id)
         pending.consumer = consumer
-        consumer.pending.add(pending)
 
     def deliver(self, entry_id: EntryId, consumer: Consumer, now_ms: cython.longlong) -> None:
         """Make an entry pending for a consumer as a first delivery, whoever had it before."""
@@ -250,8 +263,8 @@ class Group:
         if pending is None:
             self.add(Pending(entry_id, consumer, now_ms, 1))
             return
-        self.redeliver(pending, now_ms, 1)
         self.assign(pending, consumer)
+        self.redeliver(pending, now_ms, 1)
 
     def redeliver(self, pending: Pending, delivery_time_ms: cython.longlong, delivery_count: cython.longlong) -> None:
         """Note when and how often a pending entry was delivered."""
@@ -262,7 +275,11 @@ class Group:
     def add(self, pending: Pending) -> None:
         """Put in a pending entry, with the consumer that it names."""
         self.pending.add(pending)
-        pending.consumer.pending.add(pending)
+        try:
+            pending.consumer.pending.add(pending)
+        except MemoryError:
+            self.pending.remove(pending.entry_id)
+            raise
 
     def copy(self) -> "Group":
         """An equal group that shares nothing that changes."""

@@ -203,7 +203,7 @@ class Node:
 
     def drop(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
         """Delete the entries at start to stop - 1."""
-        del self.starts[start:stop]
+        self.starts = self.starts[:start] + self.starts[stop:]
         self.deleted += stop - start
 
     def memory_usage(self) -> int:

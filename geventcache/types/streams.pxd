@@ -24,7 +24,8 @@ cdef class Stream(Container):
     cpdef (unsigned long long, unsigned long long) next_id(self, unsigned long long now_ms) noexcept
     cpdef unsigned long long next_seq(self, unsigned long long ms) noexcept
     cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
-    cdef Node node_for(self, unsigned long long ms, unsigned long long seq, tuple fields, Py_ssize_t size)
+    cdef link(self, Node node)
+    cdef bint has_room(self, Py_ssize_t size) except -1
     cdef Node own(self, Py_ssize_t place)
     cpdef list shared_nodes(self)
     cdef (Py_ssize_t, Py_ssize_t) find(self, object entry_id) except *
@@ -35,7 +36,7 @@ cdef class Stream(Container):
     cdef collect(self, Node node, object start, object end, Py_ssize_t wanted, bint reverse, bint is_text, list found)
     cpdef Py_ssize_t trim_to_length(self, long long max_length, bint is_approximate=*, long long limit=*) except -1
     cpdef Py_ssize_t trim_below(self, object min_id, bint is_approximate=*, long long limit=*) except -1
-    cdef Py_ssize_t finish_trim(self, Py_ssize_t nodes, Py_ssize_t removed) except -1
+    cdef Py_ssize_t finish_trim(self, Py_ssize_t nodes, Py_ssize_t removed, Py_ssize_t within) except -1
     cpdef set_ids(self, object last_id, long long entries_added=*, object max_deleted_id=*)
     cpdef bint create_group(self, bytes name, object last_delivered_id, long long entries_read=*) except -1
     cpdef bint destroy_group(self, bytes name) except -1

@@ -108,7 +108,12 @@ class Stream(Container):
         item: bytes
         for item in fields:
             size += len(item)
-        self.node_for(ms, seq, fields, size).append(ms, seq, fields)
+        if self.has_room(size):
+            self.own(len(self.nodes) - 1).append(ms, seq, fields)
+        else:
+            node = Node(ms, seq, tuple(fields[::2]))
+            node.append(ms, seq, fields)
+            self.link(node)
         self.length += 1
         self.entries_added += 1
         self.last_ms = ms
@@ -118,24 +123,28 @@ class Stream(Container):
 
     def add_node(self, node: Node) -> None:
         """Add a node behind the others, whose entries are known already: `set_ids` must follow."""
-        self.nodes.append(node)
-        self.bases.append(node.base_id())
+        self.link(node)
         self.length += len(node)
         self.revision += 1
 
-    def node_for(self, ms: cython.ulonglong, seq: cython.ulonglong, fields: Fields, size: cython.Py_ssize_t) -> Node:
-        """The node that takes the next entry: the last one, or a new one when that is full."""
+    def link(self, node: Node) -> None:
+        """Put a node, which has entries, behind the others."""
+        self.bases.append(node.base_id())
+        try:
+            self.nodes.append(node)
+        except MemoryError:
+            self.bases.pop()
+            raise
+
+    def has_room(self, size: cython.Py_ssize_t) -> cython.bint:
+        """Does the next entry, of that size, go into the last node, and not into a new one?"""
         max_bytes: cython.Py_ssize_t = self.limits.stream_node_max_bytes
         if max_bytes == 0 or max_bytes > MAX_NODE_BYTES:
             max_bytes = MAX_NODE_BYTES
-        if self.nodes:
-            node: Node = self.nodes[len(self.nodes) - 1]
-            if node.has_room(size, max_bytes, self.limits.stream_node_max_entries):
-                return self.own(len(self.nodes) - 1)
-        node = Node(ms, seq, tuple(fields[::2]))
-        self.nodes.append(node)
-        self.bases.append(make_id(ms, seq))
-        return node
+        if not self.nodes:
+            return False
+        node: Node = self.nodes[len(self.nodes) - 1]
+        return node.has_room(size, max_bytes, self.limits.stream_node_max_entries)
 
     def own(self, place: cython.Py_ssize_t) -> Node:
         """The node at a place, to be changed: no copy of the stream has it."""
@@ -171,9 +180,10 @@ class Stream(Container):
         if place < 0:
             return False
         node: Node = self.own(place)
-        node.drop(at, at + 1)
-        if not len(node):
+        if len(node) == 1:
             self.drop_nodes(place, place + 1)
+        else:
+            node.drop(at, at + 1)
         self.length -= 1
         if entry_id > self.max_deleted_id:
             self.max_deleted_id = entry_id
@@ -182,8 +192,9 @@ class Stream(Container):
 
     def drop_nodes(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
         """Forget the nodes at start to stop - 1."""
-        del self.nodes[start:stop]
-        del self.bases[start:stop]
+        nodes = self.nodes[:start] + self.nodes[stop:]
+        self.bases = self.bases[:start] + self.bases[stop:]
+        self.nodes = nodes
 
     def range(
         self,
@@ -247,6 +258,7 @@ class Stream(Container):
         nodes = self.nodes
         place: cython.Py_ssize_t = 0
         removed: cython.Py_ssize_t = 0
+        within: cython.Py_ssize_t = 0
         size: cython.Py_ssize_t
         excess: cython.Py_ssize_t = self.length - min(max_length, self.length)
         while removed < excess:
@@ -256,13 +268,11 @@ class Stream(Container):
                 break
             if removed + size > excess:
                 if not is_approximate:
-                    node = self.own(place)
-                    node.drop(0, excess - removed)
-                    removed = excess
+                    within = excess - removed
                 break
             removed += size
             place += 1
-        return self.finish_trim(place, removed)
+        return self.finish_trim(place, removed, within)
 
     def trim_below(
         self, min_id: EntryId, is_approximate: cython.bint = False, limit: cython.longlong = 0
@@ -271,6 +281,7 @@ class Stream(Container):
         nodes = self.nodes
         place: cython.Py_ssize_t = 0
         removed: cython.Py_ssize_t = 0
+        within: cython.Py_ssize_t = 0
         while place < len(nodes):
             node: Node = nodes[place]
             if limit and removed + len(node) > limit:
@@ -278,18 +289,26 @@ class Stream(Container):
             if is_approximate and make_id(node.tail_ms, node.tail_seq) >= min_id:
                 break
             at: cython.Py_ssize_t = node.position(min_id >> SEQ_BITS, min_id & MAX_HALF, False)
-            removed += at
             if at < len(node):
-                node = self.own(place)
-                node.drop(0, at)
+                within = at
                 break
+            removed += at
             place += 1
-        return self.finish_trim(place, removed)
+        return self.finish_trim(place, removed, within)
 
-    def finish_trim(self, nodes: cython.Py_ssize_t, removed: cython.Py_ssize_t) -> cython.Py_ssize_t:
-        """Drop the first nodes, which are empty by now, and count the entries that were removed; return those."""
+    def finish_trim(
+        self, nodes: cython.Py_ssize_t, removed: cython.Py_ssize_t, within: cython.Py_ssize_t
+    ) -> cython.Py_ssize_t:
+        """Drop the first nodes, of so many entries, and the first entries within the next; return how many went."""
+        removed += within
         if removed:
-            self.drop_nodes(0, nodes)
+            node: Node = self.own(nodes) if within else None  # type: ignore[assignment]
+            starts = node.starts[within:] if within else None
+            if nodes:
+                self.drop_nodes(0, nodes)
+            if starts is not None:
+                node.starts = starts
+                node.deleted += within
             self.length -= removed
             self.revision += 1
         return removed
@@ -377,16 +396,16 @@ class Stream(Container):
         if group.last_delivered_id >= self.last_id:
             return []
         found = self.range(group.last_delivered_id + 1, MAX_ID, count)
+        entries_read: cython.longlong
         for entry in found:
             entry_id = entry[0]
-            group.entries_read = self.count_read(group, entry_id)
-            group.last_delivered_id = entry_id
+            entries_read = self.count_read(group, entry_id)
             if not is_noack:
                 group.deliver(entry_id, consumer, now_ms)
-        if found:
-            if not is_noack:
                 consumer.active_time_ms = now_ms
-            self.side_revision += len(found)
+            group.entries_read = entries_read
+            group.last_delivered_id = entry_id
+            self.side_revision += 1
         return found
 
     def count_read(self, group: Group, entry_id: EntryId) -> cython.longlong:
@@ -450,8 +469,8 @@ class Stream(Container):
             return None
         if retry_count < 0:
             retry_count = pending.delivery_count if is_justid else pending.delivery_count + 1
-        group.redeliver(pending, delivery_time_ms, retry_count)
         group.assign(pending, consumer)
+        group.redeliver(pending, delivery_time_ms, retry_count)
         consumer.active_time_ms = now_ms
         self.side_revision += 1
         return fields
