@@ -68,13 +68,13 @@ def test_a_cache_loads_a_snapshot(tmp_path: Path) -> None:
 def test_a_cache_tells_that_its_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call that could not be written, and those after it that would change something, until there is room."""
 
-    def fail(descriptor: int, data: bytes) -> int:
+    def fail(descriptor: int, pieces: list[bytes]) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with Cache(dir=tmp_path, appendonly=True, appendfsync="always") as cache:
         cache.set("k", "v")
         with monkeypatch.context() as patch:
-            patch.setattr(files.os, "write", fail)
+            patch.setattr(files.os, "writev", fail)
             for _ in range(2):
                 with pytest.raises(ResponseError, match="No space left on device"):
                     cache.set("k", "w")
