@@ -83,7 +83,10 @@ def attempt(session: Session, words: list[bytes]) -> bytes | None:
     try:
         return session.do(*words)
     except Exception:
-        session.server.engine.abandon()
+        try:  # noqa: SIM105 (as a connection does: `suppress` is an object that takes memory)
+            session.server.engine.abandon()
+        except MemoryError:
+            pass
         return None
 
 
