@@ -28,7 +28,7 @@ from geventcache.base.errors import WRONG_TYPE, CommandError
 from geventcache.base.events import event
 from geventcache.base.table import ABSENT, BYTES, INTEGER, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
-from geventcache.store.places import DEL, EXPIRED, Places
+from geventcache.store.places import DEL, EXPIRED, NEW, Places
 from geventcache.types.container import Container
 
 NEVER = NEVER_MS
@@ -285,7 +285,10 @@ class Keyspace(Places):
         return value
 
     def secure(self, key):
-        """Store what the container that was opened at `key` is by now: then what it got may leave its old place."""
+        """Store what the container that was opened at `key` is by now: then what it got may leave its old place.
+
+        It is told of when the command has finished, in the order in which it opened what it changes.
+        """
         i: cython.Py_ssize_t
         for i in range(self.opened):
             edit: Edit = self.edits[i]
@@ -333,6 +336,8 @@ class Keyspace(Places):
         is_kept: cython.bint = len(value) > 0 or value.keeps_empty
         if is_kept:
             self.keep(edit, value, beside != 0)
+            if edit.is_new and self.observed:
+                self.changes.announce(self, key, NEW)
         if edit.is_counted:
             self.changes.dirty += count
         lapsed = value.take_lapsed()
@@ -359,7 +364,7 @@ class Keyspace(Places):
         if kind == ABSENT or kind >= PACKED:
             self.store(edit.key, value, self.table.deadline())
             if kind == ABSENT:
-                self.placed(edit.key, kind, None)
+                self.received(edit.key, kind, None)
             else:
                 self.stored(edit.key, None)
             return

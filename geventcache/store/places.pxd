@@ -46,6 +46,8 @@ cdef class Places:
     @cython.final
     cdef placed(self, bytes key, int kind, old)
     @cython.final
+    cdef received(self, bytes key, int kind, old)
+    @cython.final
     cdef stored(self, bytes key, old)
     @cython.final
     cdef long long filed_by(self, long long due_ms) except? 0

@@ -163,6 +163,12 @@ class Places:
         Args:
             old: the value that was there, if it was an object.
         """
+        self.received(key, kind, old)
+        if kind == ABSENT and self.observed:
+            self.changes.announce(self, key, NEW)
+
+    def received(self, key, kind, old):
+        """`placed`, of what is told of later."""
         if old is not None:
             self.let_go(old)
         self.stored(key, old)
@@ -171,8 +177,6 @@ class Places:
                 self.uses.begin(self.table)
             else:
                 self.uses.note(self.table)
-        if kind == ABSENT and self.observed:
-            self.changes.announce(self, key, NEW)
 
     def stored(self, key, old):
         """At the place is another value, or what a container has become: see to its deadlines and to the account."""
