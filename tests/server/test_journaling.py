@@ -222,7 +222,8 @@ def test_nothing_is_evicted_while_it_is_loaded(tmp_path: Path) -> None:
         client = process.connect()
         assert client.do("SET", "k", "v").value.startswith(b"LOADING ")
         ready(process)
-        assert all(client.do("LLEN", f"list:{i}").value == 10 for i in range(0, 5000, 97))
+        # It may go at once when all is there; what had gone before would have come back, and be shorter.
+        assert {client.do("LLEN", f"list:{i}").value for i in range(0, 5000, 7)} <= {0, 10}
         assert eventually(lambda: not client.do("SET", "k", "v").is_error and client.do("DBSIZE").value < 5000)
         kept = [key.value for key in client.do("KEYS", "list:*").value]
         assert all(client.do("LLEN", key).value in (0, 10) for key in kept[:100])  # more go meanwhile, whole
