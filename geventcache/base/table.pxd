@@ -108,6 +108,7 @@ cdef class Table:
     cpdef list keys(self, long long now_ms)
     cpdef list draw(self, Py_ssize_t count)
     cpdef sample(self, Py_ssize_t count, Sampler sampler)
+    cdef int offer(self, Bucket *bucket, Sampler sampler) except -1
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
     cpdef Table copy(self)

@@ -997,31 +997,48 @@ cdef class Table:
         return (found[at:] + found[:at])[:count]
 
     cpdef sample(self, Py_ssize_t count, Sampler sampler):
-        """Offer about `count` keys, neighbours from a random place on, the first following the last."""
-        cdef uint64_t hash = getrandbits(64), number
-        cdef Segment *segment = self.segment(hash)
-        cdef uint32_t at = home_in(segment, hash)
-        cdef Py_ssize_t left = min(count, self.count)
-        cdef Bucket *bucket
-        cdef Record *record
-        cdef int slot
+        """Offer about `count` keys, those of random buckets, each key as likely as any other; or all, if these are less.
+
+        See `random_key` for what makes it fair.
+        """
+        cdef int longest = self.depth + (FULL_BITS if self.depth else segment_of(self.directory[0]).bits)
+        cdef uint64_t hash, number = 0, seed = getrandbits(64)
+        cdef Segment *segment
+        cdef uint32_t at
+        cdef Py_ssize_t left = count
+        cdef int shared
         if sampler is None:
             raise TypeError("nobody samples")
-        number = entry_number(first_hash(segment, hash), self.depth)
-        while left > 0:
-            bucket = buckets_of(segment) + at
-            prefetch_records(bucket)
-            for slot in range(1, SLOTS + 1):
-                if bucket.tags[slot]:
-                    record = bucket.records[slot - 1]
-                    left -= 1
-                    if sampler.wants(record.use, deadline_of(record)):
-                        sampler.take(<int64_t>hash_of_record(record))
-            at += 1
-            if at == <uint32_t>1 << segment.bits:
-                number = (number + (<uint64_t>1 << (self.depth - segment.depth))) & ((<uint64_t>1 << self.depth) - 1)
+        if count >= self.count:
+            while number < <uint64_t>1 << self.depth:
                 segment = segment_of(self.directory[number])
-                at = 0
+                number += <uint64_t>1 << (self.depth - segment.depth)
+                for at in range(<uint32_t>1 << segment.bits):
+                    self.offer(buckets_of(segment) + at, sampler)
+            return
+        for at in range(DRAWS_MOST):
+            if left <= 0:
+                return
+            seed += <uint64_t>0x9E3779B97F4A7C15
+            hash = scramble(seed)
+            segment = self.segment(hash)
+            shared = segment.depth + segment.bits
+            if ((hash << shared) >> 1) >> (63 - (longest - shared)):
+                continue
+            left -= self.offer(buckets_of(segment) + home_in(segment, hash), sampler)
+
+    cdef int offer(self, Bucket *bucket, Sampler sampler) except -1:
+        """Offer the records of a bucket; return how many there are."""
+        cdef Record *record
+        cdef int slot, count = 0
+        prefetch_records(bucket)
+        for slot in range(1, SLOTS + 1):
+            if bucket.tags[slot]:
+                record = bucket.records[slot - 1]
+                count += 1
+                if sampler.wants(record.use, deadline_of(record)):
+                    sampler.take(<int64_t>hash_of_record(record))
+        return count
 
     cpdef random_key(self):
         """A key, each as likely as any other; None if there is none.

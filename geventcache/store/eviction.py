@@ -4,9 +4,9 @@
 The rules:
 
 - The best of a few keys that are drawn at random go, one of each `samples` (maxmemory-samples). In a full cache every
-  write evicts, and what costs is to wait for memory: so a draw is for several evictions, and takes a few neighbours at
-  each of many places. Were they all of one place, no place would lose more where there is more: the table would become
-  uneven, until a segment has no room. Policies by chance draw keys each of which is as likely as any other.
+  write evicts, and what costs is to wait for memory: so a draw is for several evictions. Each key is as likely to be
+  drawn as any other: else no place of the table would lose more where there is more, and it would become uneven, until
+  a segment has no room.
 - A candidate that was used since it was drawn, or is gone, is one no more.
 - The higher the score the better the candidate: for lru how long it was not used, for lfu how seldom, for ttl how early
   it is due.
@@ -152,13 +152,11 @@ class Evictor(Sampler):
         self.drawn = 0
         if self.is_volatile and not table.volatile:
             return False
-        is_small: cython.bint = len(table) <= wanted
-        place: cython.Py_ssize_t = wanted if is_small else self.samples
-        for _ in range(TRIES if is_small else TRIES * CANDIDATES):
+        for _ in range(TRIES):
             if self.drawn < wanted and self.rule == BY_CHANCE:
                 self.draw_each(wanted - self.drawn)
             elif self.drawn < wanted:
-                table.sample(place, self)
+                table.sample(wanted - self.drawn, self)
         if self.is_volatile and self.drawn < wanted:
             self.draw_tickets(wanted - self.drawn)
         if not self.drawn:
