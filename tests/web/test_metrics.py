@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from ..support.client import Address
+from ..support.needs import required_reference
 from ..support.ports import free_port
 from ..support.process import eventually
-from ..support.servers import reference_binary, running_reference
+from ..support.servers import running_reference
 from .conftest import Pair, ask
 
 prometheus = pytest.importorskip("prometheus_client.parser")
@@ -143,9 +144,7 @@ def test_exporter_finds_us(pair: Pair) -> None:
         found = samples(ask(ours, "/metrics").body)
     assert found["redis_up"][0].value == 1
     assert found["redis_exporter_last_scrape_error"][0].value == 0
-    binary = reference_binary()
-    if binary is None:
-        pytest.skip("no reference")
+    binary = required_reference()
     with running_reference(binary) as reference, exporting(reference) as theirs:
         wanted = samples(ask(theirs, "/metrics").body)
     assert [name for name in wanted.keys() - found.keys() if not ABSENT.fullmatch(name.removesuffix("_total"))] == []
