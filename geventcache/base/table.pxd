@@ -109,6 +109,7 @@ cdef class Table:
     cpdef list draw(self, Py_ssize_t count)
     cpdef sample(self, Py_ssize_t count, Sampler sampler)
     cdef int offer(self, Bucket *bucket, Sampler sampler) except -1
+    cdef Bucket *random_bucket(self, uint64_t *seed) noexcept
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
     cpdef Table copy(self)
@@ -192,7 +193,6 @@ cdef class Table:
     cdef Record *record_at(self, Py_ssize_t index) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
-    cdef Record *find_hashed(self, uint64_t hash) noexcept
     cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept
     cdef int store(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1
     cdef int settle(self, Value *value, int64_t deadline_ms, int64_t filed_ms) except -1

@@ -318,8 +318,13 @@ class Table:
         return found
 
     def sample(self, count: int, sampler: Sampler) -> None:
-        """Offer about `count` keys, neighbours from a random place on, the first following the last."""
-        for key in self.draw(count):
+        """Offer about `count` keys, or all, from a random place on, if these are not more.
+
+        They are neighbours, since that is cheap. So a key of a crowded place is less likely, which harms no dict.
+        """
+        keys = self.draw(count)
+        at = randrange(len(keys)) if keys else 0
+        for key in keys[at:] + keys[:at]:
             self.seek(key)
             if sampler.wants(self.use(), self.deadline()):
                 sampler.take(key)

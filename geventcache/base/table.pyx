@@ -125,6 +125,7 @@ cdef enum:
     LAST_FREED = 8  # of the last keys of a table that is released, at once
 
 cdef int64_t NEVER_MS = 0x7FFFFFFFFFFFFFFF
+cdef int64_t ANY_BUCKET = -1
 cdef uint64_t LAST_POSITION = (<uint64_t>1 << 53) - 1
 
 END = <uint64_t>1 << POSITION_BITS
@@ -569,7 +570,7 @@ cdef class Table:
         """Go to the key of a ticket, in whatever bucket; return the kind of its value, ABSENT if the key is gone."""
         self.leave()
         self.hash = <uint64_t>ticket
-        self.record = self.find_hashed(self.hash)
+        self.record = self.find_filed(self.hash, ANY_BUCKET, 0)
         return ABSENT if self.record is NULL else self.record.kind
 
     cdef void leave(self) noexcept:
@@ -600,28 +601,11 @@ cdef class Table:
                 return NULL
             bucket = first + ((bucket - first + 1) & mask)
 
-    cdef Record *find_hashed(self, uint64_t hash) noexcept:
-        """A record of a key of that hash; see `find`."""
-        cdef uintptr_t entry = self.directory[entry_number(hash, self.depth)]
-        cdef Bucket *first = <Bucket *>(entry & ~<uintptr_t>63)
-        cdef Bucket *bucket = home_of(entry, hash, self.depth)
-        cdef uint32_t mask = (1 << (entry & 7)) - 1, left = probes(mask)
-        cdef unsigned found
-        while True:
-            found = table_match(bucket.tags, tag_of(hash))
-            while found:
-                if hash_of_record(bucket.records[TABLE_LOWEST(found) - 1]) == hash:
-                    self.bucket = bucket
-                    self.slot = TABLE_LOWEST(found)
-                    return bucket.records[self.slot - 1]
-                found &= found - 1
-            left -= 1
-            if bucket.tags[0] == 0 or left == 0:
-                return NULL
-            bucket = first + ((bucket - first + 1) & mask)
-
     cdef Record *find_filed(self, uint64_t hash, int64_t filed_ms, uint8_t mark) noexcept:
-        """The record of a key of that hash and mark (SIFTED or 0) whose ticket is in that bucket; see `find`."""
+        """The record of a key of that hash and mark (SIFTED or 0) whose ticket is in that bucket; see `find`.
+
+        With ANY_BUCKET as the time the ticket may be in any bucket, or in none.
+        """
         cdef uintptr_t entry = self.directory[entry_number(hash, self.depth)]
         cdef Bucket *first = <Bucket *>(entry & ~<uintptr_t>63)
         cdef Bucket *bucket = home_of(entry, hash, self.depth)
@@ -633,7 +617,7 @@ cdef class Table:
             while found:
                 record = bucket.records[TABLE_LOWEST(found) - 1]
                 if (
-                    filed_of(record) == filed_ms
+                    (filed_of(record) == filed_ms or filed_ms == ANY_BUCKET)
                     and record.flags & SIFTED == mark
                     and hash_of_record(record) == hash
                 ):
@@ -997,35 +981,33 @@ cdef class Table:
         return (found[at:] + found[:at])[:count]
 
     cpdef sample(self, Py_ssize_t count, Sampler sampler):
-        """Offer about `count` keys, those of random buckets, each key as likely as any other; or all, if these are less.
-
-        See `random_key` for what makes it fair.
-        """
-        cdef int longest = self.depth + (FULL_BITS if self.depth else segment_of(self.directory[0]).bits)
-        cdef uint64_t hash, number = 0, seed = getrandbits(64)
+        """Offer about `count` keys, each as likely as any other; or all, from a random place on, if these are not more."""
+        cdef uint64_t seed = getrandbits(64), number
         cdef Segment *segment
+        cdef Bucket *bucket
         cdef uint32_t at
-        cdef Py_ssize_t left = count
-        cdef int shared
+        cdef Py_ssize_t left = min(count, self.count)
+        cdef int tries
         if sampler is None:
             raise TypeError("nobody samples")
-        if count >= self.count:
-            while number < <uint64_t>1 << self.depth:
-                segment = segment_of(self.directory[number])
-                number += <uint64_t>1 << (self.depth - segment.depth)
-                for at in range(<uint32_t>1 << segment.bits):
-                    self.offer(buckets_of(segment) + at, sampler)
+        if left == self.count:
+            segment = self.segment(seed)
+            number = entry_number(first_hash(segment, seed), self.depth)
+            at = home_in(segment, seed)
+            while left > 0:
+                left -= self.offer(buckets_of(segment) + at, sampler)
+                at += 1
+                if at == <uint32_t>1 << segment.bits:
+                    number = (number + (<uint64_t>1 << (self.depth - segment.depth))) & ((<uint64_t>1 << self.depth) - 1)
+                    segment = segment_of(self.directory[number])
+                    at = 0
             return
-        for at in range(DRAWS_MOST):
+        for tries in range(DRAWS_MOST):
             if left <= 0:
                 return
-            seed += <uint64_t>0x9E3779B97F4A7C15
-            hash = scramble(seed)
-            segment = self.segment(hash)
-            shared = segment.depth + segment.bits
-            if ((hash << shared) >> 1) >> (63 - (longest - shared)):
-                continue
-            left -= self.offer(buckets_of(segment) + home_in(segment, hash), sampler)
+            bucket = self.random_bucket(&seed)
+            if bucket is not NULL:
+                left -= self.offer(bucket, sampler)
 
     cdef int offer(self, Bucket *bucket, Sampler sampler) except -1:
         """Offer the records of a bucket; return how many there are."""
@@ -1043,30 +1025,38 @@ cdef class Table:
     cpdef random_key(self):
         """A key, each as likely as any other; None if there is none.
 
-        A random hash leads to a bucket, and a random number to one of its slots. Since a bucket is found the more often
-        the fewer bits lead to it, it counts only if the next bits are 0, up to as many as lead to the smallest ones.
-        Where that meets no key for long, as colliding hashes bring about, all segments are counted through.
+        It is that of a random slot of a random bucket. Where that meets no key for long, as colliding hashes bring
+        about, all segments are counted through.
         """
-        cdef uint64_t hash, seed
-        cdef Segment *segment
+        cdef uint64_t seed = getrandbits(64)
         cdef Bucket *bucket
-        cdef int longest = self.depth + (FULL_BITS if self.depth else segment_of(self.directory[0]).bits)
-        cdef int tries, slot, shared
+        cdef int tries, slot
         if self.count == 0:
             return None
-        seed = getrandbits(64)
         for tries in range(DRAWS_MOST):
-            seed += <uint64_t>0x9E3779B97F4A7C15
-            hash = scramble(seed)
-            segment = self.segment(hash)
-            shared = segment.depth + segment.bits
-            if ((hash << shared) >> 1) >> (63 - (longest - shared)):
-                continue
-            bucket = buckets_of(segment) + home_in(segment, hash)
-            slot = 1 + <int>(((hash & 0xFFFF) * SLOTS) >> 16)
-            if bucket.tags[slot]:
+            bucket = self.random_bucket(&seed)
+            slot = 1 + <int>(((scramble(seed) & 0xFFFF) * SLOTS) >> 16)
+            if bucket is not NULL and bucket.tags[slot]:
                 return key_object(bucket.records[slot - 1])
         return key_object(self.record_at(seed % <uint64_t>self.count))
+
+    cdef Bucket *random_bucket(self, uint64_t *seed) noexcept:
+        """A bucket, each as likely as any other, or NULL: try again.
+
+        A random hash leads to it. Since a bucket is found the more often the fewer bits lead to it, it counts only if
+        the next bits are 0, up to as many as lead to the smallest ones.
+        """
+        cdef int longest = self.depth + (FULL_BITS if self.depth else segment_of(self.directory[0]).bits)
+        cdef uint64_t hash
+        cdef Segment *segment
+        cdef int shared
+        seed[0] += <uint64_t>0x9E3779B97F4A7C15
+        hash = scramble(seed[0])
+        segment = self.segment(hash)
+        shared = segment.depth + segment.bits
+        if ((hash << shared) >> 1) >> (63 - (longest - shared)):
+            return NULL
+        return buckets_of(segment) + home_in(segment, hash)
 
     cdef Record *record_at(self, Py_ssize_t index) noexcept:
         """The record of that number, in a walk over all segments."""

@@ -29,7 +29,6 @@ cdef class Evictor(Sampler):
     cpdef take(self, ticket)
     cdef leave_out(self, Py_ssize_t count)
     cdef bint draw(self) except -1
-    cdef draw_each(self, Py_ssize_t count)
     cdef bint consider(self) except -1
     cdef draw_tickets(self, Py_ssize_t count)
     cdef bint redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1

@@ -153,9 +153,7 @@ class Evictor(Sampler):
         if self.is_volatile and not table.volatile:
             return False
         for _ in range(TRIES):
-            if self.drawn < wanted and self.rule == BY_CHANCE:
-                self.draw_each(wanted - self.drawn)
-            elif self.drawn < wanted:
+            if self.drawn < wanted:
                 table.sample(wanted - self.drawn, self)
         if self.is_volatile and self.drawn < wanted:
             self.draw_tickets(wanted - self.drawn)
@@ -163,14 +161,6 @@ class Evictor(Sampler):
             self.search(wanted)
         self.leave_out(len(self.scores) - max(self.drawn // self.samples, 1))
         return self.drawn > 0
-
-    def draw_each(self, count):
-        """Consider `count` keys, each of them one of all."""
-        table: Table = self.keyspace.table
-        for _ in range(count):
-            key = table.random_key()
-            if key is not None and table.seek(key) != ABSENT:
-                self.consider()
 
     def consider(self):
         """Take the key at the table's place if it is wanted; return whether it may go."""
