@@ -362,11 +362,11 @@ class Keyspace(Places):
         """
         kind: cython.int = self.table.seek(edit.key)
         if kind == ABSENT or kind >= PACKED:
-            self.store(edit.key, value, self.table.deadline())
+            weight = self.store(edit.key, value, self.table.deadline())
             if kind == ABSENT:
-                self.received(edit.key, kind, None)
+                self.received(edit.key, kind, None, weight)
             else:
-                self.stored(edit.key, None)
+                self.stored(edit.key, None, weight)
             return
         if value.next_deadline() != edit.due_ms:
             self.follow(value)
@@ -442,16 +442,15 @@ class Keyspace(Places):
         """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
         kind: cython.int = self.seek(key)
         old = self.table.object()
-        self.seat(key, value, deadline_ms)
-        self.placed(key, kind, old)
+        self.placed(key, kind, old, self.seat(key, value, deadline_ms))
 
     def seat(self, key, value, deadline_ms):
-        """`place` as far as the table goes, at the place; if there is no memory for it, nothing has changed."""
+        """`place` as far as the table goes, at the place; see `store`."""
         if self.opened:
             self.disown(key)
         if deadline_ms == KEPT:
             deadline_ms = self.table.deadline()
-        self.store(key, value, deadline_ms)
+        return self.store(key, value, deadline_ms)
 
     def disown(self, key):
         """Another value takes the place of a container that the running command has opened."""
@@ -515,11 +514,11 @@ class Keyspace(Places):
         self.table.preserve()
         target.seek(new_key)
         old = target.table.object()
-        target.seat(new_key, value, deadline_ms)
+        weight = target.seat(new_key, value, deadline_ms)
         self.table.seek(key)
         self.detach(key)
         target.table.seek(new_key)
-        target.placed(new_key, ABSENT, old)
+        target.placed(new_key, ABSENT, old, weight)
         self.tell(key, left)
         target.announce(new_key, arrived)
         return True
@@ -528,8 +527,7 @@ class Keyspace(Places):
         """Let a new key take the place of what may be at `key`; the caller announces."""
         self.seek(key)
         old = self.table.object()
-        self.seat(key, value, deadline_ms)
-        self.placed(key, ABSENT, old)
+        self.placed(key, ABSENT, old, self.seat(key, value, deadline_ms))
 
 
 def as_string(v):

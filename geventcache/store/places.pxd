@@ -30,7 +30,6 @@ cdef class Places:
     cdef public long long expired_elements
     cdef public long long evicted
     cdef public Account account
-    cdef object weight
     cdef public Uses uses
     cdef public bint observed
     cpdef reset(self)
@@ -44,11 +43,11 @@ cdef class Places:
     @cython.final
     cdef store(self, bytes key, value, long long deadline_ms)
     @cython.final
-    cdef placed(self, bytes key, int kind, old)
+    cdef placed(self, bytes key, int kind, old, weight)
     @cython.final
-    cdef received(self, bytes key, int kind, old)
+    cdef received(self, bytes key, int kind, old, weight)
     @cython.final
-    cdef stored(self, bytes key, old)
+    cdef stored(self, bytes key, old, weight)
     @cython.final
     cdef long long filed_by(self, long long due_ms) except? 0
     @cython.final

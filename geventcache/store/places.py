@@ -61,7 +61,6 @@ class Places:
         expired, expired_elements: keys, and elements of containers, removed because their time had come.
         evicted: keys removed because memory was full.
         account: the Account of its memory, None while no limit asks for it.
-        weight: what the value that was stored last is to the account, None if that does not count it.
         uses: the Uses of its keys, None while no policy goes by them.
         observed: somebody listens to changes.
     """
@@ -76,7 +75,6 @@ class Places:
         self.expired_elements = 0
         self.evicted = 0
         self.account: Account | None = None
-        self.weight: int | None = None
         self.uses: Uses | None = None
         self.observed = False
         self.reset()
@@ -133,21 +131,21 @@ class Places:
     def store(self, key, value, deadline_ms):
         """Put a value and a deadline into the table, at the place; a container packed if it can be.
 
-        If there is no memory for it, nothing has changed.
+        If there is no memory for it, nothing has changed. Returns what the value is to the account (`Account.weight`).
         """
         due_ms: cython.longlong = deadline_ms
-        self.weight = None
+        weight: object = None
         if isinstance(value, Container):
             container: Container = value
             due_ms = min(due_ms, container.next_deadline())
             run = container.pack() if self.table.packs else None
             if run is not None:
                 self.table.put_packed(KINDS[type(value)], run, deadline_ms, self.filed_by(due_ms))
-                return
+                return None
         filed_ms: cython.longlong = self.filed_by(due_ms)
         try:
             if self.account is not None:
-                self.weight = self.account.weight(key, value)
+                weight = self.account.weight(key, value)
             if deadline_ms == NEVER and filed_ms == 0:
                 self.table.put(value)
             else:
@@ -156,35 +154,37 @@ class Places:
             if self.account is not None:
                 self.account.let_be(key)
             raise
+        return weight
 
-    def placed(self, key, kind, old):
+    def placed(self, key, kind, old, weight):
         """At the place another value has taken the place of one of that kind: see to all that depends on either.
 
         Args:
             old: the value that was there, if it was an object.
+            weight: what `store` returned.
         """
-        self.received(key, kind, old)
+        self.received(key, kind, old, weight)
         if kind == ABSENT and self.observed:
             self.changes.announce(self, key, NEW)
 
-    def received(self, key, kind, old):
+    def received(self, key, kind, old, weight):
         """`placed`, of what is told of later."""
         if old is not None:
             self.let_go(old)
-        self.stored(key, old)
+        self.stored(key, old, weight)
         if self.uses is not None:
             if kind == ABSENT:
                 self.uses.begin(self.table)
             else:
                 self.uses.note(self.table)
 
-    def stored(self, key, old):
+    def stored(self, key, old, weight):
         """At the place is another value, or what a container has become: see to its deadlines and to the account."""
         value = self.table.object()
         if isinstance(value, Container):
             self.follow(value)
         if self.account is not None:
-            self.account.exchange(key, old, value, self.weight)
+            self.account.exchange(key, old, value, weight)
             self.account.sync()
 
     def filed_by(self, due_ms):
