@@ -67,8 +67,7 @@ def expire_fields(
     target: Hash = db.edit(key, Hash, event_of(db, deadline_ms))
     if target is None:
         return [NO_FIELD] * len(fields)
-    if deadline_ms > db.clock.now_ms:
-        db.expect_deadline(key, deadline_ms)
+    db.expect_deadline(key, deadline_ms)
     return [expire_field(db, target, field, condition, deadline_ms) for field in fields]
 
 
@@ -345,8 +344,7 @@ def hgetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     if options.deadline is None:
         return [target.get_live(field, db.clock.now_ms) for field in fields]
     target = db.edit(key, Hash, event_of(db, deadline_ms) if deadline_ms else HPERSIST)
-    if deadline_ms > db.clock.now_ms:
-        db.expect_deadline(key, deadline_ms)
+    db.expect_deadline(key, deadline_ms)
     return [get_and_expire(db, target, field, deadline_ms) for field in fields]
 
 
@@ -421,12 +419,10 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
         for i in range(0, len(pairs), 2):
             target.set(pairs[i], pairs[i + 1], db.clock.now_ms, keeps_deadline)
         return target
+    db.edit(key, Hash, HEXPIRE, False)  # opened once more, so that its event follows
     db.expect_deadline(key, deadline_ms)
     for i in range(0, len(pairs), 2):
         target.set_until(pairs[i], pairs[i + 1], deadline_ms, db.clock.now_ms)
-    target = db.edit(key, Hash, HEXPIRE, False)  # opened anew, so that its event follows
-    for i in range(0, len(pairs), 2):
-        target.set_deadline(pairs[i], deadline_ms, db.clock.now_ms)
     return target
 
 

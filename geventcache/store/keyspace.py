@@ -266,8 +266,11 @@ class Keyspace(Places):
             self.note_use(key)
 
     def expect_deadline(self, key, due_ms):
-        """Elements of the container at `key` are about to get that deadline: its ticket comes before they do."""
-        if self.table.seek(key) == OBJECT:
+        """Elements of the container at `key` are about to get that deadline: its ticket comes before they do.
+
+        One that is over needs none.
+        """
+        if due_ms > self.clock.now_ms and self.table.seek(key) == OBJECT:
             self.file(due_ms)
 
     def buffer(self, key, value, start=0, stop=STRING_END):
