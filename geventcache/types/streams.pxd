@@ -13,7 +13,6 @@ cdef Py_ssize_t close_forks(list forks, Py_ssize_t depth) except -1
 cdef class Stream(Container):
     cdef readonly object limits
     cdef readonly list nodes
-    cdef readonly list bases
     cdef readonly Py_ssize_t length
     cdef readonly unsigned long long last_ms, last_seq
     cdef readonly object max_deleted_id
@@ -24,14 +23,13 @@ cdef class Stream(Container):
     cpdef (unsigned long long, unsigned long long) next_id(self, unsigned long long now_ms) noexcept
     cpdef unsigned long long next_seq(self, unsigned long long ms) noexcept
     cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
-    cdef link(self, Node node)
     cdef bint has_room(self, Py_ssize_t size) except -1
     cdef Node own(self, Py_ssize_t place)
     cpdef list shared_nodes(self)
+    cdef Py_ssize_t place_of(self, unsigned long long ms, unsigned long long seq) except -2
     cdef (Py_ssize_t, Py_ssize_t) find(self, object entry_id) except *
     cpdef tuple get(self, object entry_id)
     cpdef bint delete(self, object entry_id) except -1
-    cdef drop_nodes(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list range(self, object start, object end, Py_ssize_t count=*, bint reverse=*, bint is_text=*)
     cdef collect(self, Node node, object start, object end, Py_ssize_t wanted, bint reverse, bint is_text, list found)
     cpdef Py_ssize_t trim_to_length(self, long long max_length, bint is_approximate=*, long long limit=*) except -1

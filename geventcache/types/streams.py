@@ -9,7 +9,6 @@ IDs are integers (see `stream_ids`), times are milliseconds since the epoch, an 
 turn.
 """
 
-from bisect import bisect_right
 from typing import Any
 
 import cython
@@ -49,7 +48,6 @@ class Stream(Container):
         self.revision = 0
         self.limits = limits
         self.nodes: list[Node] = []
-        self.bases: list[EntryId] = []
         self.length = 0
         self.last_ms = 0
         self.last_seq = 0
@@ -113,7 +111,7 @@ class Stream(Container):
         else:
             node = Node(ms, seq, tuple(fields[::2]))
             node.append(ms, seq, fields)
-            self.link(node)
+            self.nodes.append(node)
         self.length += 1
         self.entries_added += 1
         self.last_ms = ms
@@ -123,18 +121,9 @@ class Stream(Container):
 
     def add_node(self, node: Node) -> None:
         """Add a node behind the others, whose entries are known already: `set_ids` must follow."""
-        self.link(node)
+        self.nodes.append(node)
         self.length += len(node)
         self.revision += 1
-
-    def link(self, node: Node) -> None:
-        """Put a node, which has entries, behind the others."""
-        self.bases.append(node.base_id())
-        try:
-            self.nodes.append(node)
-        except MemoryError:
-            self.bases.pop()
-            raise
 
     def has_room(self, size: cython.Py_ssize_t) -> cython.bint:
         """Does the next entry, of that size, go into the last node, and not into a new one?"""
@@ -153,13 +142,28 @@ class Stream(Container):
             node = self.nodes[place] = node.copy()
         return node
 
+    def place_of(self, ms: cython.ulonglong, seq: cython.ulonglong) -> cython.Py_ssize_t:
+        """The place of the last node that begins at that ID or before, -1 if none does."""
+        node: Node
+        low: cython.Py_ssize_t = 0
+        high: cython.Py_ssize_t = len(self.nodes)
+        middle: cython.Py_ssize_t
+        while low < high:
+            middle = (low + high) >> 1
+            node = self.nodes[middle]
+            if node.base_ms < ms or (node.base_ms == ms and node.base_seq <= seq):
+                low = middle + 1
+            else:
+                high = middle
+        return low - 1
+
     def find(self, entry_id: EntryId) -> tuple[int, int]:
         """The places of the node that has an ID, and of the entry in it; -1 twice if there is none."""
-        place: cython.Py_ssize_t = bisect_right(self.bases, entry_id) - 1
-        if place < 0:
-            return -1, -1
         ms: cython.ulonglong = entry_id >> SEQ_BITS
         seq: cython.ulonglong = entry_id & MAX_HALF
+        place: cython.Py_ssize_t = self.place_of(ms, seq)
+        if place < 0:
+            return -1, -1
         node: Node = self.nodes[place]
         at: cython.Py_ssize_t = node.position(ms, seq, False)
         if at == len(node) or node.read_id(at) != (ms, seq):
@@ -181,7 +185,7 @@ class Stream(Container):
             return False
         node: Node = self.own(place)
         if len(node) == 1:
-            self.drop_nodes(place, place + 1)
+            del self.nodes[place : place + 1]  # all of it or, without memory, nothing
         else:
             node.drop(at, at + 1)
         self.length -= 1
@@ -189,12 +193,6 @@ class Stream(Container):
             self.max_deleted_id = entry_id
         self.revision += 1
         return True
-
-    def drop_nodes(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> None:
-        """Forget the nodes at start to stop - 1."""
-        nodes = self.nodes[:start] + self.nodes[stop:]
-        self.bases = self.bases[:start] + self.bases[stop:]
-        self.nodes = nodes
 
     def range(
         self,
@@ -214,8 +212,8 @@ class Stream(Container):
         wanted: cython.Py_ssize_t = self.length if count < 0 else count
         if start > end:
             return found
-        first: cython.Py_ssize_t = max(bisect_right(self.bases, start) - 1, 0)
-        last: cython.Py_ssize_t = bisect_right(self.bases, end) - 1
+        first: cython.Py_ssize_t = max(self.place_of(start >> SEQ_BITS, start & MAX_HALF), 0)
+        last: cython.Py_ssize_t = self.place_of(end >> SEQ_BITS, end & MAX_HALF)
         step: cython.Py_ssize_t = -1 if reverse else 1
         place: cython.Py_ssize_t = last if reverse else first
         while first <= place <= last and len(found) < wanted:
@@ -304,8 +302,7 @@ class Stream(Container):
         if removed:
             node: Node = self.own(nodes) if within else None  # type: ignore[assignment]
             starts = node.starts[within:] if within else None
-            if nodes:
-                self.drop_nodes(0, nodes)
+            del self.nodes[:nodes]
             if starts is not None:
                 node.starts = starts
                 node.deleted += within
@@ -547,7 +544,6 @@ class Stream(Container):
         """An equal stream, groups included; they have nodes in common until one of them changes it."""
         twin = Stream(self.limits)
         twin.nodes = self.shared_nodes()
-        twin.bases = self.bases.copy()
         twin.length = self.length
         twin.last_ms = self.last_ms
         twin.last_seq = self.last_seq
@@ -595,10 +591,11 @@ class Stream(Container):
         left: cython.Py_ssize_t = -1
         right: cython.Py_ssize_t
         i: cython.Py_ssize_t
-        if not self.bases:
+        bases: list[EntryId] = [node.base_id() for node in self.nodes]
+        if not bases:
             return 1
-        for i in range(len(self.bases)):
-            right = common_bytes(self.bases[i], self.bases[i + 1]) if i + 1 < len(self.bases) else -1
+        for i in range(len(bases)):
+            right = common_bytes(bases[i], bases[i + 1]) if i + 1 < len(bases) else -1
             total += 2 if ID_BYTES - max(left, right) > 1 else 1
             total += close_forks(forks, right)
             if right >= 0 and (not forks or forks[len(forks) - 1] < right):
