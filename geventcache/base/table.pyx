@@ -28,8 +28,8 @@ Invariants, which hold whenever Python code may run:
 
 No step moves more than one segment (448 records) and, when it must be doubled or halved, the directory (8 bytes a
 segment). Where memory is lacking, a step is not taken and what was before stays; growth then raises MemoryError,
-shrinking waits, and what becomes smaller stays in the block that it has. While keys are collected, nothing is allocated that would start a garbage collection, which may run
-any code.
+shrinking waits, and what becomes smaller stays in the block that it has. While keys are collected, nothing is
+allocated that would start a garbage collection, which may run any code.
 
 Hashes are those of bytes objects, SipHash with a key of the process; so no client can choose keys that collide,
 unless PYTHONHASHSEED=0 switches that key off. Even then such keys only earn MemoryError (`double_directory`). That of

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from geventcache.base.build import IS_COMPILED
 from geventcache.base.clock import ManualClock
+from geventcache.base.table import END
 from geventcache.store.account import Account
 from geventcache.store.eviction import Evictor, rule_of
 from geventcache.store.keyspace import Keyspace
@@ -179,6 +183,23 @@ def test_candidates_that_are_gone_are_passed_over() -> None:
     for key in keys[:19]:
         keyspace.delete(key)
     assert evicted(keyspace, evictor) == [keys[19]]
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="to a dict it is all one where its keys stand")
+@pytest.mark.parametrize("policy", [b"allkeys-random", b"allkeys-lfu", b"allkeys-lru", b"volatile-ttl"])
+def test_table_stays_even(policy: bytes) -> None:
+    """However many keys come and go, no place of the table gets crowded; all are equally good candidates."""
+    _, keyspace, _ = make_keyspace()
+    evictor = evictor_of(keyspace, policy, samples=5)
+    for i in range(60_000):
+        keyspace.put_until(b"%d" % i, b"v", START_MS + 1000, b"set")
+        if len(keyspace) > 2000:
+            assert evictor.find()
+            evictor.evict()
+    counts = Counter(keyspace.table.position(key) * 8 // END for key in keyspace.table.keys(0))
+    assert len(counts) == 8
+    assert min(counts.values()) > 125
+    assert max(counts.values()) < 500
 
 
 def test_table_gives_its_memory_back() -> None:
