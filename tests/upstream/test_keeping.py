@@ -40,6 +40,12 @@ def node_of(nodes: Nodes, slot: int = 0) -> Node:
     return node
 
 
+def keep(near: Near, nodes: Nodes, key: bytes = KEY) -> None:
+    """A read of a key is answered and kept."""
+    node = node_of(nodes)
+    near.end_fetch(near.begin_fetch(node, 0, key, GET), OLD, node)
+
+
 def test_reply_is_kept(near: Near, nodes: Nodes) -> None:
     """If nothing happens."""
     fetch = near.begin_fetch(node_of(nodes), 0, KEY, GET)
@@ -53,7 +59,7 @@ def test_reply_is_kept(near: Near, nodes: Nodes) -> None:
 def test_flush_is_for_reads_under_way(near: Near, nodes: Nodes, is_something_kept: bool) -> None:
     """Their replies are older than it, whether or not anything of the node was kept before."""
     if is_something_kept:
-        near.end_fetch(near.begin_fetch(node_of(nodes), 0, b"other", GET), OLD, node_of(nodes))
+        keep(near, nodes, b"other")
     fetch = near.begin_fetch(node_of(nodes), 0, KEY, GET)
     near.suspend()
     near.resume()
@@ -72,4 +78,27 @@ def test_who_was_replaced_is_not_waited_for(near: Near, nodes: Nodes) -> None:
     near.end_fetch(fetch, OLD, first)
     assert near.kept(0, 0, KEY, GET) is None
     near.end_fetch(newer, OLD, second)
+    assert near.kept(0, 0, KEY, GET) is None
+
+
+def test_slot_that_was_elsewhere_brings_nothing_back(near: Near, nodes: Nodes) -> None:
+    """Its node heard of no change that was made there; what is kept from its return on stays, as other slots move."""
+    first, second = node_of(nodes), nodes.node(("two", 2))
+    keep(near, nodes)
+    nodes.adopt({0: second})
+    nodes.adopt({0: first})
+    assert near.kept(0, 0, KEY, GET) is None
+    keep(near, nodes)
+    nodes.adopt({1: second})
+    assert near.kept(0, 0, KEY, GET) == OLD[-1]
+    nodes.adopt({1: first})
+    assert near.kept(0, 0, KEY, GET) is None
+
+
+def test_slot_that_had_no_server_brings_nothing_back(near: Near, nodes: Nodes) -> None:
+    """Whoever had it meanwhile was not seen."""
+    keep(near, nodes)
+    nodes.adopt({0: None})
+    assert near.kept(0, 0, KEY, GET) is None
+    nodes.adopt({0: nodes.node(("one", 1))})
     assert near.kept(0, 0, KEY, GET) is None
