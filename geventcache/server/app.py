@@ -263,7 +263,8 @@ class Server:
         self.cron.stop()
         self.journaling.writer.give_up()
         for client in self.state.clients:
-            client.close()
+            if client.relay is None or not client.transport.end_input():
+                client.close()
         with gevent.Timeout(self.config["graceful-timeout"], False):
             while len(self.state.clients):
                 gevent.sleep(0.001)

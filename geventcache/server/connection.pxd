@@ -51,7 +51,7 @@ cdef class Connection:
     cdef drop_timer(self)
     cpdef time_out(self)
     cdef bint check_reader(self) except -1
-    cdef bint end_input(self) except -1
+    cpdef bint end_input(self) except -1
     cdef bint is_busy(self) except -1
     cdef bint goes_on(self) except -1
     cdef bint say_goodbye(self) except -1

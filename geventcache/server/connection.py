@@ -11,8 +11,9 @@ The rules:
 - Connections are served in the order in which their input came (`Arrivals`).
 - While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is
   noticed.
-- A client that has said all, or that cannot be told anything any more, while it waits for the upstream: what was read
-  from it is still run, as by a server that never waits (`end_input`), for as long as its Relay says.
+- A client that has said all, or that cannot be told anything any more, or whose server stops, while it waits for the
+  upstream: what was read from it is still run, as by a server that never waits (`end_input`), for as long as its Relay
+  says.
 - All that is sent passes `flush` or `drain`; what the socket does not take waits in the client's outbox for the write
   watcher, and no greenlet waits for it. Only a client that leaves `UNREAD_LIMIT` bytes unread is not read from until it
   has caught up.
@@ -315,7 +316,7 @@ class Connection:
         return self.goes_on()
 
     def end_input(self):
-        """The client will say nothing more: True if it waits for the upstream, and what it has said is to be run."""
+        """No more is read from the client: True if it waits for the upstream, and what it has said is to be run."""
         relay = self.client.relay
         if relay is None or self.client.postponed:
             return False

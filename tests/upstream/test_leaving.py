@@ -1,9 +1,11 @@
-"""Clients that leave before they are answered: what they have said is carried out, as by the reference itself."""
+"""What clients have said is carried out though they leave, or their server stops, as by the reference itself."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from ..support.ports import free_port
 from ..support.process import Process, eventually, information, serving
 from ..support.servers import running_reference
 from ..support.wire import Argument, encoded, request
-from .test_ways import SILENCE, pretending
+from .test_ways import SILENCE, Pretender, pretending
 
 Request = tuple[Argument, ...]
 
@@ -164,3 +166,77 @@ def test_who_has_left_is_waited_for_no_longer_than_others(word: bytes) -> None:
         leaver.close()
         assert eventually(lambda: has_left(watcher))
         assert information(watcher, "stats")["total_error_replies"] == "0"
+
+
+class Stopped(NamedTuple):
+    """What a client says, what the upstream gets of it in the end, and what the client is answered."""
+
+    said: list[Request]
+    passed: list[bytes]
+    answered: bytes
+
+
+INCRS = [b"INCR n", b"INCR n"]
+STOPPED = {
+    "write": Stopped([INCR], INCRS[:1], b"+OK\r\n"),
+    "pipeline": Stopped([INCR, INCR], INCRS, b"+OK\r\n+OK\r\n"),
+    "read": Stopped([("GET", "n")], [b"GET n"], b"+OK\r\n"),
+    "silent": Stopped([("CLIENT", "REPLY", "OFF"), INCR, INCR], INCRS, b""),
+    "put off": Stopped([INCR, ("SELECT", 1), INCR], INCRS, b"+OK\r\n" * 3),
+    "transaction": Stopped(
+        [("MULTI",), INCR, ("EXEC",)], [b"MULTI", b"INCR n", b"EXEC"], b"+OK\r\n+QUEUED\r\n*1\r\n:1\r\n"
+    ),
+    "watching": Stopped([("WATCH", "n"), INCR], [b"WATCH n", b"INCR n"], b"+OK\r\n+OK\r\n"),
+    "waiting": Stopped([("BLPOP", "l", 0), INCR], [b"BLPOP l 0"], b""),
+}
+TAKEN = {b"INCR", b"GET", b"MULTI", b"EXEC", b"WATCH", b"BLPOP"}
+
+
+@pytest.mark.parametrize("case", STOPPED.values(), ids=STOPPED)
+def test_server_that_stops_waits_for_what_was_said(case: Stopped) -> None:
+    """The upstream answers after the signal: who has asked gets that; who waits there for others waits no more."""
+    is_told = threading.Event()
+
+    def answer(words: list[bytes]) -> bytes:
+        if words[0] in TAKEN:
+            is_told.wait()
+        return {b"BLPOP": SILENCE, b"EXEC": b"*1\r\n:1\r\n"}.get(words[0], b"")
+
+    pretender = Pretender(answer)
+    with (
+        contextlib.closing(pretender),
+        serving("--upstream", f"valkey://127.0.0.1:{pretender.port}", "--upstream-timeout", "60000") as side,
+    ):
+        assert side.address is not None
+        leaver, idle = Client(side.address), side.connect()
+        assert eventually(lambda: information(idle, "upstream")["upstream_mode"] == "primary")
+        leaver.send_bytes(b"".join(request(tuple(map(encoded, words))) for words in case.said))
+        assert eventually(lambda: any(words[0] in TAKEN for words in pretender.asked))
+        side.popen.send_signal(signal.SIGTERM)
+        with pytest.raises((EOFError, ConnectionError)):
+            idle.receive()
+        is_told.set()
+        assert b"".join(iter(lambda: leaver.socket.recv(1 << 16), b"")) == case.answered
+        assert side.popen.wait() == 0
+        assert [b" ".join(words) for words in pretender.asked if words[0] in TAKEN] == case.passed
+        leaver.close()
+        idle.close()
+
+
+@pytest.mark.parametrize("said", [INCR, ("GET", "n"), ("BLPOP", "l", 0)], ids=lambda said: said[0])
+def test_server_that_stops_waits_no_longer_than_for_others(said: Request) -> None:
+    """An upstream that says nothing keeps no process."""
+    word = encoded(said[0])
+    pretender = Pretender(lambda words: SILENCE if words[0] == word else b"")
+    options = ("--upstream-timeout", "60000", "--upstream-retry-time", "200")
+    with (
+        contextlib.closing(pretender),
+        serving("--upstream", f"valkey://127.0.0.1:{pretender.port}", *options) as side,
+    ):
+        leaver = side.connect()
+        leaver.send(*said)
+        assert eventually(lambda: pretender.count_of(word) == 1)
+        assert side.end(signal.SIGTERM) == 0
+        with pytest.raises((EOFError, ConnectionError)):
+            leaver.receive()
+        leaver.close()
