@@ -15,6 +15,7 @@ import geventcache
 PACKAGE = Path(geventcache.__file__).parent
 SOURCES = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx")]
 SETUP = PACKAGE.parent / "setup.py"
+TRANSLATED = PACKAGE.parent / "build" / "cython"
 
 
 def test_no_cast_to_float() -> None:
@@ -36,6 +37,17 @@ def test_builds_differ_by_module() -> None:
     """No module asks whether it is compiled, or uses names of C that it does not import: builds differ by twins."""
     branch = re.compile(r"cython\.compiled|noqa: F821")
     assert [str(path) for path in PACKAGE.rglob("*.py") if branch.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.skipif(not TRANSLATED.exists(), reason="nothing was compiled here")
+def test_no_exception_is_lost() -> None:
+    """No C function swallows an exception: what is declared `noexcept` cannot raise, not even without memory."""
+    losing = []
+    for declarations in PACKAGE.rglob("*.pxd"):
+        path = (TRANSLATED / declarations.relative_to(PACKAGE.parent)).with_suffix(".c")
+        if path.exists():
+            losing += re.findall(r'__Pyx_WriteUnraisable\("([^"]+)"', path.read_text(encoding="utf-8"))
+    assert losing == []
 
 
 def test_calls_go_by_c() -> None:

@@ -13,6 +13,8 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *o)
     long PyObject_Hash(object o) except? -1
 
+    void PyErr_Clear()
+
     void *PyMem_Malloc(size_t size)
     void *PyMem_Realloc(void *block, size_t size)
     void PyMem_Free(void *block)

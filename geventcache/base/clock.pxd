@@ -10,7 +10,7 @@ cdef class Clock:
     cpdef long long update_at(self, long long us)
     cpdef stand_still(self)
     cpdef go_on(self)
-    cpdef long long real_ms(self)
+    cpdef long long real_ms(self) except? -1
 
 cdef class ManualClock(Clock):
     pass

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """What C does in another way than Python: of native.py, what is not so short that it stands in ``native.pxd``."""
 
-from geventcache.base.c_api cimport memcpy
+from geventcache.base.c_api cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, memcpy
 
 cdef long long INT64_MAX = 9223372036854775807
 cdef long long LOWEST_TENTH = -922337203685477580
@@ -15,19 +15,22 @@ cdef unsigned long long EACH_BYTE = 0x0101010101010101
 
 cpdef (long long, bint) scan_integer(bytes text) noexcept:
     """Return the canonical signed 64-bit integer in `text` and True, or 0 and False; no object is made."""
-    cdef Py_ssize_t length = len(text)
-    cdef bint is_negative = length > 1 and text[0] == 45
+    if text is None:
+        return 0, False
+    cdef const char *characters = PyBytes_AS_STRING(text)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(text)
+    cdef bint is_negative = length > 1 and characters[0] == 45
     cdef Py_ssize_t at = 1 if is_negative else 0
     cdef int digit
     cdef long long total = 0
     if length == 0 or length - at > 19:
         return 0, False
-    digit = text[at] - 48
+    digit = characters[at] - 48
     if digit == 0:
         return 0, length == 1
     # Counted downwards: the lowest integer has no positive twin.
     while at < length:
-        digit = text[at] - 48
+        digit = characters[at] - 48
         if digit < 0 or digit > 9:
             return 0, False
         if total < LOWEST_TENTH or (total == LOWEST_TENTH and digit > 8):

@@ -277,7 +277,9 @@ def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
 
 def copy_of(value):
     """A value that shares nothing that changes with `value`."""
-    return value.copy() if isinstance(value, (Container, bytearray)) else value
+    if isinstance(value, Container):
+        return value.copy()
+    return bytearray(value) if isinstance(value, bytearray) else value
 
 
 # ---------------------------------------------------------------------- all keys

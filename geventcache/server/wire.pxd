@@ -7,5 +7,5 @@ cdef enum:
 
 cdef object switch(object greenlet)
 cdef list receive(int fd, sock, Client client, RequestReader reader, bytearray buffer)
-cdef Py_ssize_t send(int fd, sock, bytes data, Py_ssize_t start) noexcept
+cdef Py_ssize_t send(int fd, sock, bytes data, Py_ssize_t start) except -2
 cdef bytes send_replies(int fd, sock, Client client, ReplyWriter out)

@@ -51,7 +51,7 @@ cdef list receive(int fd, sock, Client client, RequestReader reader, bytearray b
     return reader.feed(buffer, n)
 
 
-cdef Py_ssize_t send(int fd, sock, bytes data, Py_ssize_t start) noexcept:
+cdef Py_ssize_t send(int fd, sock, bytes data, Py_ssize_t start) except -2:
     """Send data[start:] as far as the socket takes it; return how much that was, -1 if it takes nothing any more."""
     return taken(c_send(fd, PyBytes_AS_STRING(data) + start, len(data) - start, MSG_DONTWAIT | MSG_NOSIGNAL))
 

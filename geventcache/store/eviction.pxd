@@ -24,7 +24,7 @@ cdef class Evictor(Sampler):
     cpdef evict(self)
     cpdef evict_until(self, Account account, long long target, Py_ssize_t most)
     cdef forget_best(self)
-    cdef long long score(self, unsigned int use, long long deadline_ms) noexcept
+    cdef long long score(self, unsigned int use, long long deadline_ms) except *
     cpdef bint wants(self, unsigned int use, long long deadline_ms) except -1
     cpdef take(self, ticket)
     cdef leave_out(self, Py_ssize_t count)

@@ -19,13 +19,13 @@ cdef class Uses:
     cpdef begin(self, Table table)
     cpdef set_frequency(self, Table table, unsigned int count)
     cpdef set_idle_ms(self, Table table, idle_ms)
-    cdef unsigned int ticks(self) noexcept
-    cdef unsigned int minutes(self) noexcept
-    cdef unsigned int first(self) noexcept
-    cdef unsigned int counted(self, unsigned int use) except *
-    cdef unsigned int decayed(self, unsigned int use) noexcept
+    cdef unsigned int ticks(self) except? 0
+    cdef unsigned int minutes(self) except? 0
+    cdef unsigned int first(self) except? 0
+    cdef unsigned int counted(self, unsigned int use) except? 0
+    cdef unsigned int decayed(self, unsigned int use) except? 0
     cdef unsigned int noted(self, unsigned int use) noexcept
-    cpdef unsigned int frequency(self, Table table) except *
-    cdef unsigned int frequency_of(self, unsigned int use) noexcept
+    cpdef unsigned int frequency(self, Table table) except? 0
+    cdef unsigned int frequency_of(self, unsigned int use) except? 0
     cpdef long long idle_ms(self, Table table) except *
-    cdef long long idle_ms_of(self, unsigned int use) noexcept
+    cdef long long idle_ms_of(self, unsigned int use) except *

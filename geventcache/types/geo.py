@@ -62,11 +62,13 @@ def gather(number: cython.ulonglong) -> cython.ulonglong:
     return (number | number >> 16) & SPREAD_32
 
 
+@cython.cdivision(True)
 def cell_of(degrees: cython.double, limit: cython.double, step: cython.int) -> cython.ulonglong:
     """The number of the cell that holds a coordinate between -limit and limit, on an axis halved `step` times."""
     return cython.cast(cython.ulonglong, (degrees + limit) / (limit + limit) * (1 << step))
 
 
+@cython.cdivision(True)
 def edge_of(cell: cython.longlong, limit: cython.double, step: cython.int) -> cython.double:
     """The coordinate at which a cell begins."""
     cells: cython.double = 1 << step

@@ -13,7 +13,7 @@ Functions that change a string take a bytearray. The estimator is Otmar Ertl's, 
 for HyperLogLog sketches" (arXiv:1702.01284); the hash is MurmurHash64A.
 """
 
-from math import inf, sqrt
+import math
 from typing import TypeAlias
 
 import cython
@@ -34,6 +34,7 @@ DENSE_SIZE = HEADER + REGISTERS // 4 * 3
 STALE = 0x80
 SHARE = 1.0 / REGISTERS
 ALPHA = 0.721347520444481703680
+INFINITE = float("inf")
 
 MAX_VALUES = 64
 MAX_SHORT_ZEROS = 64
@@ -373,7 +374,7 @@ def estimate(found: bytearray) -> int:
     for value in range(HASH_BITS, 0, -1):
         z = (z + counts[value]) * 0.5
     z += REGISTERS * sigma(counts[0] * SHARE)
-    estimated = ALPHA * REGISTERS * REGISTERS / z if z else inf
+    estimated = ALPHA * REGISTERS * REGISTERS / z if z else INFINITE
     if estimated >= LIMIT:  # registers that no hash brings
         return ENDLESS
     whole = int(estimated)
@@ -383,7 +384,7 @@ def estimate(found: bytearray) -> int:
 def sigma(x: float) -> float:
     """Ertl's sigma, which corrects for registers that are still zero."""
     if x == 1.0:
-        return inf
+        return INFINITE
     y = 1.0
     z = x
     before = -1.0
@@ -403,7 +404,7 @@ def tau(x: float) -> float:
     z = 1.0 - x
     before = -1.0
     while z != before:
-        x = sqrt(x)
+        x = math.sqrt(x)
         before = z
         y *= 0.5
         z -= (1.0 - x) ** 2 * y

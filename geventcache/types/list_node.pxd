@@ -16,7 +16,7 @@ cdef class ListNode:
     cdef insert(self, Py_ssize_t at, bytes value)
     cdef replace(self, Py_ssize_t at, bytes value)
     cdef void delete(self, Py_ssize_t start, Py_ssize_t stop) noexcept
-    cdef void delete_places(self, list places) noexcept
+    cdef int delete_places(self, list places) except -1
     cdef absorb(self, ListNode other)
     cdef ListNode part(self, Py_ssize_t start, Py_ssize_t stop)
     cdef list texts(self, Py_ssize_t start, Py_ssize_t stop)
@@ -29,7 +29,7 @@ cdef class ListNode:
     cdef Py_ssize_t offset_of(self, Py_ssize_t at) noexcept
     cdef void place(self, Py_ssize_t at, const Encoded *entry) noexcept
     cdef int make_room(self, Py_ssize_t size, Py_ssize_t count, bint left) except -1
-    cdef int arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) except -1
+    cdef bint arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) noexcept
     cdef int write(self, ReplyWriter out, Py_ssize_t start, Py_ssize_t stop) except -1
 
 cpdef ListNode new_node()

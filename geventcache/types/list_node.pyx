@@ -190,12 +190,13 @@ cdef class ListNode:
         if self.room > LEAST_ROOM and self.room > 4 * (self.back - self.front + self.count):
             self.fit()
 
-    cdef void delete_places(self, list places) noexcept:
+    cdef int delete_places(self, list places) except -1:
         """Remove the elements at these places, which are in order."""
         cdef Py_ssize_t i, at
         for i in range(PyList_GET_SIZE(places) - 1, -1, -1):
             at = PyLong_AsSsize_t(<object>PyList_GET_ITEM(places, i))
             self.delete(at, at + 1)
+        return 0
 
     cdef absorb(self, ListNode other):
         """Add the elements of another node behind the last."""
@@ -339,18 +340,21 @@ cdef class ListNode:
             room = used + (used >> 1)
         if room > <Py_ssize_t>0x7FFFFFFF:
             raise MemoryError
-        if not left:
-            return self.arrange(room, 0, 0)
         spare = room - used
         tail = spare * codes // (payloads + codes)
-        return self.arrange(room, size + spare - tail, count + tail)
+        if not (self.arrange(room, size + spare - tail, count + tail) if left else self.arrange(room, 0, 0)):
+            raise MemoryError
+        return 0
 
-    cdef int arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) except -1:
-        """Give the entries another block, with so much room, of which so many bytes are free in front and behind."""
+    cdef bint arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) noexcept:
+        """Give the entries another block, with so much room, of which so many bytes are free in front and behind.
+
+        False, and no change, if there is no memory for it.
+        """
         cdef Py_ssize_t size = self.back - self.front
         cdef char *block = <char *>PyMem_Malloc(room)
         if block is NULL:
-            raise MemoryError
+            return False
         if self.count:
             memcpy(block + front, self.block + self.front, size)
             memcpy(block + room - tail - self.count, self.block + self.room - self.tail - self.count, self.count)
@@ -360,17 +364,13 @@ cdef class ListNode:
         self.front = <int>front
         self.back = <int>(front + size)
         self.tail = <int>tail
-        return 0
+        return True
 
     cdef void fit(self) noexcept:
-        """Give back what is not used."""
+        """Give back what is not used, if there is memory to do so."""
         cdef Py_ssize_t used = self.back - self.front + self.count
-        if used == 0 or self.room - used <= used >> 6:
-            return
-        try:
+        if used and self.room - used > used >> 6:
             self.arrange(used, 0, 0)
-        except MemoryError:
-            pass
 
 
 cdef inline bint is_payload(const char *payload, const Encoded *entry) noexcept:

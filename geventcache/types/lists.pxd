@@ -28,5 +28,5 @@ cdef class List(Quicklist):
     cpdef shown(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef bytes get(self, Py_ssize_t index)
     cpdef bint set(self, Py_ssize_t index, bytes value) except -1
-    cdef bint is_short(self) noexcept
+    cdef bint is_short(self) except -1
     cdef bint stays_packed(self, Py_ssize_t size, Py_ssize_t count) except -1

@@ -49,5 +49,6 @@ cdef class Order:
     cdef void resized(self, Py_ssize_t index, Py_ssize_t change) noexcept
     cdef void refresh(self) noexcept
     cdef int fit(self, Leaf *leaf, Py_ssize_t count) except -1
+    cdef bint resize(self, Leaf *leaf, Py_ssize_t count) noexcept
 
 cdef Bound bound_of(double score, const char *member, Py_ssize_t length) noexcept

@@ -333,19 +333,23 @@ cdef class Order:
 
     cdef int fit(self, Leaf *leaf, Py_ssize_t count) except -1:
         """Give a leaf room for so many pairs, and little more."""
+        if not self.resize(leaf, count):
+            raise MemoryError
+        return 0
+
+    cdef bint resize(self, Leaf *leaf, Py_ssize_t count) noexcept:
+        """`fit`; False, and no change, if there is no memory for it."""
         cdef Py_ssize_t room = (count + STEP - 1) // STEP * STEP
         cdef void *wider
         if leaf.room >= count and leaf.room <= room + 2 * STEP:
-            return 0
+            return True
         wider = PyMem_Realloc(leaf.pairs, room * sizeof(Pair))
         if wider is NULL:
-            if leaf.room >= count:
-                return 0
-            raise MemoryError
+            return leaf.room >= count
         self.memory += (room - leaf.room) * <Py_ssize_t>sizeof(Pair)
         leaf.pairs = <Pair *>wider
         leaf.room = room
-        return 0
+        return True
 
     cdef int split(self, Py_ssize_t index, Py_ssize_t at) except -1:
         """Make two leaves of one, the second from the pair `at` on."""
@@ -382,9 +386,7 @@ cdef class Order:
         right = self.leaves[index + 1]
         if right.count == 0 or left.count + right.count > MERGED:
             return
-        try:
-            self.fit(left, left.count + right.count)
-        except MemoryError:
+        if not self.resize(left, left.count + right.count):
             return
         memcpy(left.pairs + left.count, right.pairs, right.count * sizeof(Pair))
         left.count += right.count

@@ -25,7 +25,7 @@ cdef class Quicklist(PackedList):
     cdef grow(self, Py_ssize_t size, Py_ssize_t count)
     cdef become_quicklist(self)
     cdef shrink(self, Py_ssize_t divisor)
-    cdef bint admits(self, object node, Py_ssize_t length) noexcept
+    cdef bint admits(self, object node, Py_ssize_t length) except -1
     cdef object node_of(self, bytes value)
     cdef ListNode owned(self, Py_ssize_t at)
     cdef put(self, bytes value, bint left)

@@ -23,7 +23,7 @@ cdef class Node:
     cdef readonly Py_ssize_t deleted, body
     cdef Py_ssize_t cursor
     cdef bint is_shared
-    cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) noexcept
+    cdef bint has_room(self, Py_ssize_t size, Py_ssize_t max_bytes, Py_ssize_t max_entries) except -1
     cpdef append(self, unsigned long long ms, unsigned long long seq, tuple fields)
     cdef bint has_names(self, tuple fields) except -1
     cdef unsigned long long number(self) noexcept
@@ -31,6 +31,6 @@ cdef class Node:
     cpdef (unsigned long long, unsigned long long) read_id(self, Py_ssize_t at) noexcept
     cpdef tuple read_fields(self)
     cdef tuple fields_at(self, Py_ssize_t at)
-    cdef Py_ssize_t position(self, unsigned long long ms, unsigned long long seq, bint after) noexcept
+    cdef Py_ssize_t position(self, unsigned long long ms, unsigned long long seq, bint after) except -1
     cpdef drop(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef Node copy(self)

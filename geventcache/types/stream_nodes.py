@@ -215,7 +215,7 @@ class Node:
         twin = Node(self.base_ms, self.base_seq, self.names)
         twin.tail_ms = self.tail_ms
         twin.tail_seq = self.tail_seq
-        twin.data = self.data[:]
+        twin.data = bytearray(self.data)  # without memory, Python frees a slice that is half made
         twin.starts = self.starts[:]
         twin.deleted = self.deleted
         twin.body = self.body

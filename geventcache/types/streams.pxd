@@ -20,8 +20,8 @@ cdef class Stream(Container):
     cdef readonly dict groups
     cpdef object first_id(self)
     cpdef object top_id(self)
-    cpdef (unsigned long long, unsigned long long) next_id(self, unsigned long long now_ms) noexcept
-    cpdef unsigned long long next_seq(self, unsigned long long ms) noexcept
+    cpdef (unsigned long long, unsigned long long) next_id(self, unsigned long long now_ms) except *
+    cpdef unsigned long long next_seq(self, unsigned long long ms) except? 0
     cpdef bint append(self, unsigned long long ms, unsigned long long seq, tuple fields) except -1
     cdef bint has_room(self, Py_ssize_t size) except -1
     cdef Node own(self, Py_ssize_t place)

@@ -51,4 +51,3 @@ cdef class Door:
     cpdef give_text(self, int kind, bytes text)
     cpdef give_verdict(self, bytes text)
     cpdef bint wants_resp3(self)
-    cdef entered(self, int operation, int count, const char **texts, const double *numbers)

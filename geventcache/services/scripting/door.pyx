@@ -4,10 +4,12 @@
 Whoever gives a text leaves its address here: `kept` and `verdict` hold the objects for as long as Lua may read them.
 """
 
+cimport cython
 from geventcache.base.c_api cimport (
     PyBytes_AS_STRING,
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
+    PyErr_Clear,
     memcpy,
     memset,
     uint32_t,
@@ -88,6 +90,7 @@ cdef void take_block(uint32_t *state, const unsigned char *block) noexcept nogil
     state[4] += e
 
 
+@cython.cdivision(True)
 cdef void sha1_of(const char *text, size_t size, char *digest) noexcept nogil:
     """The SHA1 of a text in hexadecimal: of a short one, for which hashlib takes longer to begin than to hash it."""
     cdef uint32_t state[5]
@@ -245,7 +248,25 @@ cdef void enter(void *host, int operation, int count, const char **texts, const 
 cdef void enter_held(
     void *door, int operation, int count, const char **texts, const double *numbers
 ) noexcept with gil:
-    (<Door>door).entered(operation, count, texts, numbers)
+    if (<Enter>entered)(<Door>door, operation, count, texts, numbers) < 0:
+        PyErr_Clear()  # of memory that is lost: what raises others has dealt with them
+        (<Door>door).desk.facts[KIND] = LOST
+
+
+# To Lua, an exception is an answer: `entered`, for who looks at what it returns.
+ctypedef int (*Enter)(Door door, int operation, int count, const char **texts, const double *numbers) noexcept
+
+
+cdef int entered(Door door, int operation, int count, const char **texts, const double *numbers) except -1:
+    cdef list args = []
+    cdef int i
+    for i in range(count):
+        if texts[i] is NULL:
+            args.append(argument(numbers[i]))
+        else:
+            args.append(PyBytes_FromStringAndSize(texts[i], <Py_ssize_t>numbers[i]))
+    door.inside.answer(operation, args)
+    return 0
 
 
 cdef inline object argument(double number):
@@ -299,17 +320,3 @@ cdef class Door:
         self.verdict = text
         self.desk.places[REASON] = PyBytes_AS_STRING(text)
         self.desk.facts[VERDICT] = PyBytes_GET_SIZE(text)
-
-    cdef entered(self, int operation, int count, const char **texts, const double *numbers):
-        cdef list args
-        cdef int i
-        try:
-            args = []
-            for i in range(count):
-                if texts[i] is NULL:
-                    args.append(argument(numbers[i]))
-                else:
-                    args.append(PyBytes_FromStringAndSize(texts[i], <Py_ssize_t>numbers[i]))
-            self.inside.answer(operation, args)
-        except BaseException:  # MemoryError: what raises others has dealt with them
-            self.desk.facts[KIND] = LOST

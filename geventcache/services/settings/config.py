@@ -68,7 +68,7 @@ class Config:
         return dict(found.values())
 
     def _matching(self, pattern: bytes) -> list[tuple[str, bytes]]:
-        if not any(wildcard in pattern for wildcard in (b"*", b"?", b"[")):
+        if set(b"*?[").isdisjoint(pattern):
             name = _name(pattern)
             return [(name, pattern)] if name in self._by_name else []
         is_match = compile_glob(pattern, True)

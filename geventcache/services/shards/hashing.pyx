@@ -12,10 +12,8 @@ for byte in range(256):
     TABLE[byte] = crc_hqx(bytes((byte,)), 0)
 
 
-cdef (Py_ssize_t, Py_ssize_t) bounds(bytes key) noexcept:
-    """Where the hash tag of a key begins and ends; the key itself if it has none."""
-    cdef const unsigned char *p = <const unsigned char *>PyBytes_AS_STRING(key)
-    cdef Py_ssize_t end = len(key)
+cdef (Py_ssize_t, Py_ssize_t) bounds(const unsigned char *p, Py_ssize_t end) noexcept:
+    """Where the hash tag of a key of so many bytes begins and ends; the key itself if it has none."""
     cdef Py_ssize_t start = 0
     cdef Py_ssize_t closing
     while start < end and p[start] != c"{":
@@ -33,7 +31,7 @@ cpdef int slot_of(bytes key) except -1:
     cdef const unsigned char *p = <const unsigned char *>PyBytes_AS_STRING(key)
     cdef unsigned int crc = 0
     cdef Py_ssize_t at, end
-    at, end = bounds(key)
+    at, end = bounds(p, len(key))
     while at < end:
         crc = (crc << 8 & 0xFF00) ^ TABLE[crc >> 8 ^ p[at]]
         at += 1
@@ -43,5 +41,5 @@ cpdef int slot_of(bytes key) except -1:
 cpdef bytes hashed_part(bytes key):
     """The hash tag of a key, the whole key if it has none."""
     cdef Py_ssize_t start, end
-    start, end = bounds(key)
+    start, end = bounds(<const unsigned char *>PyBytes_AS_STRING(key), len(key))
     return key[start:end]
