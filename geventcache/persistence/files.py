@@ -28,6 +28,10 @@ def at_once(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
+def go_on() -> None:
+    """The pause that is none."""
+
+
 def remove_leftovers(path: str) -> None:
     """Remove what servers that were killed while they wrote the file of that path have left beside it."""
     folder, name = os.path.split(path)

@@ -3,6 +3,7 @@
 A payload is a type, a value, the version of the format in two bytes and a checksum of all before it in eight.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from geventcache.persistence import kinds
@@ -32,8 +33,16 @@ def dump(value: Any, compresses: bool, is_plain: bool = False) -> bytes:
 
 def sealed(body: bytes, version: int) -> bytes:
     """A body with its footer."""
-    data = body + version.to_bytes(FOOTER_SIZE - CHECKSUM_SIZE, "little")
-    return data + crc64(data).to_bytes(CHECKSUM_SIZE, "little")
+    return body + footer([body], version)
+
+
+def footer(pieces: Iterable[bytes], version: int) -> bytes:
+    """The footer of a body that is in pieces."""
+    data = version.to_bytes(FOOTER_SIZE - CHECKSUM_SIZE, "little")
+    checksum = 0
+    for piece in pieces:
+        checksum = crc64(piece, checksum)
+    return data + crc64(data, checksum).to_bytes(CHECKSUM_SIZE, "little")
 
 
 def is_for_all(payload: bytes) -> bool:

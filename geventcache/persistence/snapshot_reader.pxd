@@ -6,7 +6,7 @@ cdef class SnapshotReader:
     cdef EncodingLimits limits
     cdef readonly bint takes_any_version
     cdef public bint checks
-    cdef public object on_function
+    cdef public object on_function, read
     cdef readonly dict facts
     cdef readonly object version
     cdef object database, deadline_ms

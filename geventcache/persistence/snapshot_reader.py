@@ -37,6 +37,7 @@ class SnapshotReader:
         empty: how many containers without elements were passed over.
         on_function: called with the code of each library.
         checks: the checksum is compared.
+        read: makes the value of a container that stands at the cursor.
     """
 
     def __init__(self, source: Callable[[int], bytes], limits: EncodingLimits, takes_any_version: bool = False) -> None:
@@ -44,6 +45,7 @@ class SnapshotReader:
         self.limits = limits
         self.takes_any_version = takes_any_version
         self.checks = True
+        self.read: Callable[[Cursor, int, EncodingLimits], Any] = read_value
         self.on_function: Callable[[bytes], None] = lambda code: None
         self.facts: dict[bytes, bytes] = {}
         self.version = 0
@@ -97,7 +99,7 @@ class SnapshotReader:
                 continue
             key: bytes = cursor.string()
             try:
-                value = cursor.string() if kind == kinds.STRING else read_value(cursor, kind, self.limits)
+                value = cursor.string() if kind == kinds.STRING else self.read(cursor, kind, self.limits)
             except EmptyValueError:
                 self.empty += 1
             else:

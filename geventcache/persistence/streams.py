@@ -29,6 +29,8 @@ UNKNOWN_COUNT = MAX_HALF
 MOST_COUNTED = (1 << 63) - 1
 HALF_RANGE = 1 << 63
 PENDING_A_SLICE = 512
+NUMBERS_OF_STREAM = 8  # its length, three IDs, and how many entries there have been
+NUMBERS_OF_GROUP = 3  # the last ID, and how many entries were read
 TIME = Struct("<q")
 
 
@@ -229,6 +231,44 @@ def read_consumer(group: Group, unowned: dict[int, tuple[int, int]], cursor: Cur
         if delivery is None:
             raise DataError("a consumer has an entry that is not pending")
         group.add(Pending(last_id, consumer, *delivery))
+
+
+# ---------------------------------------------------------------------- copying
+
+
+def copied_stream(cursor: Cursor, out: Output) -> Iterator[None]:
+    """Write the stream at the cursor, which is as we write them, without making one; with pauses."""
+    count: int
+    for _ in range(copied_length(cursor, out)):
+        out.string(cursor.string())
+        out.string(cursor.string())
+        yield
+    for _ in range(NUMBERS_OF_STREAM):
+        copied_length(cursor, out)
+    for _ in range(copied_length(cursor, out)):
+        out.string(cursor.string())
+        for _ in range(NUMBERS_OF_GROUP):
+            copied_length(cursor, out)
+        for number in range(copied_length(cursor, out)):
+            out.raw(cursor.take(ID_SIZE + TIME.size))
+            copied_length(cursor, out)
+            if number % PENDING_A_SLICE == 0:
+                yield
+        for _ in range(copied_length(cursor, out)):
+            out.string(cursor.string())
+            out.raw(cursor.take(TIME.size))
+            count = copied_length(cursor, out)
+            for start in range(0, count, PENDING_A_SLICE):
+                out.raw(cursor.take(ID_SIZE * min(PENDING_A_SLICE, count - start)))
+                yield
+
+
+@cython.cfunc
+def copied_length(cursor: Cursor, out: Output) -> int:
+    """A length that is read and written."""
+    number: int = cursor.length()
+    out.length(number)
+    return number
 
 
 # ---------------------------------------------------------------------- writing

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 
 from geventcache.base.clock import monotonic_us
-from geventcache.persistence.files import NewFile, Run, at_once
+from geventcache.persistence.files import NewFile, Run, at_once, go_on
 from geventcache.persistence.journal_base import RequestImage
 from geventcache.persistence.journal_file import JournalFile
 from geventcache.persistence.journal_manifest import INCREMENT, JournalError, Manifest, Part
@@ -162,10 +162,11 @@ class Journaling:
         taken = self.image = self.snapshots.take(FACTS)
         self.base = NewFile(self.journal.path_of(part.name), run, self.config["aof-rewrite-incremental-fsync"])
         image: Image | RequestImage = self.image
+        pause = self.server.saving.slices.breathe if run is not at_once else go_on
         if not self.config["aof-use-rdb-preamble"]:
-            image = RequestImage(self.image, self.state.databases.limits)
+            image = RequestImage(self.image, self.state.databases.limits, pause)
         try:
-            write_image(image, self.base, None if run is at_once else self.server.saving.slices.breathe)
+            write_image(image, self.base, pause)
         finally:
             self.journal.most_held = taken.most_held
 

