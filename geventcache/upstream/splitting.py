@@ -43,6 +43,8 @@ def split(command: Any, args: list[bytes], plan: Plan) -> tuple[list[Part], Merg
     if command.is_counted:
         first = command.first_key
         end = first + int(args[first - 1]) * step
+        if end > len(args):
+            raise CommandError(errors.SYNTAX)
         if CONDITIONS.intersection(map(bytes.upper, args[end:])):
             raise CommandError(errors.CROSS_SLOT)
     if (end - first) % step:

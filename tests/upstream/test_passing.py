@@ -64,6 +64,8 @@ def test_split_requests_are_checked(client: Client) -> None:
     assert client.do("MSET", "a", 1, "b").value.startswith(b"ERR wrong number of arguments")
     assert client.do("MSETEX", 2, "a", 1, "b", 2, "EX", 100).value == 1
     assert client.do("TTL", "b").value > 90
+    assert client.do("MSETEX", 2, "a", 2, "b").value == b"ERR syntax error"
+    assert client.do("GET", "a").value == b"1"
     assert client.do("MSETEX", 2, "a", 1, "b", 2, "NX").value.startswith(b"CROSSSLOT")
     assert client.do("MSETNX", "a", 1, "b", 2).value.startswith(b"CROSSSLOT")
     assert client.do("SINTER", "a", "b").value.startswith(b"CROSSSLOT")
