@@ -135,14 +135,15 @@ def encode(argument: dict[str, Any]) -> dict[bytes, Any]:
 
 
 def key_positions(declaration: Declaration, args: list[bytes]) -> list[int]:
-    """Indexes of the keys in a request.
+    """Indexes of the keys in a request: those that are there, where some are optional.
 
     Raises:
         ValueError: the arguments do not fit.
     """
     if declaration.find_keys is not None:
         return declaration.find_keys(args)
-    return [i for spec in declaration.keys if "not_key" not in spec.flags for i in spec.positions(args)]
+    specs = [spec for spec in declaration.keys if "not_key" not in spec.flags and not spec.is_absent(args)]
+    return [i for spec in specs for i in spec.positions(args)]
 
 
 def keys_read(declaration: Declaration, args: list[bytes]) -> list[bytes]:
@@ -156,7 +157,7 @@ def keys_read(declaration: Declaration, args: list[bytes]) -> list[bytes]:
 
 
 def keys_and_flags(declaration: Declaration, args: list[bytes]) -> list[tuple[bytes, tuple[str, ...]]]:
-    """The keys of a request with what the command does to each.
+    """The keys of a request with what the command does to each, as COMMAND tells it: optional ones must be there.
 
     Raises:
         ValueError: the arguments do not fit.

@@ -46,6 +46,10 @@ class KeySpec:
         else:
             raise ValueError("keys unknown")
 
+    def is_absent(self, args: list[bytes]) -> bool:
+        """Are there no arguments where these keys would be, which are optional then?"""
+        return self.begin[0] == "index" and int(self.begin[1]) >= len(args)
+
     def first(self, args: list[bytes]) -> int | None:
         """Where this specification begins, None when its keyword is absent."""
         if self.begin[0] == "index":

@@ -150,8 +150,7 @@ def nothing(one):
 def command_getkeys(ctx: Client, name: bytes, *args: bytes):
     """Extracts the key names from an arbitrary command."""
     request = [name, *args]
-    declaration = keyed(ctx, request)
-    return [request[i] for i in find(introspection.key_positions, declaration, request)]
+    return [key for key, _ in find(introspection.keys_and_flags, keyed(ctx, request), request)]
 
 
 def keyed(ctx, request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geventcache.command.introspection import key_positions
+from geventcache.command.introspection import key_positions, keys_read
 from geventcache.command.table import CommandTable
 from geventcache.commands import load_commands
 from geventcache.services.settings.config import Config
@@ -117,3 +117,11 @@ def test_what_stands_alone_knows() -> None:
     session = InProcessServer().session()
     assert session.do("CLUSTER", "KEYSLOT", "foo") == b":12182\r\n"
     assert session.do("READONLY") == session.do("READWRITE") == b"+OK\r\n"
+
+
+def test_optional_keys_may_be_absent() -> None:
+    """The others are keys nevertheless."""
+    load_commands()
+    declaration = CommandTable().find([b"PFMERGE"]).declaration
+    assert keys_read(declaration, [b"PFMERGE", b"d"]) == [b"d"]
+    assert keys_read(declaration, [b"PFMERGE", b"d", b"s"]) == [b"d", b"s"]
