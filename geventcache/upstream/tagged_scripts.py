@@ -27,8 +27,11 @@ RUNS_KNOWN = frozenset(("EVALSHA", "EVALSHA_RO"))
 FIRST_ONE = (("index", 1), ("range", 0, 1, 0))
 # Their arguments are no keys, but patterns that get the tag as keys do.
 PATTERN_FIRST = "KEYS"
+# They concern more than the keys with a tag.
+REFUSED = ("DBSIZE", "FLUSHALL", "FLUSHDB", "MIGRATE", "MOVE", "RANDOMKEY", "SELECT", "SWAPDB")
+REASON = b"ERR a script with upstream-hash-tag has the keys of its database alone, by their names"
 # All in one line, so that errors tell the script's own lines. `E`: where keys are in commands that have not just one at
-# the beginning. `S`: what takes the tag off replies.
+# the beginning. `X`: what is refused. `S`: what takes the tag off replies.
 PRELUDE = b"""
 local KEYS,redis=(function(K,R)
 local T,E='%(tag)s',{%(exceptions)s}
@@ -77,12 +80,18 @@ local function each(r)
 if r.map then local m={} for k,v in pairs(r.map) do m[off(k)]=v end r.map=m else for i=1,#r do one(r[i]) end end
 return r
 end
+local X={%(refused)s}
 local S={KEYS=all,SCAN=function(r) all(r[2]) return r end,LMPOP=one,ZMPOP=one,XREAD=each,XREADGROUP=each}
 local function through(f)
 return function(...)
 local n,a=select('#',...),{...}
 if n==0 then return f() end
 local name=word(a,1)
+if X[name] then
+local e=R.error_reply('%(reason)s')
+if f==R.pcall then return e end
+error(e,0)
+end
 n=tag(a,n,name)
 local strip=S[name]
 if not strip then return f(unpack(a,1,n)) end
@@ -135,7 +144,9 @@ def lua_of(spec: tuple[Any, ...]) -> str:
 @cache
 def prelude(prefix: bytes) -> bytes:
     """The line before scripts for one tag."""
-    return PRELUDE.strip() % {b"tag": prefix, b"exceptions": exceptions()} + b" "
+    refused = ",".join(f"{name}=1" for name in REFUSED).encode()
+    parts = {b"tag": prefix, b"exceptions": exceptions(), b"refused": refused, b"reason": REASON}
+    return PRELUDE.strip() % parts + b" "
 
 
 def wrapped(source: bytes, prefix: bytes) -> bytes:

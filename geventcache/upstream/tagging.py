@@ -69,10 +69,11 @@ class Tagging:
         return self.scripts.request(declaration, tags.tagged(declaration, args, prefix), prefix)
 
     @staticmethod
-    def translation(command: Command, args: list[bytes], prefix: bytes) -> tags.Translate | None:
-        """What makes the reply to a request the client's, None if it is that already."""
+    def translation(command: Command, args: list[bytes], prefix: bytes) -> tags.Translate:
+        """What makes the reply to a request the client's."""
         declaration = command.declaration
-        return tags.translation(declaration, prefix) or tagged_scripts.translation(declaration, args, prefix)
+        named = tags.translation(declaration, prefix) or tagged_scripts.translation(declaration, args, prefix)
+        return lambda frame: tags.reply_untagged(frame, prefix, named)
 
     def slot_of_tag(self, prefix: bytes) -> int:
         """Where all keys with a tag are."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from geventcache.command.declaration import Declaration
 from geventcache.command.introspection import key_positions
-from geventcache.resp.frames import MAP, array, bulk, bulk_value, is_error, items
+from geventcache.resp.frames import MAP, array, bulk, bulk_value, error, error_text, is_error, items
 
 Translate = Callable[[bytes], bytes]
 
@@ -129,8 +129,15 @@ def scan_untagged(frame: bytes, prefix: bytes) -> bytes:
     return array([cursor, all_untagged(keys, prefix)])
 
 
-def replies_untagged(frame: bytes, translations: list[Translate | None]) -> bytes:
+def reply_untagged(frame: bytes, prefix: bytes, named: Translate | None) -> bytes:
+    """Any reply: errors may tell of keys, other replies do as `named` knows."""
+    if is_error(frame):
+        return error(error_text(frame).replace(prefix, b""))
+    return frame if named is None else named(frame)
+
+
+def replies_untagged(frame: bytes, translations: list[Translate]) -> bytes:
     """The reply to EXEC: each item as its command asks."""
     if is_empty(frame):
         return frame
-    return array([item if one is None else one(item) for one, item in zip(translations, items(frame), strict=True)])
+    return array([one(item) for one, item in zip(translations, items(frame), strict=True)])
