@@ -112,7 +112,7 @@ class Declaration:
         key_flags: for keys whose flags depend on the arguments: args -> flags of the keys.
         find_keys: for keys that no specification finds: args -> positions.
         channels: the channels that it names, None for none.
-        databases: the words by which it names databases: args -> words.
+        databases: where it names databases: args -> positions.
         rules: what the script or the function that it runs declares: (the Scripting, args) -> Rules.
         secrets: of arguments that must not be shown: args -> positions (`geventcache.command.secrets` has some).
     """
@@ -140,7 +140,7 @@ class Declaration:
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None
     effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None
     channels: Channels | None = None
-    databases: Callable[[list[bytes]], list[bytes]] | None = None
+    databases: Callable[[list[bytes]], Sequence[int]] | None = None
     rules: Callable[[Any, list[bytes]], Any] | None = None
     subcommands: dict[str, Declaration] = field(default_factory=dict, compare=False)
 
@@ -174,7 +174,7 @@ def command(
     secrets: Callable[[Sequence[bytes]], Sequence[int]] | None = None,
     effect: Callable[[list[bytes], Any, int], list[list[bytes]]] | None = None,
     channels: Channels | None = None,
-    databases: Callable[[list[bytes]], list[bytes]] | None = None,
+    databases: Callable[[list[bytes]], Sequence[int]] | None = None,
     rules: Callable[[Any, list[bytes]], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the decorated function as a command; its docstring's first paragraph is the summary.

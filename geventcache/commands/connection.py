@@ -55,7 +55,7 @@ def echo(ctx: Client, message: bytes):
     since="1.0.0",
     complexity="O(1)",
     args="index:integer",
-    databases=lambda args: args[1:2],
+    databases=lambda args: (1,),
 )
 def select(ctx: Client, index: bytes):
     """Changes the selected database."""

@@ -214,7 +214,7 @@ def database_of(ctx: Client, index: bytes) -> Any:
     since="1.0.0",
     complexity="O(1)",
     args="key#0 db:integer",
-    databases=lambda args: args[2:3],
+    databases=lambda args: (2,),
 )
 def move(ctx: Client, key: bytes, index: bytes) -> Any:
     """Moves a key to another database."""
@@ -258,7 +258,7 @@ def parse_copy_options(ctx: Client, words: tuple) -> Any:
     since="6.2.0",
     complexity="O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
     args="source#0 destination#1 DB=destination-db:integer? REPLACE?",
-    databases=lambda args: [args[i + 1] for i in range(3, len(args) - 1) if args[i].upper() == b"DB"],
+    databases=lambda args: [i + 1 for i in range(3, len(args) - 1) if args[i].upper() == b"DB"],
 )
 def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
     """Copies the value of a key to a new key."""

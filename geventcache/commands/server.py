@@ -114,7 +114,7 @@ def free_soon(ctx):
     complexity="O(N) where N is the count of clients watching or blocking on keys from both databases.",
     args="index1:integer index2:integer",
     traits="other_databases",
-    databases=lambda args: args[1:3],
+    databases=lambda args: (1, 2),
 )
 def swapdb(ctx: Client, index1: bytes, index2: bytes):
     """Swaps two databases."""

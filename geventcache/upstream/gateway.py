@@ -119,10 +119,14 @@ class Gateway:
             return True
         if self.nodes.is_cluster is None:
             return self.await_map(client, command)
+        try:
+            request = self.renumbered(client, command, args, plan)
+        except CommandError as wrong:
+            return self.fail(client, command, wrong.text)
         if self.tagging.is_on:
-            taken = self.tagging.send(client, command, args, plan)
+            taken = self.tagging.send(client, command, request, plan)
         else:
-            taken = self.send_on(client, command, args, plan)
+            taken = self.send_on(client, command, request, plan)
         if taken and self.state.monitors and not client.is_barred:
             self.state.monitors.before_command(client, command, args)
             self.state.monitors.after_command(client, command, args)
@@ -199,6 +203,21 @@ class Gateway:
     def db_of(self, client: Client) -> int:
         """The database at the upstream, counted from that of the URL."""
         return 0 if self.tagging.is_on else client.db.index
+
+    def renumbered(self, client: Client, command: Command, args: list[bytes], plan: Plan) -> list[bytes]:
+        """A request with the numbers that the databases it names have at the upstream.
+
+        Raises:
+            CommandError: keys have tags, and it names another database than the client's.
+        """
+        find = command.declaration.databases
+        if not plan.names_databases or find is None:
+            return args
+        args = list(args)
+        for i in find(args):
+            if args[i].isdigit():
+                args[i] = b"%d" % (self.nodes.target.database + self.tagging.database(client, int(args[i])))
+        return args
 
     # ------------------------------------------------------------------ one node
 

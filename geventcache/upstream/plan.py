@@ -98,6 +98,7 @@ class Plan(NamedTuple):
         drops_all: it may change every key.
         is_shaped: see `SHAPED`.
         in_transaction: it may stand between MULTI and EXEC.
+        names_databases: by their numbers, which may be others at the upstream.
     """
 
     way: str
@@ -110,6 +111,7 @@ class Plan(NamedTuple):
     drops_all: bool = False
     is_shaped: bool = False
     in_transaction: bool = False
+    names_databases: bool = False
 
 
 ADDED = Plan(REFUSE, "it was added to this server, and works on data that are not here")
@@ -140,6 +142,7 @@ def plan_of(declaration: Declaration) -> Plan:
         drops_all=way == ALL and "write" in flags and declaration.group != "scripting",
         is_shaped=name in SHAPED,
         in_transaction=way in (SLOT, SPLIT, ANY, ALONE) or name in STATELESS,
+        names_databases=goes and declaration.databases is not None,
     )
 
 

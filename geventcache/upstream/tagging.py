@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import AsyncResult
 
+from geventcache.base.errors import CommandError
 from geventcache.command.introspection import keys_read
 from geventcache.command.table import Command
 from geventcache.resp.frames import NULL_BULK, bulk_value, is_error, items, pack
@@ -62,6 +63,18 @@ class Tagging:
             return is_taken
         finally:
             relay.translate = None
+
+    def database(self, client: Client, number: int) -> int:
+        """The database at the upstream, counted from that of the URL, of one that a request names.
+
+        Raises:
+            CommandError: its keys have another tag.
+        """
+        if not self.is_on:
+            return number
+        if number != client.db.index:
+            raise CommandError(tags.OTHER_DATABASE)
+        return 0
 
     def tagged(self, command: Command, args: list[bytes], prefix: bytes) -> list[bytes]:
         """A request with the tag."""

@@ -23,6 +23,7 @@ _OTHER = "with upstream-hash-tag, keys of two databases are in two slots"
 _EVENTS = "events of keys are not available with upstream-hash-tag"
 REFUSED = {"MOVE": _OTHER, "SWAPDB": _OTHER, "MIGRATE": "keys have tags at the upstream that would arrive with them"}
 EVENTS_REFUSED = b"ERR " + _EVENTS.encode()
+OTHER_DATABASE = b"ERR " + _OTHER.encode()
 # Replies whose first item is the key.
 NAME_FIRST = frozenset(("BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX", "LMPOP", "BLMPOP", "ZMPOP", "BZMPOP"))
 STREAMS = frozenset(("XREAD", "XREADGROUP"))

@@ -63,7 +63,8 @@ class Transactions:
             relay.unpin()
             return False
         try:
-            batch = self.judge(self.gateway.tagging.tag_queue(client, relay, queue), pinned is None)
+            queue = self.gateway.tagging.tag_queue(client, relay, self.renumbered(client, queue))
+            batch = self.judge(queue, pinned is None)
         except CommandError as wrong:
             self.gateway.state.end_transaction(client)
             relay.unpin()
@@ -86,6 +87,15 @@ class Transactions:
             parts = [MULTI, *(pack(tuple(batch.parts[i].request)) for i in indexes), EXEC]
             self.send_transaction(client, relay, parts, slot, done if len(groups) == 1 else gather.part(number))
         return True
+
+    def renumbered(self, client: Client, queue: list[Any]) -> list[Any]:
+        """These requests with the upstream's numbers of databases.
+
+        Raises:
+            CommandError: one names a database that is out of reach.
+        """
+        gateway = self.gateway
+        return [(one, gateway.renumbered(client, one, args, gateway.plan_of(one))) for one, args in queue]
 
     def are_own(self, queue: list[Any]) -> bool:
         """Do all these requests concern this server alone?"""

@@ -391,7 +391,17 @@ def test_one_primary_needs_no_slots() -> None:
         assert client.do("SCAN", 0).value[0].value == b"0"
         direct.do("SELECT", 2)
         assert direct.do("GET", "b").value == b"2"
+        assert client.do("MOVE", "a", 1).value == 1
+        assert client.do("COPY", "b", "c", "DB", 1).value == 1
+        client.do("MULTI")
+        client.do("COPY", "b", "d", "REPLACE", "DB", 1)
+        assert client.do("EXEC").value[0].value == 1
+        direct.do("SELECT", 3)
+        assert direct.do("EXISTS", "a", "c", "d").value == 3
         assert client.do("SWAPDB", 0, 1).value == b"OK"
+        assert direct.do("KEYS", "*").value[0].value == b"b"
+        assert client.do("EXISTS", "a", "c", "d").value == 3
+        assert client.do("GET", "b").value is None
         client.close()
         direct.close()
 

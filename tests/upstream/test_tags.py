@@ -54,6 +54,7 @@ def client(request: pytest.FixtureRequest, tagging: Process, near: Client) -> It
         ("PUBLISH c m", "PUBLISH c m"),
         ("SPUBLISH c m", "SPUBLISH c m"),
         ("ZUNIONSTORE d x a", "ZUNIONSTORE d x a"),
+        ("PFMERGE d", "PFMERGE Td"),
     ],
 )
 def test_where_the_tag_goes(request_: str, sent: str) -> None:
@@ -132,6 +133,40 @@ def test_what_is_refused(client: Client) -> None:
     for request in (("MOVE", "k", 1), ("SWAPDB", 0, 1), ("MIGRATE", "h", 1, "k", 0, 1)):
         assert b"is not available with an upstream" in client.do(*request).value
     assert b"not available with upstream-hash-tag" in client.do("SUBSCRIBE", "__keyevent@0__:set").value
+
+
+def test_copies_stay_in_their_database(client: Client) -> None:
+    """Another one has another tag; the own one has the upstream's number."""
+    client.do("SET", "k", "v")
+    assert b"two databases" in client.do("COPY", "k", "c", "DB", 1).value
+    client.do("SELECT", 9)
+    client.do("SET", "k", "v")
+    assert client.do("COPY", "k", "c", "db", 9).value == 1
+    assert client.do("GET", "c").value == b"v"
+    client.do("MULTI")
+    client.do("COPY", "k", "d", "DB", 0)
+    assert b"two databases" in client.do("EXEC").value
+    client.do("SELECT", 0)
+
+
+def test_errors_tell_no_tag(client: Client) -> None:
+    """Where they tell of keys."""
+    client.do("XADD", "s", "1-1", "f", "v")
+    reads = ("XREADGROUP", "GROUP", "g", "c", "BLOCK", 10, "STREAMS", "s", ">")
+    assert client.do("XGROUP", "SETID", "s", "g", "$").value.endswith(b"for key name 's'")
+    assert b"No such key 's' or" in client.do(*reads).value
+    client.do("MULTI")
+    client.do("XGROUP", "SETID", "s", "g", "$")
+    assert client.do("EXEC").value[0].value.endswith(b"for key name 's'")
+
+
+@pytest.mark.parametrize("words", ["'FLUSHALL'", "'flushdb'", "'DBSIZE'", "'RANDOMKEY'", "'SELECT', 1"])
+def test_scripts_reach_nobody_else(client: Client, near: Client, words: str) -> None:
+    """What concerns more than their database is refused in them."""
+    near.do("SET", "foreign", 1)
+    assert b"has the keys of its database alone" in client.do("EVAL", f"return redis.call({words})", 0).value
+    assert b"has the keys of its database alone" in client.do("EVAL", f"return redis.pcall({words})", 0).value
+    assert near.do("GET", "foreign").value == b"1"
 
 
 def test_what_is_kept(client: Client) -> None:

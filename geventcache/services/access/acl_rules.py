@@ -279,10 +279,10 @@ class Selector:
         declaration: Declaration = command.declaration
         if "all_databases" in declaration.traits:
             return name
-        for word in declaration.databases(args) if declaration.databases is not None else ():
-            number = parse_integer(word)
+        for i in declaration.databases(args) if declaration.databases is not None else ():
+            number = parse_integer(args[i])
             if number is not None and 0 <= number < self.database_count and number not in self.databases:
-                return word
+                return args[i]
         is_own_used = "other_databases" not in declaration.traits and uses_data(declaration)
         return name if is_own_used and index not in self.databases else None
 
