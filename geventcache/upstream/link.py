@@ -94,6 +94,7 @@ class Link:
         on_defect: called with what a reply made somebody raise.
         after: called when what one read brought is done with.
         refusal: the server's error that refused the connection, empty if it did not.
+        reason: why it is over.
         is_open, is_lost: it is agreed on; it is over.
         is_tracked: the server tells of changes to what is read by it.
         is_patient: a reply may take for ever.
@@ -117,7 +118,7 @@ class Link:
         self.on_unanswered: Callable[[Ask, bool, bytes], None] = lambda ask, was_sent, text: None
         self.after: Callable[[], None] = lambda: None
         self.on_defect: Callable[[Exception], object] = lambda error: None
-        self.refusal = b""
+        self.refusal = self.reason = b""
         self.is_open = self.is_lost = self.is_patient = self.is_finished = False
         self.is_tracked = TRACKING in opening
         self.mode = b""
@@ -305,6 +306,7 @@ class Link:
             return
         self.is_lost = True
         self.is_open = False
+        self.reason = reason
         if self.sock is not None:
             if self.sent:
                 forget_unsent(self.sock)

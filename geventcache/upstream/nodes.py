@@ -88,7 +88,7 @@ class Nodes:
         on_map: called with the slots that have another owner, and the nodes that have got some back.
         on_left: called with a node that is in the cluster no more.
         own_links, most_own: how many own links there are, and may be.
-        refreshes: how often the map was asked for.
+        refreshes: how often the map was asked for; is_told: somebody has told it the last time, None before the first.
         scanned: all primaries in the order in which they were first seen, for cursors.
         doubtful: what a server that has lost its cluster has told of the map, and where it is.
     """
@@ -110,6 +110,7 @@ class Nodes:
         self.owning: list[Node] | None = None
         self.doubtful: tuple[Any, Place] | None = None
         self.refreshes = 0
+        self.is_told: bool | None = None
         self.refreshed_us = 0
         self.error = b"nobody has answered yet"
         self.refreshing: Any = None
@@ -302,7 +303,8 @@ class Nodes:
                 self.again = False
                 self.refreshes += 1
                 self.refreshed_us = monotonic_us()
-                if not self.learn():
+                self.is_told = self.learn()
+                if not self.is_told:
                     gevent.sleep(RETRY_US / 1e6)
                 if not self.again:
                     break
@@ -366,7 +368,7 @@ class Nodes:
         except gevent.Timeout:
             link.lose(b"it is silent")
         if frames is None or (is_error(frames[0]) and link.is_lost):
-            raise OSError(link.refusal.decode("utf-8", "replace") or "no answer from the upstream")
+            raise OSError(link.reason.decode("utf-8", "replace"))
         return frames
 
     def learn_ranges(self, ranges: Iterable[Any], told_by: Place) -> None:

@@ -33,6 +33,7 @@ class Upstream:
 
     Attributes:
         descriptors: how many sockets there may be.
+        is_up: what the log tells of it, None if nothing yet.
     """
 
     def __init__(self, server: Any, let_go: Callable[[Any], None]) -> None:
@@ -56,6 +57,7 @@ class Upstream:
         self.nodes.on_map = self.follow_map
         self.nodes.on_left = self.near.retire
         self.timer: Any = None
+        self.is_up: bool | None = None
         config.load("maxmemory", b"%d" % config["near-maxmemory"])
         config.load("maxmemory-policy", config["near-maxmemory-policy"])
         config.load("save", b"")
@@ -131,7 +133,19 @@ class Upstream:
         self.state.clock.update()
         self.nodes.look(monotonic_us())
         self.subscriptions.tick()
+        self.log_change()
         self.server.end_turn()
+
+    def log_change(self) -> None:
+        """Tell who reads the log whether the upstream can be reached."""
+        nodes = self.nodes
+        if nodes.is_told is self.is_up:
+            return
+        self.is_up = nodes.is_told
+        if self.is_up:
+            self.state.log.info("upstream_up", primaries=len(nodes.primaries()))
+        else:
+            self.state.log.warning("upstream_down", reason=nodes.error.decode("utf-8", "replace"))
 
     def stop(self) -> None:
         """End all connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from ..support.client import Client
 from ..support.cluster import ReferenceCluster
 from ..support.ports import free_port
-from ..support.process import eventually, information, serving
+from ..support.process import eventually, information, running, serving
 from ..support.servers import reference_binary, running_reference
 
 CLOSE, SILENCE = b"close", b"silence"
@@ -347,5 +348,25 @@ def test_tls(tmp_path: Path) -> None:
         other = ("--upstream-tls-ca-cert-file", str(tmp_path / "stranger.pem"), "--upstream-retry-time", "200")
         with serving("--upstream", url, *other) as process:
             client = process.connect()
-            assert client.do("GET", "k").value.startswith(b"ERR The upstream cannot be reached")
+            value = client.do("GET", "k").value
+            assert value.startswith(b"ERR The upstream cannot be reached")
+            assert b"certificate verify failed" in value
             client.close()
+
+
+def test_log_tells_of_the_upstream(tmp_path: Path) -> None:
+    """Whether it can be reached, and why not."""
+    log, port = tmp_path / "log", free_port()
+
+    def told() -> list[tuple[str, str | None]]:
+        lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [(line["event"], line.get("reason")) for line in lines if line["event"].startswith("upstream")]
+
+    options = ("--port", "0", "--bind", "127.0.0.1", "--upstream", f"valkey://127.0.0.1:{port}")
+    with log.open("wb") as file, running(*options, stderr=file, listens=False):
+        assert eventually(lambda: len(told()) == 1)
+        with serving("--port", str(port)):
+            assert eventually(lambda: len(told()) == 2)
+        assert eventually(lambda: len(told()) == 3)
+    assert [event for event, _ in told()] == ["upstream_down", "upstream_up", "upstream_down"]
+    assert "refused" in str(told()[0][1])
