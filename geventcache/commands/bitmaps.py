@@ -69,7 +69,7 @@ def bit_offset(ctx: Client, text: bytes) -> cython.longlong:
     if not is_integer or offset < 0:
         raise CommandError(errors.BIT_OFFSET_INVALID)
     place: cython.longlong = offset >> 3
-    if place >= LEAST_LIMIT and place >= ctx.server.config["proto-max-bulk-len"]:
+    if place >= LEAST_LIMIT and place >= ctx.server.config["proto-max-bulk-len"] and not ctx.is_repeating:
         raise CommandError(errors.BIT_OFFSET_INVALID)
     return offset
 

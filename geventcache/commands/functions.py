@@ -11,7 +11,7 @@ from geventcache.resp.values import OK, Distinct, Simple
 from geventcache.services.clients import Client
 from geventcache.services.scripting import payload
 from geventcache.services.scripting.headers import read_library
-from geventcache.services.scripting.service import FUNCTION, SCRIPT
+from geventcache.services.scripting.service import FUNCTION, LOAD_LIMIT_MS, SCRIPT
 
 ENGINE = b"LUA"
 NO_FUNCTION = b"ERR Function not found"
@@ -117,7 +117,7 @@ def function_load(ctx: Client, first: bytes, *more: bytes):
     name, _ = read_library(code)
     if name in scripting.libraries.by_name and not options:
         raise CommandError(b"ERR Library '%b' already exists" % name)
-    scripting.libraries.put([scripting.library_of(code)])
+    scripting.libraries.put([scripting.library_of(code, 0 if ctx.is_repeating else LOAD_LIMIT_MS)])
     return name
 
 

@@ -24,7 +24,7 @@ def check_length(ctx: Client, length) -> None:
     Raises:
         CommandError: it is too long.
     """
-    if length > ctx.server.config["proto-max-bulk-len"]:
+    if length > ctx.server.config["proto-max-bulk-len"] and not ctx.is_repeating:
         raise CommandError(errors.STRING_TOO_LONG)
 
 

@@ -594,6 +594,7 @@ class Engine:
         """
         effects: Effects | None = self.effects
         failed: list = []
+        client.is_repeating = True
         self.clock.stand_still()
         if effects is not None:
             effects.begin()

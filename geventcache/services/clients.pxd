@@ -17,7 +17,7 @@ cdef class Client:
     cdef public long long stream_position
     cdef public bint has_changed
     cdef public bytes name, lib_name, lib_version, capabilities
-    cdef public bint is_pushed_to, is_congested, is_closing, is_held, is_script, is_in_exec, postponed, is_monitor, no_evict, no_touch
+    cdef public bint is_pushed_to, is_congested, is_closing, is_held, is_script, is_repeating, is_in_exec, postponed, is_monitor, no_evict, no_touch
     cdef public bint needs_auth, is_barred, resp3, queue_error, is_dirty, is_special
     cdef public object peer, relay, blocked, tracking, reader, watched, channels, patterns, shard_channels
     cdef public list queue

@@ -42,6 +42,7 @@ class Client:
         reply_mode: of CLIENT REPLY.
         stream_position: of the stream of replication after its last change, but for those of the running turn, which
             `has_changed` tells of.
+        is_repeating: what it asks for has been done elsewhere, or before: limits of this server do not count.
         peer: the Primary or the Replica that it is, None for everybody else.
     """
 
@@ -74,6 +75,7 @@ class Client:
         self.is_closing = False
         self.is_held = False
         self.is_script = False
+        self.is_repeating = False
         self.is_in_exec = False
         self.blocked = None
         self.postponed = False

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geventcache.base.errors import CommandError
+from geventcache.commands import functions
 from geventcache.engine.replay import Replay, StreamError
 
 from ..support.inprocess import InProcessServer, Session
@@ -72,6 +73,31 @@ def test_pieces_do_not_matter(cuts: list[int]) -> None:
     assert follower.passed == SOME
     assert follower.session.do("SELECT", "3") == b"+OK\r\n"
     assert follower.session.do("GET", "a") == b"$1\r\n2\r\n"
+
+
+def test_limits_are_those_of_who_did_it_first() -> None:
+    """What the other server let be as long as it is, is so here as well."""
+    follower = Follower()
+    follower.session.do("CONFIG", "SET", "proto-max-bulk-len", "1mb")
+    place = 2 << 20
+    requests = [f"SETRANGE a {place} x", f"SETBIT b {8 * place} 1", f"BITFIELD c SET u8 #{place} 1"]
+    for request in requests:
+        assert follower.session.do(*request.split()).startswith(b"-ERR")
+    follower.get(stream(*requests, f"APPEND a {'y' * 70}"))
+    assert follower.failures == []
+    assert [follower.session.do("STRLEN", key) for key in "abc"] == [b":%d\r\n" % (place + n) for n in (71, 1, 1)]
+
+
+def test_a_library_that_was_loaded_is_loaded_however_long_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who loads it for the first time must not wait for long: here, and where a snapshot has it."""
+    monkeypatch.setattr(functions, "LOAD_LIMIT_MS", 1)
+    code = b"#!lua name=l\nfor i = 1, 1e7 do end redis.register_function('f', function() return 1 end)"
+    follower = Follower()
+    assert follower.session.do("FUNCTION", "LOAD", code).startswith(b"-ERR")
+    follower.get(hiredis.pack_command(("FUNCTION", "LOAD", code)))
+    assert follower.failures == []
+    assert follower.session.do("FCALL", "f", "0") == b":1\r\n"
+    assert follower.server.state.snapshots.library_of(code).functions
 
 
 def test_a_transaction_is_carried_out_as_a_whole() -> None:

@@ -263,17 +263,20 @@ class Scripting(Host):
         else:
             self.door.give(NIL)
 
-    def library_of(self, code: bytes) -> Library:
+    def library_of(self, code: bytes, limit_ms: int = 0) -> Library:
         """Make a library of its code; it is not yet in place.
+
+        Args:
+            limit_ms: for how long the code may run; 0 for as long as it takes, where it was loaded before.
 
         Raises:
             CommandError: it cannot be loaded.
         """
-        return load_library(code, self.load)
+        return load_library(code, lambda body: self.load(body, limit_ms))
 
-    def load(self, body: bytes) -> Any:
+    def load(self, body: bytes, limit_ms: int) -> Any:
         """Run the code of a library; return what it registers."""
-        run = self.running = Run(FUNCTION, LOAD_LIMIT_MS)
+        run = self.running = Run(FUNCTION, limit_ms)
         run.is_loading = True
         try:
             return self.runtime.load(body)
