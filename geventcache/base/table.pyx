@@ -1349,13 +1349,16 @@ cdef class Table:
             self.directory[number] = entry
 
     cdef bint make_room(self, uint64_t hash) noexcept:
-        """Grow the segment of a hash, or split it; False if that cannot be."""
+        """Grow the segment of a hash, or split it; False if that cannot be.
+
+        Keys that crowd together may fit into none of its sizes, also before it is full.
+        """
         cdef Segment *segment = self.segment(hash)
         cdef int bits
         for bits in range(segment.bits + 1, FULL_BITS + 1):
             if self.resize(segment, hash, bits):
                 return True
-        return segment.bits == FULL_BITS and self.split(segment, hash)
+        return self.split(segment, hash)
 
     cdef bint resize(self, Segment *segment, uint64_t hash, int bits) noexcept:
         """Give a segment another number of buckets; False, and nothing changed, if that cannot be."""

@@ -442,6 +442,21 @@ def test_a_walk_meets_each_key_that_stays_once(table: Any, seed: int) -> None:
 # ---------------------------------------------------------------------- random picks
 
 
+def test_keys_of_neighbouring_hashes_find_room(table: Any) -> None:
+    """However keys crowd together in the space of hashes, around its ends as well, there is room for them."""
+    everybody = [b"%d" % i for i in range(2000)]
+    everybody.sort(key=table.position)
+    choice = random.Random(1)
+    for _ in range(1500):
+        others = type(table)()
+        first, last = choice.randrange(20, 60), choice.randrange(40, 140)
+        keys = [*everybody[:first], *everybody[-last:]]
+        choice.shuffle(keys)
+        for key in keys:
+            put(others, key, b"v")
+        assert all(get(others, key) == b"v" for key in keys)
+
+
 def test_random_keys_are_fair(table: Any) -> None:
     """Each key is as likely as any other, by a chi-squared test, whatever was there before."""
     for number in range(2000):
