@@ -34,6 +34,8 @@ CLUSTER_SLOTS = pack((b"CLUSTER", b"SLOTS"))
 READONLY = (b"READONLY",)
 RETRY_US = 50_000
 REFRESH_US = 5_000_000
+# In which part of upstream-timeout a server should have told the map.
+SOON = 8
 # A primary of Sentinel's does not know that it was replaced, and news of that may be lost.
 SENTINEL_REFRESH_US = 1_000_000
 MOST_IDLE = 16
@@ -313,11 +315,23 @@ class Nodes:
             self.refreshing = None
 
     def learn(self) -> bool:
-        """Ask the sentinels, or one server after the other until one knows; return whether that is so."""
+        """Ask the sentinels, or one server after the other until one knows; return whether that is so.
+
+        One that has not answered soon is not waited for before the next is asked; the first answer counts.
+        """
         if self.sentinels is not None:
             return self.learn_from_sentinels(self.sentinels)
         self.doubtful = None
-        return any(self.learn_from(place) for place in self.candidates()) or self.learn_doubtful()
+        asking: list[Any] = []
+        try:
+            for place in self.candidates():
+                asking.append(gevent.spawn(self.learn_from, place))
+                asking[-1].join(self.way.timeout_us / 1e6 / SOON)
+                if any(one.value for one in asking):
+                    return True
+            return any(one.value for one in gevent.iwait(asking)) or self.learn_doubtful()
+        finally:
+            gevent.killall(asking, block=False)
 
     def candidates(self) -> list[Place]:
         """Whom to ask for the map: who was known to be well, those last that did not answer; then those of the URL."""

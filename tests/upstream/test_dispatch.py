@@ -6,7 +6,9 @@ import socket
 import struct
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from geventcache.base.clock import monotonic_us
 from geventcache.services.settings.upstream_url import parse_upstream
@@ -14,7 +16,7 @@ from geventcache.services.shards.hashing import SLOTS
 from geventcache.upstream.asks import Ask
 from geventcache.upstream.dispatch import REPLICA, Dispatcher
 from geventcache.upstream.link import Link, Way
-from geventcache.upstream.nodes import Nodes
+from geventcache.upstream.nodes import Node, Nodes
 
 LONG_AGO_US = 1
 
@@ -233,6 +235,24 @@ def test_who_has_lost_its_cluster_is_believed_last(
     owner = nodes.owners[0]
     assert owner is not None
     assert owner.place == ("one", expected)
+
+
+def test_who_does_not_tell_the_map_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, nodes: Nodes) -> None:
+    """The next one is asked as well; what the first one says in the end is old."""
+    speaks = Event()
+
+    def ask(node: Node, *_: bytes) -> list[bytes]:
+        if node.place[1] == 8:
+            speaks.wait()
+        return [told("ok", 1), map_of(node.place[1])]
+
+    monkeypatch.setattr(nodes, "candidates", lambda: [("one", 8), ("one", 9)])
+    monkeypatch.setattr(nodes, "lane", lambda node, db, resp3: node)
+    monkeypatch.setattr(nodes, "ask", ask)
+    nodes.run_refresh()
+    speaks.set()
+    gevent.idle()
+    assert nodes.primaries() == [nodes.node(("one", 9))]
 
 
 def test_who_is_quiet_is_not_waited_for(nodes: Nodes, link: Link) -> None:
