@@ -24,6 +24,7 @@ class Command:
             for a command without keys, -1 if only its arguments tell.
         element: where the first name of an element of a container stands, 0 if there is none (options left out).
         is_counted: the argument before the first key is the number of keys.
+        may_wait: it is not known that it never lets others in while it runs.
         brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
         effect, is_composite, is_noted, is_message: what repeats a call of it, see `Declaration`; plain_high: most items
             of a request that repeats itself even so.
@@ -50,6 +51,7 @@ class Command:
         self.runs_queue = "runs_queue" in declaration.traits
         self.is_composite = self.runs_queue or "composite" in declaration.traits
         self.is_message = "message" in declaration.traits
+        self.may_wait = self.is_composite or not waits_never(flags)
         self.is_noted = self.is_message or "noted" in declaration.traits
         self.effect = declaration.effect
         self.plain_high = PLAIN.get(declaration.effect, 0)
@@ -100,6 +102,11 @@ def element_position(declaration):
                 return position
             position += 1
     return 0
+
+
+def waits_never(flags):
+    """Is a command of these flags one of those that only read or write data, or do next to nothing?"""
+    return not flags.isdisjoint(("readonly", "write", "fast")) and flags.isdisjoint(("blocking", "admin", "noscript"))
 
 
 def is_brief(declaration):

@@ -37,6 +37,7 @@ cdef class Engine:
     cdef readonly list chores
     cdef Py_ssize_t mark
     cpdef begin_turn(self)
+    cdef bint may_wait(self, list commands) except -1
     cpdef Py_ssize_t look_ahead(self, Client client, list commands, Py_ssize_t start) except -1
     cpdef execute(self, Client client, list args)
     cpdef abandon(self)

@@ -84,6 +84,15 @@ class Engine:
         self.tick_us = self.last_us + MILLISECOND_US
         self.clock.update_at(self.last_us)
 
+    def may_wait(self, commands):
+        """May one of these requests let others in while it runs? Of most commands it is known that they never do."""
+        args: list
+        for args in commands:
+            command: Command | None = self.table.spelled(args[0])
+            if command is None or command.may_wait:
+                return True
+        return False
+
     def look_ahead(self, client, commands, start):
         """Fetch what the next requests of a pipeline will look up from memory into the caches, all of it at once.
 

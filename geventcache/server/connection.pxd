@@ -34,6 +34,7 @@ cdef class Connection:
     cdef readonly bint is_idle, is_reading, is_ended, is_deaf, is_broken
     cpdef arrive(self)
     cdef ready(self)
+    cdef bint turn_at_once(self) except -1
     cpdef resume(self)
     cpdef wake(self)
     cpdef go_on(self)
