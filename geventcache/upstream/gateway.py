@@ -514,7 +514,7 @@ class Gateway:
 
     @staticmethod
     def await_replies(client: Client) -> bool:
-        """QUIT: the client gets what it waits for before; False if that is nothing."""
+        """It may end the connection: the client gets what it waits for before; False if that is nothing."""
         relay = client.relay
         if relay is None or not relay.waiting:
             return False

@@ -73,6 +73,7 @@ SPECIAL = {
     "SCRIPT|SHOW": ANY,
     "MIGRATE": ALONE,
     "QUIT": LAST,
+    "CLIENT|KILL": LAST,
 }
 # Groups whose commands without keys are about a connection or a server, which is this one.
 OWN_GROUPS = frozenset(("connection", "cluster", "server"))

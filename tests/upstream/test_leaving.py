@@ -52,6 +52,7 @@ CASES = {
     "waits for the last": Case([*[BLMOVE] * 2, INCR], [("RPUSH", "l", 1)]),
     "wrong": Case([INCR, ("NOSUCH",), ("LPUSH", "n", 1), INCR]),
     "closes itself": Case([INCR, INCR, ("QUIT",), INCR]),
+    "kills itself": Case([INCR, INCR, ("CLIENT", "KILL", "NAME", "leaver", "SKIPME", "no"), INCR]),
 }
 SEEN: list[Request] = [
     ("GET", "n"),
