@@ -63,6 +63,7 @@ class NewFile:
         self.temporary = os.path.join(self.folder, f"temp-{self.pid}-{next(NUMBERS)}-{name}")
         self.lock = Lock()
         self.is_abandoned = False
+        self.is_in_place = False
         self.gathered: list[bytes | memoryview] = []
         self.gathered_size = 0
         self.size = 0
@@ -106,6 +107,7 @@ class NewFile:
         with self.lock:
             if not self.is_abandoned:
                 os.replace(self.temporary, self.path)
+                self.is_in_place = True
 
     def give_up(self) -> None:
         """From now on the file will not take the other's place."""
@@ -115,9 +117,9 @@ class NewFile:
     def discard(self) -> None:
         """Leave nothing behind; after `commit` there is nothing to do. A forked process leaves it to its parent."""
         self.close()
-        if self.pid == os.getpid():
+        if self.pid == os.getpid() and not self.is_in_place:
             with contextlib.suppress(OSError):
-                os.unlink(self.temporary)
+                self.run(os.unlink, self.temporary)  # a large file takes the system a while
 
     def close(self) -> None:
         """Give the descriptor back."""

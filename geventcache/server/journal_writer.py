@@ -5,7 +5,8 @@ The rules:
 - What was noted in a turn of the loop is written when the turn is over, and with `appendfsync always` brought to the
   disk: one write and one sync for all clients whose turns it were. A thread of its own does it (`server/disk.py`);
   clients are served meanwhile. A write alone is left to the system's cache, which takes some microseconds; to change
-  threads takes more. So the loop does it, until one was slow: then the thread does it for a minute.
+  threads takes more. So the loop does it, until one was slow: then the thread does it for a minute, as it does while a
+  snapshot or a new base is written, when the disk has more to do.
 - What a turn with effects sends, to whomever, waits until they are written (`hold`). What a client is sent after that
   waits behind it. While a sync of `everysec` is under way, which may hold up a write, nobody waits: what is noted then
   is written after it, two seconds later at most.
@@ -220,7 +221,8 @@ class JournalWriter(EffectStream):
         if self.chunks:
             chunk = self.chunks[0]
             syncs = self.config["appendfsync"] == ALWAYS and self.may_sync()
-            is_quick = not (syncs or chunk.ends_file or self.slow_ticks or chunk.size > MOST_AT_ONCE)
+            is_long = syncs or chunk.ends_file or chunk.size > MOST_AT_ONCE
+            is_quick = not (is_long or self.slow_ticks or self.is_disk_busy())
             self.do(partial(chunk.write, syncs), partial(self.end_chunk, chunk, syncs), is_quick)
 
     def do(self, action: Callable[[], object], on_done: Callable[[Job], None], is_quick: bool = False) -> None:
@@ -237,8 +239,11 @@ class JournalWriter(EffectStream):
 
     def may_sync(self) -> bool:
         """No rewrite and no save is under way that a sync would get in the way of, or that is not asked for."""
-        is_busy = self.journal.is_rewriting or self.state.snapshots.image is not None
-        return not (is_busy and self.config["no-appendfsync-on-rewrite"])
+        return not (self.config["no-appendfsync-on-rewrite"] and self.is_disk_busy())
+
+    def is_disk_busy(self) -> bool:
+        """Is a new base or a snapshot being written?"""
+        return bool(self.journal.is_rewriting or self.state.snapshots.image is not None)
 
     def end_chunk(self, chunk: Chunk, syncs: bool, job: Job) -> None:
         """A chunk was written, or could not be."""

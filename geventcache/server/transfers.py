@@ -20,6 +20,7 @@ import gevent
 from gevent.event import Event
 
 from geventcache.base.table import Table
+from geventcache.persistence.files import write_blocks
 from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
 from geventcache.server.slices import SNAPSHOT_US, Slices
 from geventcache.services.replication.replicas import SENDING, WAITING, WINDOW_BYTES, Replica
@@ -186,21 +187,28 @@ class Transfers:
 
     def send_sized(self, blocks: Iterator[bytes | memoryview]) -> bool:
         """Write blocks into a file, then send its size and the file."""
+        with tempfile.TemporaryFile(buffering=0) as file:
+            try:
+                return self.send_file(file, blocks)
+            finally:
+                self.server.saving.run(file.close)  # it is gone then, which takes the system a while
+
+    def send_file(self, file: Any, blocks: Iterator[bytes | memoryview]) -> bool:
+        """The same with an empty file; False if nobody is left to get it."""
         self.preparing = self.group
         run = self.server.saving.run
-        with tempfile.TemporaryFile(buffering=0) as file:
-            size = 0
-            for block in blocks:
-                if block:
-                    run(file.write, block)
-                    size += len(block)
-                self.slices.breathe()
-            self.preparing = []
-            self.push(b"$%d\r\n" % size)
-            file.seek(0)
-            while block := run(file.read, READ_BYTES):
-                if not self.push(block):
-                    return False
+        size = 0
+        for block in blocks:
+            if block:
+                run(write_blocks, file.fileno(), [block])
+                size += len(block)
+            self.slices.breathe()
+        self.preparing = []
+        self.push(b"$%d\r\n" % size)
+        file.seek(0)
+        while block := run(file.read, READ_BYTES):
+            if not self.push(block):
+                return False
         return True
 
     def push(self, block: bytes | memoryview) -> bool:

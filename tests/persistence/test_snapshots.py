@@ -354,6 +354,26 @@ def test_a_late_file_does_not_take_the_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_discarded_goes_where_it_may_take_long(tmp_path: Path) -> None:
+    """A large file that is given up is deleted as it was written; one that stands in its place is not looked for."""
+    calls: list[Any] = []
+
+    def run(function: Callable[..., Any], *args: Any) -> Any:
+        calls.append(function)
+        return function(*args)
+
+    for commits in (False, True):
+        calls.clear()
+        file = NewFile(str(tmp_path / "dump.rdb"), run)
+        file.open()
+        file.write(b"data")
+        if commits:
+            file.commit()
+        file.discard()
+        assert (os.unlink in calls) is not commits
+    assert os.listdir(tmp_path) == ["dump.rdb"]
+
+
 def test_a_child_does_not_remove_its_parents_file(tmp_path: Path) -> None:
     """What a process writes is its own, forked ones close their copy and let it be."""
     file = NewFile(str(tmp_path / "dump.rdb"))
