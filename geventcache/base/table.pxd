@@ -10,6 +10,7 @@ cpdef enum:
     DOUBLE = 3
     TEXT = 4
     OBJECT = 5
+    DUE = 6
     PACKED = 8
     POSITION_BITS = 53
     # Values of more bytes are objects, and packed containers must not be longer.
@@ -87,6 +88,9 @@ cdef class Table:
     cdef readonly Watcher watcher
 
     cpdef int seek(self, bytes key) except -1
+    cpdef int seek_at(self, bytes key, long long now_ms) except -1
+    cpdef bytes bytes_at(self, bytes key, long long now_ms)
+    cpdef bint put_plain(self, bytes key, value) except -1
     cpdef int redeem(self, Tickets tickets, Py_ssize_t at, long long time_ms) except -1
     cpdef int recall(self, long long ticket) except -1
     cpdef bytes key(self)

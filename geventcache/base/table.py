@@ -8,7 +8,8 @@ One test-suite runs on both. The rules, for users of either:
   called out (to a listener, a handler) seeks again.
 - **A kind** tells what stands at a key: nothing, bytes, an integer of 64 bits, a double, text (bytes that are not to be
   taken for an integer though they read as one), or an object (a container, a bytearray, bytes too large to be copied).
-  From `PACKED` on it is a packed container, a run of bytes; the kind says of which type.
+  From `PACKED` on it is a packed container, a run of bytes; the kind says of which type. `DUE` is what `seek_at` says
+  of a key whose deadline is over.
 - **A deadline** is the key's and stays when its value is replaced. The table has no clock and expires nothing.
 - **A ticket** finds a key again without holding it (base/deadlines.py): in the compiled table it is a hash, in the
   twin the key. It counts while the key's `filed` is the time of the ticket's bucket.
@@ -31,7 +32,7 @@ from typing import Any
 
 from geventcache.base.times import NEVER_MS
 
-ABSENT, BYTES, INTEGER, DOUBLE, TEXT, OBJECT = range(6)
+ABSENT, BYTES, INTEGER, DOUBLE, TEXT, OBJECT, DUE = range(7)
 PACKED = 8
 POSITION_BITS = 53
 END = 1 << POSITION_BITS
@@ -173,6 +174,45 @@ class Table:
         if type(held) is _Box:
             held = held.value
         return _KINDS.get(type(held), OBJECT)
+
+    def seek_at(self, key: bytes, now_ms: int) -> int:
+        """`seek` at a time: DUE if the key's deadline is not later."""
+        self._key = key
+        self._part = part = self._parts[hash(key) >> self._shift & self._mask]
+        self._held = held = part.get(key)
+        if held is None:
+            return ABSENT
+        if type(held) is _Box:
+            if held.deadline_ms <= now_ms:
+                return DUE
+            held = held.value
+        return _KINDS.get(type(held), OBJECT)
+
+    def bytes_at(self, key: bytes, now_ms: int) -> bytes | None:
+        """`seek_at` for bytes: they themselves, None if they are due or something else is there, or nothing."""
+        self._key = key
+        self._part = part = self._parts[hash(key) >> self._shift & self._mask]
+        self._held = held = part.get(key)
+        if type(held) is bytes:
+            return held
+        if type(held) is _Box and type(held.value) is bytes and held.deadline_ms > now_ms:
+            return held.value
+        return None
+
+    def put_plain(self, key: bytes, value: Any) -> bool:
+        """`seek` and `put` of bytes or an int where a key is new, or has neither times nor an object; else False."""
+        self._key = key
+        self._part = part = self._parts[hash(key) >> self._shift & self._mask]
+        self._held = held = part.get(key)
+        kind = type(value)
+        if kind is bytes is type(held) and self.watcher is None:  # what mostly happens, without a call
+            self.memory += len(value) - len(held)
+            part[key] = self._held = value
+            return True
+        if (kind is bytes or kind is int) and (held is None or type(held) in _KINDS):
+            self._store(value, 0)
+            return True
+        return False
 
     def redeem(self, tickets: Tickets, at: int, time_ms: int) -> int:
         """Go to the key of a ticket in the bucket of `time_ms`; return the kind of its value, ABSENT if it is stale."""
@@ -451,9 +491,10 @@ class Table:
 
     def _store(self, held: Any, volatile: int) -> None:
         """Have a value or a box at the place; without memory for it, nothing has changed."""
-        self.preserve()
+        if self.watcher is not None:
+            self.preserve()
         former = self._held
-        objects = self.objects + _is_object(held)
+        objects = self.objects + (type(held) not in _KINDS and _is_object(held))
         memory = self.memory + _size(held)
         count, changes = self.count, self._changes
         volatile += self.volatile
@@ -509,9 +550,7 @@ def _size(held: Any) -> int:
     if type(held) is _Box:
         size = _BOX_BYTES + (_TIMES_BYTES if held.deadline_ms != NEVER_MS or held.filed_ms else 0)
         held = held.value
-    return size + _value_bytes(held) if type(held) in _KINDS else size
-
-
-def _value_bytes(value: Any) -> int:
-    """Bytes of a value that is no object."""
-    return _NUMBER_BYTES if type(value) is int or type(value) is float else _BYTES_OVERHEAD + len(value)
+    kind = type(held)
+    if kind is bytes or kind is Text:
+        return size + _BYTES_OVERHEAD + len(held)
+    return size + _NUMBER_BYTES if kind is int or kind is float else size

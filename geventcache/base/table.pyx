@@ -547,6 +547,26 @@ cdef class Table:
         self.held = key
         return kind
 
+    cpdef int seek_at(self, bytes key, long long now_ms) except -1:
+        """`seek` at a time: DUE if the key's deadline is not later."""
+        cdef int kind = self.seek(key)
+        return DUE if kind != ABSENT and deadline_of(self.record) <= now_ms else kind
+
+    cpdef bytes bytes_at(self, bytes key, long long now_ms):
+        """`seek_at` for bytes: they themselves, None if they are due or something else is there, or nothing."""
+        return <bytes>value_object(self.record) if self.seek_at(key, now_ms) == BYTES else None
+
+    cpdef bint put_plain(self, bytes key, value) except -1:
+        """`seek` and `put` of bytes or an int where a key is new, or has neither times nor an object; else False."""
+        cdef Value read
+        if self.seek(key) >= OBJECT or (self.record is not NULL and self.record.flags & TIMED):
+            return False
+        if not (PyBytes_CheckExact(value) or PyLong_CheckExact(value)):
+            return False
+        read_value(value, &read)
+        self.store(&read, NEVER_MS, 0)
+        return True
+
     cdef int seek_raw(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept:
         self.held = None
         self.sought = key

@@ -5,7 +5,7 @@ from geventcache.store.places cimport Places
 from geventcache.types.container cimport Container
 
 cdef long long NEVER, KEPT
-cdef int ABSENT, BYTES, INTEGER, OBJECT, PACKED
+cdef int ABSENT, INTEGER, OBJECT, PACKED
 
 @cython.final
 cdef class Edit:
@@ -48,7 +48,7 @@ cdef class Keyspace(Places):
     cdef keep(self, Edit edit, Container value, bint is_whole)
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
-    cdef bint concerns_table_only(self, bytes key, value) except -1
+    cdef bint concerns_others(self) noexcept
     cpdef replace(self, bytes key, value, event)
     cpdef put_buffer(self, bytes key, bytearray buffer, event)
     cpdef add_to_integer(self, bytes key, long long by, event)

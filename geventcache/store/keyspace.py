@@ -26,7 +26,7 @@ import cython
 from geventcache.base.counters import added
 from geventcache.base.errors import WRONG_TYPE, CommandError
 from geventcache.base.events import event
-from geventcache.base.table import ABSENT, BYTES, INTEGER, OBJECT, PACKED, Table, Text
+from geventcache.base.table import ABSENT, INTEGER, OBJECT, PACKED, Table, Text
 from geventcache.base.times import NEVER_MS
 from geventcache.store.places import DEL, EXPIRED, NEW, Places
 from geventcache.types.container import Container
@@ -158,9 +158,10 @@ class Keyspace(Places):
         """
         table: Table = self.table
         # Most are bytes in a record, and need no more calls.
-        if table.seek(key) == BYTES and self.uses is None and table.deadline() > self.clock.now_ms:
+        v = table.bytes_at(key, self.clock.now_ms)
+        if v is not None and self.uses is None:
             self.hits += 1
-            return table.value()
+            return v
         v = self.read(key)
         return v if v is None or type(v) is bytes else as_string(v)
 
@@ -381,9 +382,8 @@ class Keyspace(Places):
 
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
-        if self.concerns_table_only(key, value) and self.table.deadline() == NEVER:
-            self.table.put(value)
-        else:
+        table: Table = self.table
+        if self.concerns_others() or not table.put_plain(key, value):
             self.place(key, value, NEVER)
         self.announce(key, event)
 
@@ -392,19 +392,21 @@ class Keyspace(Places):
 
         `event` is followed by that of the deadline.
         """
-        if self.concerns_table_only(key, value):
-            self.table.put_until(value, deadline_ms, self.filed_by(deadline_ms))
+        table: Table = self.table
+        if (
+            not self.concerns_others()
+            and table.seek_at(key, self.clock.now_ms) < OBJECT
+            and not isinstance(value, Container)
+        ):
+            table.put_until(value, deadline_ms, self.filed_by(deadline_ms))
         else:
             self.place(key, value, deadline_ms)
         self.announce(key, event)
         self.notify(key, EXPIRE)
 
-    def concerns_table_only(self, key, value):
-        """Has nothing else to be seen to when `value` comes to `key`? If so the table is there, and it is not due."""
-        if self.opened or self.observed or self.account is not None or self.uses is not None:
-            return False
-        kind: cython.int = self.table.seek(key)
-        return kind < OBJECT and self.table.deadline() > self.clock.now_ms and not isinstance(value, Container)
+    def concerns_others(self):
+        """Has more than the table to be seen to when a string comes to where no object is?"""
+        return self.opened or self.observed or self.account is not None or self.uses is not None
 
     def replace(self, key, value, event):
         """Store another value at a key; its deadline stays if it has one."""

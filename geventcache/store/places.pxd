@@ -11,7 +11,7 @@ from geventcache.types.container cimport Container
 cdef long long NEVER
 cdef int MOST_TRIES
 cdef unsigned long long END
-cdef int ABSENT, OBJECT, PACKED
+cdef int ABSENT, DUE, OBJECT, PACKED
 cdef list CONTAINERS, UNPACKERS
 cdef dict KINDS
 cdef Py_ssize_t LARGE_VALUE, ELEMENTS_A_VISIT

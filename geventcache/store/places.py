@@ -22,7 +22,7 @@ import cython
 
 from geventcache.base.deadlines import Deadlines
 from geventcache.base.events import event
-from geventcache.base.table import ABSENT, END, OBJECT, PACKED, Table
+from geventcache.base.table import ABSENT, DUE, END, OBJECT, PACKED, Table
 from geventcache.base.times import NEVER_MS
 from geventcache.store.account import Account, object_size
 from geventcache.store.uses import Uses
@@ -94,8 +94,8 @@ class Places:
 
     def seek(self, key):
         """Go to the place of `key`; return the kind of its value, ABSENT if there is none. What is due is removed."""
-        kind: cython.int = self.table.seek(key)
-        if kind != ABSENT and self.table.deadline() <= self.clock.now_ms:
+        kind: cython.int = self.table.seek_at(key, self.clock.now_ms)
+        if kind == DUE:
             if self.changes.keeps_due:
                 return ABSENT
             self.expire(key)
@@ -273,7 +273,8 @@ class Places:
     def announce(self, key, event):
         """Count a change and tell the listeners."""
         self.changes.dirty += 1
-        self.tell(key, event)
+        if self.observed:
+            self.changes.announce(self, key, event)
 
     def tell(self, key, event):
         """Tell the listeners of a change that is not counted: it is part of another one, or nobody asked for it."""

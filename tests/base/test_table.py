@@ -300,6 +300,18 @@ def test_times_stay_with_the_key(table: Any) -> None:
     assert (table.deadline(), table.filed(), table.use()) == (NEVER_MS, 0, 0)
 
 
+def test_what_is_due_is_told_from_what_is_there(module: Any, table: Any) -> None:
+    """At its deadline a key is due; either way it is the place."""
+    assert table.seek_at(b"key", 0) == module.ABSENT
+    put(table, b"key", b"value")
+    assert table.seek_at(b"key", NEVER_MS - 1) == module.BYTES
+    table.set_times(5000, 0)
+    for now_ms, kind in ((4999, module.BYTES), (5000, module.DUE), (5001, module.DUE)):
+        table.seek(b"other")
+        assert table.seek_at(b"key", now_ms) == kind
+        assert (table.key(), table.value()) == (b"key", b"value")
+
+
 def test_keys_are_filtered_by_their_deadlines(table: Any) -> None:
     """`keys` leaves out what is due."""
     for number in range(1000):
@@ -869,6 +881,32 @@ class TableMachine(RuleBasedStateMachine):
         if self.table.seek(key):
             self.table.set_times(*times)
             self.model[key] = (self.model[key][0], *times, self.model[key][3])
+
+    @rule(key=KEYS, now_ms=st.sampled_from([-1, 0, 99, 100, 2**62]))
+    def seek_at(self, key: bytes, now_ms: int) -> None:
+        """Look for one at a time."""
+        found = self.table.seek_at(key, now_ms)
+        is_due = key in self.model and self.model[key][1] <= now_ms
+        assert self.table.key() == key
+        assert found == (self.module.DUE if is_due else self.table.seek(key))
+        is_bytes = found == self.module.BYTES
+        self.table.seek(b"another")
+        assert self.table.bytes_at(key, now_ms) == (self.model[key][0] if is_bytes else None)
+        assert self.table.key() == key
+
+    @rule(key=KEYS, value=STORED)
+    def put_plain(self, key: bytes, value: Any) -> None:
+        """Store one if that is all that there is to do."""
+        former = self.model.get(key)
+        done = self.table.put_plain(key, value)
+        assert self.table.key() == key
+        if done:
+            assert type(value) in (bytes, int)
+            assert former is None or (former[1:3] == (NEVER_MS, 0) and not any(former[0] is one for one in OBJECTS))
+            assert self.table.value() == value
+            self.model[key] = (value, *(former or (None, NEVER_MS, 0, 0))[1:])
+        else:
+            assert former is not None or type(value) not in (bytes, int)
 
     @rule(key=KEYS, use=st.integers(0, 2**32 - 1))
     def note_use(self, key: bytes, use: int) -> None:
