@@ -3,6 +3,9 @@
 
 A value is made by the rules of the type's commands, so its encoding here is what the reference's would be. Elements
 that repeat, scores that are no numbers and sets out of order are refused, as damage that they are.
+
+The elements of a large value go into it one by one as they are read, for others have their turns while bytes are
+waited for: nothing is done for all of them at once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +20,11 @@ from geventcache.persistence.cursor import Cursor, DataError
 from geventcache.persistence.listpack import as_text, read_listpack
 from geventcache.persistence.streams import read_stream
 from geventcache.persistence.ziplist import read_intset, read_ziplist, read_zipmap
+from geventcache.types.elements import HASHTABLE
 from geventcache.types.hashes import Hash
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.lists import List
+from geventcache.types.scored import SKIPLIST
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 
@@ -30,6 +35,8 @@ PACKED_NODE = 2
 # A score of type 3 is a length and as many digits, or one of these.
 OLD_SCORES = {254: float("inf"), 255: float("-inf")}
 NOT_A_NUMBER = 253
+REPEATED_MEMBER = "a member repeats"
+NO_NUMBER = "a score is not a number"
 MODULE_NAME_LENGTH = 9
 MODULE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -58,7 +65,13 @@ def read_value(cursor: Cursor, kind: int, limits: EncodingLimits) -> Any:
 
 def read_list(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
     """A list, element by element."""
-    return make_list([cursor.string() for _ in times(cursor.length())], limits)
+    value: List = List(limits)
+    value.begin()
+    for _ in times(cursor.length()):
+        value.put(cursor.string(), False)
+    value.end()
+    check_some(value)
+    return value
 
 
 def read_packed_list(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
@@ -98,7 +111,15 @@ def make_list(elements: list[bytes], limits: EncodingLimits) -> List:
 
 def read_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Set:
     """A set, member by member."""
-    return make_set([cursor.string() for _ in times(cursor.length())], limits)
+    count: cython.ulonglong = cursor.length()
+    if count <= max(limits.set_max_intset_entries, limits.set_max_listpack_entries):
+        return make_set([cursor.string() for _ in times(count)], limits)
+    value: Set = Set(limits)
+    value.become(HASHTABLE)
+    for _ in times(count):
+        if not value.add(cursor.string()):
+            raise DataError(REPEATED_MEMBER)
+    return value
 
 
 def read_intset_value(cursor: Cursor, kind: int, limits: EncodingLimits) -> Set:
@@ -117,7 +138,7 @@ def make_set(members: list[bytes], limits: EncodingLimits) -> Set:
     check_some(members)
     different = dict.fromkeys(members)
     if len(different) != len(members):
-        raise DataError("a member repeats")
+        raise DataError(REPEATED_MEMBER)
     value = Set(limits)
     value.fill(different)
     return value
@@ -130,10 +151,33 @@ def read_sorted_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Sorted
     """A sorted set, member by member."""
     scores: dict[bytes, float] = {}
     count: cython.ulonglong = cursor.length()
+    if count > limits.zset_max_listpack_entries:
+        return read_large_sorted_set(cursor, kind, count, limits)
     for _ in times(count):
         member = cursor.string()
-        scores[member] = cursor.score() if kind == kinds.ZSET else read_old_score(cursor)
+        scores[member] = read_score(cursor, kind)
     return make_sorted_set(scores, count, limits)
+
+
+@cython.cfunc
+def read_large_sorted_set(cursor: Cursor, kind: int, count: cython.ulonglong, limits: EncodingLimits) -> SortedSet:
+    """A sorted set of more members than stand in a listpack."""
+    value: SortedSet = SortedSet(limits)
+    value.become(SKIPLIST)
+    for _ in times(count):
+        member = cursor.string()
+        score: cython.double = read_score(cursor, kind)
+        if score != score:
+            raise DataError(NO_NUMBER)
+        if value.add(member, score) != 1:
+            raise DataError(REPEATED_MEMBER)
+    return value
+
+
+@cython.cfunc
+def read_score(cursor: Cursor, kind: int) -> float:
+    """A score of a sorted set of that type."""
+    return cursor.score() if kind == kinds.ZSET else read_old_score(cursor)
 
 
 @cython.cfunc
@@ -143,7 +187,7 @@ def read_old_score(cursor: Cursor) -> float:
     if size < NOT_A_NUMBER:
         return as_score(cursor.take(size))
     if size == NOT_A_NUMBER:
-        raise DataError("a score is not a number")
+        raise DataError(NO_NUMBER)
     return OLD_SCORES[size]
 
 
@@ -161,7 +205,7 @@ def as_score(element: Any) -> float:
     """An element as the score that it stands for."""
     score = parse_float(element) if isinstance(element, bytes) else float(element)
     if score is None:
-        raise DataError("a score is not a number")
+        raise DataError(NO_NUMBER)
     return score
 
 
@@ -170,9 +214,9 @@ def make_sorted_set(scores: dict[bytes, float], count: int, limits: EncodingLimi
     """A sorted set of what were `count` members."""
     check_some(scores)
     if len(scores) != count:
-        raise DataError("a member repeats")
+        raise DataError(REPEATED_MEMBER)
     if any(score != score for score in scores.values()):
-        raise DataError("a score is not a number")
+        raise DataError(NO_NUMBER)
     value = SortedSet(limits)
     value.fill(scores)
     return value

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geventcache.persistence import payload
+from geventcache.persistence import kinds, payload
 from geventcache.persistence.cursor import DataError
 from geventcache.persistence.listpack import Listpack, as_text, read_listpack
 from geventcache.persistence.output import Output
@@ -446,3 +446,28 @@ def test_a_dump_is_of_now_while_a_snapshot_is_of_before() -> None:
     session.do("COPY", "stream", "copy")
     assert payload.dump(dumped, True) == payload.dump(server.state.databases.get(0).find(b"copy"), True)
     image.end()
+
+
+@pytest.mark.parametrize("kind", [kinds.SET, kinds.ZSET])
+@pytest.mark.parametrize("count", [10, 1000])
+def test_sets_of_any_size_are_looked_through(kind: int, count: int) -> None:
+    """A member that repeats is found in a large set as well as in a small one, and so is a score that is none."""
+    members = [b"%d" % i for i in range(count)]
+
+    def body(scores: list[float], names: list[bytes]) -> bytes:
+        out = Output(False)
+        out.byte(kind)
+        out.length(count)
+        for name, score in zip(names, scores, strict=True):
+            out.string(name)
+            if kind == kinds.ZSET:
+                out.raw(struct.pack("<d", score))
+        return out.take()
+
+    scores = [float(i) for i in range(count)]
+    assert len(payload.restore(body(scores, members), EncodingLimits())) == count
+    with pytest.raises(DataError, match="repeats"):
+        payload.restore(body(scores, [*members[:-1], b"3"]), EncodingLimits())
+    if kind == kinds.ZSET:
+        with pytest.raises(DataError, match="not a number"):
+            payload.restore(body([*scores[:-1], float("nan")], members), EncodingLimits())
