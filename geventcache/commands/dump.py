@@ -127,7 +127,7 @@ def restore(ctx: Client, key: bytes, ttl: bytes, serialized_value: bytes, *words
     facts = None if payload.is_for_all(serialized_value) else facts_of(ctx, value)
     db.implant(key, value, deadline_ms)
     note_use(db, key, options)
-    db.announce(key, RESTORED)
+    db.tell(key, RESTORED)
     return OK if facts is None else Told(OK, facts)
 
 

@@ -271,7 +271,7 @@ def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
     if value is None or (not replaces and target.find(destination) is not None):
         return 0
     target.implant(destination, copy_of(value), db.deadline(source))
-    target.announce(destination, COPY_TO)
+    target.tell(destination, COPY_TO)
     return 1
 
 

@@ -8,6 +8,8 @@ The rules:
 - What expires or is evicted is a DEL (HDEL of fields) at once, in order: before the effect of the command that met it.
   So whoever repeats effects never decides by a clock of its own.
 - A unit is what one top-level call did. It goes to the sinks as a whole, when it is complete.
+- Where a change cannot be told, because a command that had begun ended by a defect or there was no memory to note it,
+  the sinks are told so: only all data together say again what there is.
 """
 
 from typing import Any
@@ -50,6 +52,12 @@ class Sink:
     def note_one(self, index, request):
         """Take a unit of one request, as most are: `note` without a list around it."""
         self.note(index, [request])
+
+    def lose(self):
+        """A change is missing: what was noted, and is from now on, repeats no more what happened.
+
+        The call must not yield, run commands, or raise.
+        """
 
     def begin_anew(self) -> None:
         """All data have been exchanged at once, for those of a primary: what comes is about these.
@@ -113,9 +121,6 @@ class EffectStream(Sink):
     def begin(self):
         """The first unit since bytes were taken is about to be appended."""
 
-    def lose(self):
-        """There was no memory for a unit: what is noted from now on repeats no more what happened."""
-
     def take(self):
         """What was noted since the last time, in pieces: a large text is one, and so it is not copied."""
         return self.requests.take()
@@ -133,31 +138,58 @@ class Effects:
         sinks: who takes them.
         unit: what is complete as soon as the running call is: (number of the database, request, is it a message).
         depth: how many calls are running within each other.
+        told: the count of changes as it was when all were told.
+        is_losing: not all sinks have heard yet that a change is missing.
         is_held: there were effects in this turn, and a sink holds back what its clients are sent.
         is_behind: so much waits that nobody may add to it.
     """
 
-    def __init__(self, clock) -> None:
+    def __init__(self, clock, changes) -> None:
         self.clock = clock
+        self.changes = changes
         self.sinks: list[Any] = []
         self.unit: list[tuple[int, list[bytes], bool]] = []
         self.depth = 0
-        self.is_held = self.is_behind = False
+        self.told = 0
+        self.is_losing = self.is_held = self.is_behind = False
 
     def begin(self):
-        """A call begins."""
+        """A call begins; return how deep it is within others."""
         self.depth += 1
+        self.told = self.changes.dirty
+        return self.depth
 
-    def end(self):
-        """A call has ended: a unit is complete if it was a top-level one."""
-        self.depth -= 1
+    def end(self, depth):
+        """A call that began at this depth has ended: a unit is complete if it was a top-level one."""
+        if self.depth != depth or self.is_losing:
+            self.lose()  # an exception has ended a call within it
+        self.depth = depth - 1
+        self.told = self.changes.dirty
         if self.depth == 0 and self.unit:
             self.complete()
 
     def abandon(self):
         """An exception that nobody catches has ended all calls: what they had done so far is a unit."""
-        self.depth = 1
-        self.end()
+        if self.depth:
+            self.doubt()
+            self.end(1)
+        elif self.is_losing:
+            self.lose()
+
+    def doubt(self):
+        """A call has failed by a defect: what it may have changed until then, no request repeats."""
+        if self.changes.dirty != self.told:
+            self.lose()
+
+    def lose(self):
+        """A change is missing in what the sinks got, or will get. Without memory even to say so, it is said later."""
+        sink: Sink
+        self.is_losing = True
+        for sink in self.sinks:
+            sink.lose()
+            if sink.holds_replies:
+                self.is_held = True
+        self.is_losing = False
 
     def note(self, index, command, args, value, told):
         """A command has run in the database `index` and changed something, or has to be repeated even so.
@@ -167,6 +199,13 @@ class Effects:
         """
         if command.is_composite or type(value) is CommandError:
             return
+        try:
+            self.take_in(index, command, args, value, told)
+        except MemoryError:
+            self.lose()
+
+    def take_in(self, index, command, args, value, told):
+        """Make a unit of a command's effect, or a part of one."""
         is_whole: cython.bint = self.depth == 1 and not self.unit and not command.is_message
         if command.effect is None or len(args) <= command.plain_high:
             if is_whole:
@@ -184,17 +223,32 @@ class Effects:
 
     def lost(self, keyspace, key, names):
         """A key, or these elements of its hash, are gone without a command that asked for it."""
-        self.repeat(keyspace.index, [DEL, key] if names is None else [HDEL, key, *names])
+        try:
+            request: list = [DEL, key] if names is None else [HDEL, key, *names]
+        except MemoryError:
+            self.lose()
+            return
+        self.repeat(keyspace.index, request)
 
     def repeat(self, index, request):
         """A request that changes nothing here, but has to be repeated even so, at this place among the others."""
-        self.unit.append((index, request, False))
+        try:
+            self.unit.append((index, request, False))
+        except MemoryError:
+            self.lose()
         if self.depth == 0:
             self.complete()
 
     def complete(self):
-        """Give a complete unit to the sinks, without its messages to those who do not take them."""
-        unit, self.unit = self.unit, []
+        """Give a complete unit to the sinks."""
+        try:
+            unit, self.unit = self.unit, []
+            self.share(unit)
+        except MemoryError:
+            self.lose()
+
+    def share(self, unit):
+        """Give a unit to the sinks, without its messages to those who do not take them."""
         changes = [one for one in unit if not one[2]]
         if len(changes) == len(unit):
             self.hand_over(unit[0][0], requests_of(unit))

@@ -176,9 +176,11 @@ class Engine:
         db: Keyspace = client.db
         dirty: cython.longlong = self.changes.dirty
         told = None
+        depth: cython.Py_ssize_t = 0
+        is_defect: cython.bint = False
         name = self.spelling = args[command.start]
         if effects is not None:
-            effects.begin()
+            depth = effects.begin()
         args[command.start] = client
         try:
             value = native.invoke(command.handler, args, command.start)
@@ -188,6 +190,7 @@ class Engine:
         except CommandError as error:
             value = error.with_traceback(None)
         except Exception as error:  # a defect of ours, or no memory, must not take the server down for the others
+            is_defect = True
             value = self.defect(command, error)
             db.discard()
         args[command.start] = name
@@ -195,12 +198,15 @@ class Engine:
             try:
                 db.settle()
             except Exception as error:
+                is_defect = True
                 value = self.defect(command, error)
         if effects is not None:
+            if is_defect:
+                effects.doubt()
             if self.changes.dirty != dirty or command.is_noted:
                 client.has_changed = True
                 effects.note(db.index, command, args, value, told)
-            effects.end()
+            effects.end(depth)
         return value
 
     def defect(self, command, error):
@@ -217,13 +223,13 @@ class Engine:
         self.aside.clear()
         self.current = None
         self.state.databases.pause_uses(False)
-        if self.effects is not None:
-            self.effects.abandon()
         db: Keyspace
         for db in self.state.databases.existing():
             if db.opened:
                 db.discard()
                 db.settle()
+        if self.effects is not None:
+            self.effects.abandon()
         self.doubt()
 
     def doubt(self):
@@ -575,7 +581,7 @@ class Engine:
 
     def add_sink(self, sink):
         """Give `sink` the effects of all that happens from now on; to be called between two units."""
-        effects: Any = self.effects or Effects(self.clock)
+        effects: Any = self.effects or Effects(self.clock, self.changes)
         effects.sinks.append(sink)
         self.effects = effects
         self.changes.on_lost = effects.lost
@@ -603,17 +609,20 @@ class Engine:
         """
         effects: Effects | None = self.effects
         failed: list = []
+        depth: cython.Py_ssize_t = 0
         client.is_repeating = True
         self.clock.stand_still()
-        if effects is not None:
-            effects.begin()
-        for command, args in calls:
-            value = self.call_within(client, command, args)
-            if type(value) is CommandError:
-                failed.append((command, value))
-        if effects is not None:
-            effects.end()
-        self.clock.go_on()
+        try:
+            if effects is not None:
+                depth = effects.begin()
+            for command, args in calls:
+                value = self.call_within(client, command, args)
+                if type(value) is CommandError:
+                    failed.append((command, value))
+            if effects is not None:
+                effects.end(depth)
+        finally:
+            self.clock.go_on()
         return failed
 
     def mute(self):

@@ -50,5 +50,5 @@ def load_records(
             continue
         if not merges and keyspace.find(key) is not None:
             raise SnapshotError(f"the key {key[:100]!r} stands twice in database {index}")
-        keyspace.implant(key, value, deadline_ms)
+        keyspace.implant(key, value, deadline_ms, False)
         loaded.keys += 1

@@ -53,13 +53,14 @@ class Header(NamedTuple):
     functions: list[bytes]
 
 
-class Large(NamedTuple):
-    """A large value that has not been written yet."""
+class Large:
+    """A large value that has not been written yet; None where it could not be frozen."""
 
-    database: int
-    key: bytes
-    value: Any
-    deadline_ms: int
+    def __init__(self, database: int, key: bytes, deadline_ms: int) -> None:
+        self.database = database
+        self.key = key
+        self.deadline_ms = deadline_ms
+        self.value: Any = None
 
 
 class Records:
@@ -137,8 +138,9 @@ class RecordWriter(Watcher):
             if on_deadlines is not None and isinstance(value, Hash) and value.deadlines is not None:
                 on_deadlines(self.table, key, value)
             if is_large(value):
-                held = self.keyspace.changes.held
-                records.large.append(Large(self.index, key, freeze(value, out.compresses, is_plain, held), deadline_ms))
+                large = Large(self.index, key, deadline_ms)
+                records.large.append(large)  # it has a place before it is frozen: somebody will drop it
+                large.value = freeze(value, out.compresses, is_plain, self.keyspace.changes.held)
                 return
         if records.selected != self.index:
             records.selected = self.index
@@ -203,7 +205,8 @@ class SnapshotWriter:
         for writer in self.writers:
             writer.drop()
         for large in self.records.large:
-            large.value.drop()
+            if large.value is not None:
+                large.value.drop()
         self.records.large.clear()
 
     def blocks(self) -> Iterator[bytes | memoryview]:
@@ -240,12 +243,12 @@ class SnapshotWriter:
         out = Output(self.records.out.compresses)
         while self.records.large:
             yield from self.counted(self.records.take_pieces())
-            database, key, value, deadline_ms = self.records.large[0]
-            self.records.select(out, database)
-            write_deadline(out, deadline_ms)
-            out.byte(value.kind)
-            out.string(key)
-            for _ in value.slices(out):
+            large = self.records.large[0]
+            self.records.select(out, large.database)
+            write_deadline(out, large.deadline_ms)
+            out.byte(large.value.kind)
+            out.string(large.key)
+            for _ in large.value.slices(out):
                 self.most_held = max(self.most_held, self.records.out.size + out.size)
                 if out.size >= BLOCK_BYTES:
                     yield from self.counted(out.take_pieces())

@@ -284,7 +284,13 @@ class StreamImage:
         self.length = len(stream)
         self.ids = (stream.last_id, stream.first_id(), stream.max_deleted_id)
         self.entries_added = stream.entries_added
-        self.groups = [GroupImage(name, group, is_watched) for name, group in stream.sorted_groups()]
+        self.groups: list[GroupImage] = []
+        try:
+            for name, group in stream.sorted_groups():
+                self.groups.append(GroupImage(name, group, is_watched))
+        except MemoryError:
+            self.drop()
+            raise
 
     def slices(self, out: Output) -> Iterator[None]:
         """Write the stream, with a pause after each part of it."""
@@ -318,10 +324,10 @@ class GroupImage:
         self.pending = pending
         self.is_watched = is_watched
         self.count = len(pending)
-        self.ids: list[int] = pending.watch() if is_watched else pending.order
         # Somebody else may watch, whom what was before is for.
         self.entry_of: Callable[[int], Pending | None] = pending.was if is_watched else pending.get
         self.consumers = [(consumer.name, consumer.seen_time_ms) for consumer in group.sorted_consumers()]
+        self.ids: list[int] = pending.watch() if is_watched else pending.order
 
     def slices(self, out: Output) -> Iterator[None]:
         """Write the group, with pauses."""

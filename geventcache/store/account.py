@@ -178,14 +178,14 @@ class Account:
     def clear(self):
         """All keys are gone."""
         self.charged = 0
-        self.buffers = {}
+        self.buffers.clear()
         self.covered = END
         self.sync()
 
     def begin_anew(self):
         """Other keys have taken the place of all: they have still to be counted."""
         self.charged = 0
-        self.buffers = {}
+        self.buffers.clear()
         self.covered = 0
         self.sync()
         self.on_exceeded()

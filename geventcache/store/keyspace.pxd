@@ -45,7 +45,7 @@ cdef class Keyspace(Places):
     cpdef discard(self)
     cdef settle_one(self, Edit edit, Container value)
     cdef tell_of(self, Edit edit, bint is_beside)
-    cdef keep(self, Edit edit, Container value, bint is_whole)
+    cdef keep(self, Edit edit, Container value, bint is_whole, long long counted)
     cpdef put(self, bytes key, value, event)
     cpdef put_until(self, bytes key, value, long long deadline_ms, event)
     cdef bint concerns_others(self) noexcept
@@ -59,7 +59,7 @@ cdef class Keyspace(Places):
     cpdef bint set_deadline(self, bytes key, long long deadline_ms, event=*) except -1
     cpdef bint persist(self, bytes key, event=*) except -1
     cpdef bint transfer(self, bytes key, Keyspace target, bytes new_key, left, arrived) except -1
-    cpdef implant(self, bytes key, value, long long deadline_ms)
+    cpdef implant(self, bytes key, value, long long deadline_ms, bint is_counted=*)
     cpdef bint expire_at_once(self, bytes key) except -1
 
 cpdef as_string(v)

@@ -297,7 +297,7 @@ class Keyspace(Places):
         for i in range(self.opened):
             edit: Edit = self.edits[i]
             if edit.value is not None and edit.key == key:
-                self.keep(edit, edit.value, False)
+                self.keep(edit, edit.value, False, 0)
 
     def settle(self):
         """Store and announce what the finished command changed in the containers it had opened; drop the empty ones."""
@@ -335,15 +335,16 @@ class Keyspace(Places):
                 self.account.follow(key, value)
                 self.account.sync()
             if value.is_renamed and self.table.seek(key) >= PACKED:
-                self.keep(edit, value, False)
+                self.keep(edit, value, False, 0)
             return
+        counted: cython.longlong = count if edit.is_counted else 0
         is_kept: cython.bint = len(value) > 0 or value.keeps_empty
-        if is_kept:
-            self.keep(edit, value, beside != 0)
+        if not is_kept:
+            self.changes.dirty += counted
+        else:
+            self.keep(edit, value, beside != 0, counted)
             if edit.is_new and self.observed:
                 self.changes.announce(self, key, NEW)
-        if edit.is_counted:
-            self.changes.dirty += count
         lapsed = value.take_lapsed()
         if lapsed is not None:
             self.note_expired(key, value, lapsed)
@@ -359,19 +360,23 @@ class Keyspace(Places):
         else:
             self.changes.announce(self, edit.key, edit.event)
 
-    def keep(self, edit, value, is_whole):
+    def keep(self, edit, value, is_whole, counted):
         """Store what the command made of a container, unless it is in the table as an object.
 
-        `is_whole`: it has changed in ways that its mean element does not tell.
+        Args:
+            is_whole: it has changed in ways that its mean element does not tell.
+            counted: the changes, which count as soon as they are made.
         """
         kind: cython.int = self.table.seek(edit.key)
         if kind == ABSENT or kind >= PACKED:
             weight = self.store(edit.key, value, self.table.deadline())
+            self.changes.dirty += counted
             if kind == ABSENT:
                 self.received(edit.key, kind, None, weight)
             else:
                 self.stored(edit.key, None, weight)
             return
+        self.changes.dirty += counted
         if value.next_deadline() != edit.due_ms:
             self.follow(value)
         if self.account is not None:
@@ -383,9 +388,11 @@ class Keyspace(Places):
     def put(self, key, value, event):
         """Store a value, whatever was there; the key has no deadline then."""
         table: Table = self.table
-        if self.concerns_others() or not table.put_plain(key, value):
+        if not self.concerns_others() and table.put_plain(key, value):
+            self.changes.dirty += 1
+        else:
             self.place(key, value, NEVER)
-        self.announce(key, event)
+        self.tell(key, event)
 
     def put_until(self, key, value, deadline_ms, event):
         """Store a value that expires at `deadline_ms` (ms since the epoch); if that is over, nobody will see it.
@@ -399,9 +406,10 @@ class Keyspace(Places):
             and not isinstance(value, Container)
         ):
             table.put_until(value, deadline_ms, self.filed_by(deadline_ms))
+            self.changes.dirty += 1
         else:
             self.place(key, value, deadline_ms)
-        self.announce(key, event)
+        self.tell(key, event)
         self.notify(key, EXPIRE)
 
     def concerns_others(self):
@@ -412,7 +420,7 @@ class Keyspace(Places):
         """Store another value at a key; its deadline stays if it has one."""
         if self.table.volatile:
             self.place(key, value, KEPT)
-            self.announce(key, event)
+            self.tell(key, event)
         else:
             self.put(key, value, event)
 
@@ -421,12 +429,13 @@ class Keyspace(Places):
         if self.seek(key) != OBJECT or self.table.object() is not buffer:
             self.replace(key, buffer, event)
             return
+        self.changes.dirty += 1
         if self.account is not None:
             self.account.follow(key, buffer)
             self.account.sync()
         if self.uses is not None:
             self.uses.note(self.table)
-        self.announce(key, event)
+        self.tell(key, event)
 
     def add_to_integer(self, key, by, event):
         """Add to an integer where it stands; return what it is then, None if there is no integer at `key`.
@@ -444,10 +453,15 @@ class Keyspace(Places):
         return total
 
     def place(self, key, value, deadline_ms):
-        """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable."""
+        """Store a value and a deadline at a key, whatever was there. The ticket of what was there stays usable.
+
+        The change is counted as soon as it is made: what fails after that must not hide it.
+        """
         kind: cython.int = self.seek(key)
         old = self.table.object()
-        self.placed(key, kind, old, self.seat(key, value, deadline_ms))
+        weight = self.seat(key, value, deadline_ms)
+        self.changes.dirty += 1
+        self.placed(key, kind, old, weight)
 
     def seat(self, key, value, deadline_ms):
         """`place` as far as the table goes, at the place; see `store`."""
@@ -520,19 +534,23 @@ class Keyspace(Places):
         target.seek(new_key)
         old = target.table.object()
         weight = target.seat(new_key, value, deadline_ms)
+        self.changes.dirty += 1
         self.table.seek(key)
         self.detach(key)
         target.table.seek(new_key)
         target.placed(new_key, ABSENT, old, weight)
         self.tell(key, left)
-        target.announce(new_key, arrived)
+        target.tell(new_key, arrived)
         return True
 
-    def implant(self, key, value, deadline_ms):
-        """Let a new key take the place of what may be at `key`; the caller announces."""
+    def implant(self, key, value, deadline_ms, is_counted=True):
+        """Let a new key take the place of what may be at `key`; the caller tells of it. What is loaded is no change."""
         self.seek(key)
         old = self.table.object()
-        self.placed(key, ABSENT, old, self.seat(key, value, deadline_ms))
+        weight = self.seat(key, value, deadline_ms)
+        if is_counted:
+            self.changes.dirty += 1
+        self.placed(key, ABSENT, old, weight)
 
 
 def as_string(v):

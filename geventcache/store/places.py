@@ -80,9 +80,10 @@ class Places:
         self.reset()
 
     def reset(self):
-        """Begin empty."""
-        self.table = Table()
-        self.deadlines = Deadlines(self)
+        """Begin empty; without memory for that, nothing has changed."""
+        table, deadlines = Table(), Deadlines(self)
+        self.table = table
+        self.deadlines = deadlines
         self.volatile_containers = 0
 
     @property
@@ -439,15 +440,18 @@ class Places:
 
     def flush(self):
         """Delete all keys without events of their own; their memory is freed in slices. Returns how many there were."""
-        size = len(self)
-        self.graveyard.append(self.table)
-        self.graveyard.extend(self.deadlines.buckets.values())
-        on_earlier = self.deadlines.on_earlier
+        size: cython.Py_ssize_t = len(self)
+        table, deadlines = self.table, self.deadlines
         self.reset()
+        self.deadlines.on_earlier = deadlines.on_earlier
+        self.changes.dirty += size
         if self.account is not None:
             self.account.clear()
-        self.deadlines.on_earlier = on_earlier
-        self.changes.dirty += size
+        try:
+            self.graveyard.append(table)
+            self.graveyard.extend(deadlines.buckets.values())
+        except MemoryError:
+            pass  # what has no place is freed at once
         if self.observed:
             self.changes.flushed(self)
         return size

@@ -103,8 +103,9 @@ class PendingList:
 
     def watch(self) -> list[EntryId]:
         """Keep what changes from now on; return the IDs in order, some of which may be of no entry."""
+        order: list[EntryId] = self.order[self.head : len(self.order)]
         self.kept = {}
-        return self.order[self.head : len(self.order)]
+        return order
 
     def unwatch(self) -> None:
         """Keep nothing any more."""

@@ -6,11 +6,14 @@ import pytest
 
 from geventcache.base.build import IS_COMPILED
 from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream, Sink, in_transaction
+from geventcache.store.changes import HOST_RANK, Listener
+from geventcache.store.keyspace import Keyspace
 
 from ..store.keyspaces import visit_due
 from ..support.inprocess import InProcessServer, Session
 from ..support.wire import request
 
+SCRIPT = "return redis.call('SET', 'k', 'w')"
 Units = list[tuple[int, str]]
 
 
@@ -20,10 +23,15 @@ class Recorder(Sink):
     def __init__(self, takes_messages: bool = False) -> None:
         super().__init__(takes_messages)
         self.units: Units = []
+        self.losses = 0
 
     def note(self, index: int, requests: list[list[bytes]]) -> None:
         """Keep a unit."""
         self.units.append((index, "; ".join(b" ".join(request).decode() for request in requests)))
+
+    def lose(self) -> None:
+        """Count what is not told."""
+        self.losses += 1
 
     def take(self) -> Units:
         """The units since the last call."""
@@ -75,6 +83,33 @@ def test_scripts_are_one_unit(session: Session, sink: Recorder) -> None:
     """Of a script its commands are noted, those before an error too."""
     session.do("EVAL", "redis.call('SET', 'a', 1) redis.call('INCRBYFLOAT', 'a', 1) error('x')", "0")
     assert sink.take() == [(0, "SET a 1; SET a 2 KEEPTTL")]
+
+
+class Failing(Listener):
+    """Raises what nobody expects."""
+
+    def changed(self, keyspace: Keyspace, key: bytes, event: bytes) -> None:
+        """A key was changed."""
+        raise RuntimeError
+
+
+class Silent:
+    """A log that keeps nothing."""
+
+    def error(self, event: str, **fields: object) -> None:
+        """A command has failed."""
+
+
+def test_a_change_that_no_request_repeats_is_missed(server: InProcessServer, session: Session, sink: Recorder) -> None:
+    """Sinks are told so where a command failed by a defect when it had changed something, and only then."""
+    server.state.log = Silent()
+    server.state.changes.listen(Failing(), HOST_RANK)
+    assert session.do("GET", "k") == b"$-1\r\n"
+    assert session.do("LPUSH", "k") == b"-ERR wrong number of arguments for 'lpush' command\r\n"
+    assert sink.losses == 0
+    for count, words in enumerate((("SET", "k", "v"), ("DEL", "k"), ("RPUSH", "k", "v"), ("EVAL", SCRIPT, "0")), 1):
+        assert session.do(*words).startswith(b"-ERR"), words
+        assert (sink.take(), sink.losses) == ([], count), words
 
 
 def test_units_begin_and_end_in_their_database(session: Session, sink: Recorder) -> None:

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import _testcapi
 import sys
+from itertools import islice
 from typing import Any, NamedTuple
 
 from geventcache.base.build import IS_COMPILED
+from geventcache.base.clock import ManualClock
 from geventcache.base.histogram import Histogram
+from geventcache.engine.effects import UNKNOWN_DATABASE, EffectStream
+from geventcache.persistence.snapshot_reader import SnapshotReader
+from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
 from geventcache.resp.reader import RequestReader
-from geventcache.services.observing.digest import of_value
+from geventcache.services.observing.digest import of_databases, of_value
 from geventcache.store.account import object_size
+from geventcache.store.databases import Databases
 from geventcache.store.keyspace import Keyspace
 from geventcache.types.container import Container
 from geventcache.types.hashes import Hash
+from geventcache.types.limits import EncodingLimits
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet
 from geventcache.types.streams import Stream
@@ -39,6 +46,7 @@ class Case(NamedTuple):
     moves: bool = False  # in steps; uncompiled it may be half done, since to Python every count is an allocation
     is_many: bool = False  # changes several elements, each of which may be as before or as it is then
     later_ms: int = 0  # so much time passes before it
+    saved: int | None = None  # it comes when a snapshot is under way, of which there are so many blocks
 
 
 def pairs_of(count: int, pattern: bytes = b"item:%d") -> list[bytes | int]:
@@ -332,6 +340,65 @@ CASES |= {
         ("XCLAIM", "k", "g", "d", 0, "2-1"),
     ),
 }
+
+
+def words_of(words: tuple[str | bytes | int, ...]) -> tuple[bytes, ...]:
+    """Return the items of a request as bytes."""
+    return tuple(word if isinstance(word, bytes) else str(word).encode() for word in words)
+
+
+def dumped(requests: list[tuple[str | bytes | int, ...]]) -> bytes:
+    """What DUMP makes of the key of these requests."""
+    session = InProcessServer().session()
+    for words in requests:
+        session.do(*words_of(words))
+    return session.do("DUMP", "k").partition(b"\r\n")[2][:-2]
+
+
+for kind, before in VALUES.items():
+    CASES[f"RESTORE of {kind}"] = Case([], ("RESTORE", "k", 0, dumped(before)))
+    CASES[f"RESTORE over {kind}"] = Case(
+        before, ("RESTORE", "k", LATER, dumped([("HSET", "k", *pairs_of(FEW))]), "REPLACE", "ABSTTL")
+    )
+CASES["RESTORE of a stream with groups"] = Case([], ("RESTORE", "k", 0, dumped(CASES["XACK"].before)))
+MUCH = 520  # elements of a container that a snapshot writes in slices
+SCORES = 4200
+GROUP: list[tuple[str | bytes | int, ...]] = [
+    *[("XADD", "k", f"{i}-1", "f", "v" * 20) for i in range(1, MUCH)],
+    ("XGROUP", "CREATE", "k", "g", 0),
+    ("XREADGROUP", "GROUP", "g", "c", "COUNT", 600, "STREAMS", "k", ">"),
+]
+AMID_A_SAVE = {
+    "SET": Case([("SET", "k", "v")], ("SET", "k", "w")),
+    "INCR": Case([("SET", "k", 10**12)], ("INCR", "k")),
+    "DEL": Case([("SADD", "k", *LONG)], ("DEL", "k")),
+    "PEXPIREAT": Case([("SET", "k", "v")], ("PEXPIREAT", "k", LATER)),
+    "RENAME": Case([("HSET", "k", *pairs_of(MUCH)), ("SET", "l", "w")], ("RENAME", "k", "l"), ("k", "l"), moves=True),
+    "FLUSHALL": Case([("HSET", "k", *pairs_of(MUCH)), ("SET", "l", "w")], ("FLUSHALL",), ("k", "l")),
+    "key that is due": Case([("SADD", "k", *LONG), ("PEXPIREAT", "k", SOON)], ("GET", "k"), later_ms=2000),
+    "SETRANGE": Case([("SETRANGE", "k", 700_000, "w")], ("SETRANGE", "k", 300_000, "v" * 3000)),
+    "APPEND": Case([("SETRANGE", "k", 700_000, "w")], ("APPEND", "k", "v" * 3000)),
+    "LSET": Case([("RPUSH", "k", *NODES)], ("LSET", "k", 700, "v"), moves=True),
+    "LTRIM": Case([("RPUSH", "k", *NODES)], ("LTRIM", "k", 100, -100), moves=True),
+    "LPUSH": Case([("RPUSH", "k", *NODES)], ("LPUSH", "k", "v"), moves=True),
+    "HSET to a few": Case([("HSET", "k", *pairs_of(FEW))], ("HSET", "k", "new", "v")),
+    "HSET": Case([("HSET", "k", *pairs_of(MUCH))], ("HSET", "k", "new", "v")),
+    "HSET over one": Case([("HSET", "k", *pairs_of(MUCH))], ("HSET", "k", "item:7", "v" * 200)),
+    "HDEL": Case([("HSET", "k", *pairs_of(MUCH))], ("HDEL", "k", "item:7")),
+    "HPEXPIREAT": Case([timed(MUCH, LATER)], ("HPEXPIREAT", "k", SOON, "FIELDS", 1, "item:7")),
+    "SADD": Case([("SADD", "k", *[b"item:%d" % i for i in range(MUCH)])], ("SADD", "k", "new")),
+    "SREM": Case([("SADD", "k", *[b"item:%d" % i for i in range(MUCH)])], ("SREM", "k", "item:7")),
+    "ZADD to some": Case([("ZADD", "k", *scored(MUCH))], ("ZADD", "k", 2.5, "new")),
+    "ZADD": Case([("ZADD", "k", *scored(SCORES))], ("ZADD", "k", 2.5, "new")),
+    "ZPOPMIN": Case([("ZADD", "k", *scored(SCORES))], ("ZPOPMIN", "k")),
+    "XADD": Case(GROUP, ("XADD", "k", "9000-1", "f", "v")),
+    "XTRIM": Case(GROUP, ("XTRIM", "k", "MAXLEN", 20)),
+    "XACK": Case(GROUP, ("XACK", "k", "g", "5-1")),
+    "XREADGROUP": Case(GROUP, ("XREADGROUP", "GROUP", "g", "d", "COUNT", 1, "STREAMS", "k", ">")),
+}
+for kind, case in AMID_A_SAVE.items():
+    CASES[f"{kind} before a save"] = case._replace(saved=0)
+    CASES[f"{kind} amid a save"] = case._replace(saved=3)
 WAITING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "BLPOP": (("BLPOP", "k", "0"), ("RPUSH", "k", "v")),
     "BLMPOP": (("BLMPOP", "0", "2", "j", "k", "LEFT"), ("RPUSH", "k", "v")),
@@ -366,6 +433,56 @@ class Transport:
         """There is something to be sent."""
 
 
+class Told(EffectStream):
+    """What is told of how to repeat changes.
+
+    Attributes:
+        is_lost: that something was left out was told, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_lost = False
+
+    def lose(self) -> None:
+        """Something is left out."""
+        self.is_lost = True
+
+    def renew(self) -> bytes:
+        """Begin anew; return what was told until now."""
+        told = b"".join(self.take())
+        self.selected = UNKNOWN_DATABASE
+        self.is_lost = False
+        return told
+
+
+class Save:
+    """A snapshot of all data as they are when it is begun, of which so many blocks are written at once."""
+
+    def __init__(self, server: Server, count: int) -> None:
+        self.databases = server.state.databases.existing()
+        self.digest = of_databases(self.databases)
+        self.writer = SnapshotWriter(Header(True, {}, []), self.databases)
+        self.coming = self.writer.blocks()
+        self.written = [bytes(block) for block in islice(self.coming, count)]
+
+    def check(self) -> None:
+        """What it becomes is what there was, or it fails; nothing stays of it."""
+        try:
+            self.written += map(bytes, self.coming)
+        except MemoryError:
+            self.writer.records.error = None  # of such errors Python has but a few in reserve
+            return
+        finally:
+            self.writer.end()
+            assert not any(db.changes.held or db.table.watcher for db in self.databases)
+        blocks = iter([b"".join(self.written)])
+        read = Databases(16, ManualClock(BEGIN_MS))
+        for index, key, value, deadline_ms in SnapshotReader(lambda _: next(blocks, b""), EncodingLimits()).records():
+            read.get(index).implant(key, value, deadline_ms)
+        assert of_databases(read.existing()) == self.digest
+
+
 class Server(InProcessServer):
     """A server that can be starved."""
 
@@ -373,6 +490,8 @@ class Server(InProcessServer):
         super().__init__()
         self.state.log = Quiet()
         self.state.let_clients_in = lambda: True
+        self.told = Told()
+        self.engine.add_sink(self.told)
 
     def connect(self) -> Session:
         """Return a new client with a connection."""
@@ -404,11 +523,6 @@ class Server(InProcessServer):
         finally:
             _testcapi.remove_mem_hooks()
         return None if client.transport.is_broken else reply
-
-
-def words_of(words: tuple[str | bytes | int, ...]) -> tuple[bytes, ...]:
-    """Return the items of a request as bytes."""
-    return tuple(word if isinstance(word, bytes) else str(word).encode() for word in words)
 
 
 def is_failure(reply: bytes | None, right: bytes | None) -> bool:
@@ -536,22 +650,28 @@ def check_request(case: Case) -> int:
 def check_starved(case: Case, most: int, limited: bool) -> int:
     """Let each allocation fail, with `most` in a row (0: all that follow).
 
-    The reply is right, an error or the end; the data is of before or after.
+    The reply is right, an error or the end; the data is of before or after. What repeats the change is told where it
+    was made, and only there; or it is told that there is something to tell.
     """
     server = Server()
     other, data = server.connect(), request(words_of(case.request))
     if limited:
         other.do("CONFIG", "SET", "maxmemory", "1gb")
     before = prepare(other, case)
+    server.told.renew()
     right = server.starve(server.connect(), data, 10**9, 1)
+    effect = server.told.renew()
     after = state_of(other, case)
     may_be_half = case.moves and not IS_COMPILED
     number, well = 0, 0
     while well < GOES_WELL:
         assert number < MOST
         assert prepare(other, case) == before, number
+        server.told.renew()
+        save = None if case.saved is None else Save(server, case.saved)
         session = server.connect()
         reply = server.starve(session, data, number, most)
+        is_lost, told = server.told.is_lost, server.told.renew()
         assert is_failure(reply, right) or reply == right, (number, reply)
         server.leave(session)
         assert other.do("PING") == b"+PONG\r\n", number
@@ -561,6 +681,10 @@ def check_starved(case: Case, most: int, limited: bool) -> int:
             and (state == before or may_be_half or (case.is_many and is_mixed(state, before, after)))
         )
         assert is_allowed, (number, reply, changes(state, before), changes(state, after))
+        if save is not None:
+            save.check()
+        is_told = (told == effect and state == after) or (not told and state == before)
+        assert is_lost or is_told, (number, reply, told, changes(state, before), changes(state, after))
         assert server.state.databases.get(0).opened == 0
         check_sound(server)
         well = 0 if is_failure(reply, right) else well + 1

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as
 ROOT = Path(__file__).resolve().parents[2]
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # the package under test, and not the one in this folder
 PONG = Reply("+", b"PONG")
-PATIENCE_S = 300
+PATIENCE_S = 600
 NAMES = [*CASES, *WAITING]
 TOGETHER = 10  # in one process, which takes half a second to begin
 SPARE = 100 * 1024 * 1024  # bytes that a server may still take where its address space is limited
