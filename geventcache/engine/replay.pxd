@@ -17,7 +17,8 @@ cdef class Replay:
     cdef object on_passed, on_ask, on_failure
     cdef RequestReader reader
     cdef readonly object waiting
-    cdef readonly bytearray unpassed
+    cdef readonly object unpassed
+    cdef Py_ssize_t passed
     cdef list unit
     cdef Py_ssize_t unit_bytes, done
     cpdef feed(self, bytes data)

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import cython
+
 from geventcache.base.errors import CommandError
 from geventcache.command import effects
 from geventcache.command.table import Command
@@ -44,14 +46,14 @@ class Replay:
 
     Args:
         client: as whom.
-        on_passed: called with bytes whose requests have been carried out.
+        on_passed: called with bytes whose requests have been carried out, as they came: many are not copied.
         on_ask: called when the other server asks how far this one is.
         on_failure: called with the name of a command and its error, where a request failed.
 
     Attributes:
         position: see above.
         waiting: requests that have come and were not carried out.
-        unpassed: the bytes from `position` on; done: how many of them have been carried out.
+        unpassed: the bytes from `position` on, but for the first `passed`; done: how many of these are carried out.
         unit: the requests of the transaction that is coming, None outside of one; unit_bytes: of what is not done.
     """
 
@@ -60,7 +62,7 @@ class Replay:
         state: Any,
         client: Client,
         position: int,
-        on_passed: Callable[[bytes], None],
+        on_passed: Callable[[list[bytes]], None],
         on_ask: Callable[[], None],
         on_failure: Callable[[bytes, CommandError], None],
     ) -> None:
@@ -75,14 +77,15 @@ class Replay:
         self.on_failure = on_failure
         self.reader = RequestReader(LONGEST, LONGEST)
         self.waiting: deque[list[bytes]] = deque()
-        self.unpassed = bytearray()
+        self.unpassed: deque[bytes] = deque()
+        self.passed = 0
         self.unit: Any = None
         self.unit_bytes = 0
         self.done = 0
 
     def feed(self, data: bytes) -> None:
         """Bytes of the stream have come."""
-        self.unpassed += data
+        self.unpassed.append(data)
         self.waiting.extend(self.reader.feed(data, len(data)))
 
     def check(self) -> None:
@@ -135,12 +138,22 @@ class Replay:
 
     def pass_on(self) -> None:
         """Tell of the bytes that are done."""
-        if self.done:
-            passed = bytes(memoryview(self.unpassed)[: self.done])
-            del self.unpassed[: self.done]
-            self.position += self.done
-            self.done = 0
-            self.on_passed(passed)
+        left: cython.Py_ssize_t = self.done
+        if not left:
+            return
+        pieces: list[bytes] = []
+        while left:
+            block: bytes = self.unpassed[0]
+            piece: bytes = block[self.passed : self.passed + left]
+            pieces.append(piece)
+            left -= len(piece)
+            self.passed += len(piece)
+            if self.passed == len(block):
+                self.unpassed.popleft()
+                self.passed = 0
+        self.position += self.done
+        self.done = 0
+        self.on_passed(pieces)
 
     def answer(self, args):
         """The other server asks, or tells something."""

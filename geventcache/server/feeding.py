@@ -153,9 +153,10 @@ class Feeding:
         self.settle()
         self.send()
 
-    def relay(self, data: bytes) -> None:
+    def relay(self, pieces: list[bytes]) -> None:
         """Pass the stream of the primary on."""
-        self.history.append(data)
+        for piece in pieces:
+            self.history.append(piece)
         self.send()
 
     def say(self, *words: bytes) -> None:

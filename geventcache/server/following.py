@@ -290,7 +290,7 @@ class Following:
         while True:
             data = link.receive()
             self.note_heard(data)
-            self.begin_slice()
+            self.breathe()  # who receives what is there already lets nobody in
             self.replay.feed(data)
             while self.replay.waiting:
                 self.replay.step()
@@ -309,9 +309,9 @@ class Following:
         self.state.clients.add(client)
         return client
 
-    def pass_on(self, data: bytes) -> None:
+    def pass_on(self, pieces: list[bytes]) -> None:
         """These bytes of the stream have been carried out."""
-        self.server.feeding.relay(data)
+        self.server.feeding.relay(pieces)
 
     def tell_of_failure(self, name: bytes, error: CommandError) -> None:
         """A request of the primary has failed here: the data may differ."""
@@ -371,17 +371,12 @@ class Following:
 
     # ------------------------------------------------------------------ others
 
-    def begin_slice(self) -> None:
-        """Others have been let in, whose script may still be amid its work: a slice's time begins."""
+    def breathe(self) -> None:
+        """Let others in, if this slice is over; a script of theirs may still be amid its work then."""
+        self.slices.breathe()
         while self.state.scripting.is_busy:
             gevent.sleep(BUSY_SECONDS)
-        self.slices.begin()
         self.state.clock.update()
-
-    def breathe(self) -> None:
-        """Let others in, if this slice is over."""
-        if self.slices.breathe():
-            self.begin_slice()
 
 
 def database_of(facts: dict[bytes, bytes], count: int) -> int:
