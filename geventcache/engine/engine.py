@@ -87,10 +87,14 @@ class Engine:
     def may_wait(self, commands):
         """May one of these requests let others in while it runs? Of most commands it is known that they never do."""
         args: list
+        last: bytes = b""
         for args in commands:
-            command: Command | None = self.table.spelled(args[0])
-            if command is None or command.may_wait:
-                return True
+            name: bytes = args[0]
+            if name != last:  # in a pipeline it mostly is
+                command: Command | None = self.table.spelled(name)
+                if command is None or command.may_wait:
+                    return True
+                last = name
         return False
 
     def look_ahead(self, client, commands, start):
