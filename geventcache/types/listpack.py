@@ -11,6 +11,7 @@ import cython
 from geventcache.base.native import scan_integer
 
 HEADER_BYTES = 7
+LONGEST_INTEGER = 20
 
 
 def width_of(magnitude: cython.ulonglong, is_negative: cython.bint) -> cython.int:
@@ -44,9 +45,10 @@ def integer_width(text: bytes) -> cython.int:
 
 def entry_size(text: bytes) -> cython.Py_ssize_t:
     """Bytes that `text` takes as an entry of a listpack."""
-    n: cython.Py_ssize_t = integer_width(text)
-    if n != 0:
-        return n + 1
-    n = len(text)
+    n: cython.Py_ssize_t = len(text)
+    if 0 < n <= LONGEST_INTEGER and text[n - 1] <= 57:  # most text does not end in a digit
+        width: cython.Py_ssize_t = integer_width(text)
+        if width != 0:
+            return width + 1
     n += 1 if n < 64 else 2 if n < 4096 else 5
     return n + (1 if n <= 127 else 2 if n < 16383 else 3 if n < 2097151 else 4 if n < 268435455 else 5)
