@@ -9,6 +9,7 @@ cdef enum:
     COUNT_OF_NAMES = 256
 
 cdef list names = [b""] * COUNT_OF_NAMES
+cdef bytes last_name = b""
 
 
 cdef object short_cut():
@@ -21,10 +22,13 @@ cdef bytes name_at(const unsigned char *p, Py_ssize_t start, Py_ssize_t length):
 
     The same object again spares an allocation, its hash, and whoever looks it up a comparison.
     """
+    global last_name
     cdef unsigned int place = 0
-    cdef bytes name
+    cdef bytes name = last_name
     cdef Py_ssize_t i
     p += start
+    if len(name) == length and memcmp(PyBytes_AS_STRING(name), p, length) == 0:
+        return name
     for i in range(length):
         place = place * 125 + p[i]  # a factor that keeps the everyday names apart
     place &= COUNT_OF_NAMES - 1
@@ -32,6 +36,7 @@ cdef bytes name_at(const unsigned char *p, Py_ssize_t start, Py_ssize_t length):
     if len(name) != length or memcmp(PyBytes_AS_STRING(name), p, length) != 0:
         name = p[:length]
         names[place] = name
+    last_name = name
     return name
 
 
