@@ -27,11 +27,8 @@ INT64_MAX = 9223372036854775807
 def push_to(target: List, value: bytes, values: tuple, left: cython.bint):
     """Push `value`, then `values`, at one end of a list; return its length."""
     if not values:
-        if left:
-            target.push_left(value)
-        else:
-            target.push_right(value)
-    elif left:
+        return target.push_left(value) if left else target.push_right(value)
+    if left:
         target.extend_left((value, *values))
     else:
         target.extend_right((value, *values))

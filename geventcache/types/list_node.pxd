@@ -7,7 +7,7 @@ cpdef object shown(list nodes, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count
 
 cdef class ListNode:
     cdef char *block
-    cdef int room, front, back, tail
+    cdef int room, front, back, tail, least_room
     cdef readonly int count, size
     cdef public bint is_shared
     cdef push(self, bytes value, bint left)
@@ -22,6 +22,7 @@ cdef class ListNode:
     cdef list texts(self, Py_ssize_t start, Py_ssize_t stop)
     cdef list places(self, bytes value)
     cdef void fit(self) noexcept
+    cdef Py_ssize_t used(self) noexcept
     cdef Py_ssize_t memory_usage(self) except -1
     cdef int load(self, PyObject *run) except -1
     cdef int fill(self, PyObject **run) except -1
@@ -32,7 +33,7 @@ cdef class ListNode:
     cdef bint arrange(self, Py_ssize_t room, Py_ssize_t front, Py_ssize_t tail) noexcept
     cdef int write(self, ReplyWriter out, Py_ssize_t start, Py_ssize_t stop) except -1
 
-cpdef ListNode new_node()
+cpdef ListNode new_node(Py_ssize_t room=*)
 
 cdef class NodeEntries(Written):
     cdef list nodes

@@ -87,6 +87,7 @@ cdef class ListNode:
 
     def __cinit__(self):
         self.size = LISTPACK_HEADER
+        self.least_room = LEAST_ROOM
 
     def __dealloc__(self):
         PyMem_Free(self.block)
@@ -272,6 +273,10 @@ cdef class ListNode:
             offset += size
         return found
 
+    cdef Py_ssize_t used(self) noexcept:
+        """Bytes that the elements take in the block."""
+        return self.back - self.front + self.count
+
     cdef Py_ssize_t memory_usage(self) except -1:
         """Bytes of the node and its block."""
         return NODE_BYTES + block_size(self.room)
@@ -335,7 +340,7 @@ cdef class ListNode:
         cdef Py_ssize_t payloads = self.back - self.front + size, codes = self.count + count
         cdef Py_ssize_t used = payloads + codes, room = self.room, spare, tail
         if room == 0:
-            room = max(used, <Py_ssize_t>LEAST_ROOM if count == 1 else used)
+            room = max(used, <Py_ssize_t>self.least_room if count == 1 else used)
         elif room < used + (used >> 3):
             room = used + (used >> 1)
         if room > <Py_ssize_t>0x7FFFFFFF:
@@ -380,9 +385,11 @@ cdef inline bint is_payload(const char *payload, const Encoded *entry) noexcept:
     return memcmp(payload, entry.data if entry.data != NULL else entry.own, entry.size) == 0
 
 
-cpdef ListNode new_node():
-    """A node without elements."""
-    return ListNode.__new__(ListNode)
+cpdef ListNode new_node(Py_ssize_t room=LEAST_ROOM):
+    """A node without elements, whose first one brings so much room for more."""
+    cdef ListNode made = ListNode.__new__(ListNode)
+    made.least_room = <int>max(room, <Py_ssize_t>LEAST_ROOM)
+    return made
 
 
 cpdef list elements_shown(object reply):

@@ -11,8 +11,8 @@ cdef Py_ssize_t SHORT, SHORT_BYTES, SLOTS_BYTES
 
 @cython.final
 cdef class List(Quicklist):
-    cpdef push_left(self, bytes value)
-    cpdef push_right(self, bytes value)
+    cpdef Py_ssize_t push_left(self, bytes value) except -1
+    cpdef Py_ssize_t push_right(self, bytes value) except -1
     cpdef bytes turn(self, bint from_left, bint to_left)
     cpdef bytes get_ready(self, bint left)
     cpdef give_away(self, bint left)

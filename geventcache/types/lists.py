@@ -113,23 +113,25 @@ class List(Quicklist):
 
     # ------------------------------------------------------------------ the ends
 
-    def push_left(self, value: bytes) -> None:
-        """Add `value` at the front."""
+    def push_left(self, value: bytes) -> int:
+        """Add `value` at the front; return the length."""
         if self.is_packed and self.stays_packed(len(value), 1):
             self.push_packed(value, True)
         else:
             self.grow(len(value), 1)
             self.put(value, True)
         self.revision += 1
+        return self.run_count() if self.is_packed else self.length
 
-    def push_right(self, value: bytes) -> None:
-        """Add `value` at the back."""
+    def push_right(self, value: bytes) -> int:
+        """Add `value` at the back; return the length."""
         if self.is_packed and self.stays_packed(len(value), 1):
             self.push_packed(value, False)
         else:
             self.grow(len(value), 1)
             self.put(value, False)
         self.revision += 1
+        return self.run_count() if self.is_packed else self.length
 
     def turn(self, from_left: cython.bint, to_left: cython.bint) -> bytes | None:
         """Move the element at an end to an end of this list; return it, None if there is none."""

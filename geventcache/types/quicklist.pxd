@@ -4,7 +4,7 @@ from geventcache.types.limits cimport EncodingLimits
 from geventcache.types.list_node cimport ListNode, new_node
 from geventcache.types.packed_list cimport PackedList
 
-cdef Py_ssize_t MIN_GAP, SAFE_BYTES, MOST_COUNT, UNLIMITED, ENTRY_BYTES, SAMPLED, HEADER_BYTES
+cdef Py_ssize_t MIN_GAP, MANY_NODES, SAFE_BYTES, MOST_COUNT, UNLIMITED, ENTRY_BYTES, SAMPLED, HEADER_BYTES
 
 cpdef Py_ssize_t most_bytes_of(Py_ssize_t fill) noexcept
 cpdef Py_ssize_t count_in(object node) except -1
@@ -26,7 +26,8 @@ cdef class Quicklist(PackedList):
     cdef become_quicklist(self)
     cdef shrink(self, Py_ssize_t divisor)
     cdef bint admits(self, object node, Py_ssize_t length) except -1
-    cdef object node_of(self, bytes value)
+    cdef object node_of(self, bytes value, bint left=*, Py_ssize_t room=*)
+    cdef Py_ssize_t room_beside(self, Py_ssize_t at) except -1
     cdef ListNode owned(self, Py_ssize_t at)
     cdef put(self, bytes value, bint left)
     cdef add_node(self, object node, bint left)

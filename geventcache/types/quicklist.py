@@ -29,6 +29,7 @@ from geventcache.types.list_node import ListNode, new_node
 from geventcache.types.packed_list import PackedList
 
 MIN_GAP = 16
+MANY_NODES = 4
 SAFE_BYTES = 8192
 MOST_COUNT = 32767
 UNLIMITED = 1 << 31
@@ -149,12 +150,12 @@ class Quicklist(PackedList):
         block: ListNode = node
         return block.size + length + ENTRY_BYTES <= self.most_bytes and block.count < self.most_count
 
-    def node_of(self, value: bytes) -> Any:
-        """A new node of one element."""
+    def node_of(self, value: bytes, left: cython.bint = False, room: cython.Py_ssize_t = 0) -> Any:
+        """A new node of one element, with so much room for more at that end."""
         if self.is_quicklist and len(value) > self.most_bytes:
             return value
-        node: ListNode = new_node()
-        node.push(value, False)
+        node: ListNode = new_node(room)
+        node.push(value, left)
         return node
 
     def owned(self, at: cython.Py_ssize_t) -> ListNode:
@@ -173,8 +174,17 @@ class Quicklist(PackedList):
         if self.head < count and self.admits(self.nodes[at], len(value)):
             self.owned(at).push(value, left)
         else:
-            self.add_node(self.node_of(value), left)
+            self.add_node(self.node_of(value, left, self.room_beside(at)), left)
         self.length = length
+
+    def room_beside(self, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """How much room a node shall have from the start that follows the one at an end, which is full; 0 if little.
+
+        It will be as large, in all probability, and need not grow then. A list of few nodes rather saves memory.
+        """
+        if len(self.nodes) - self.head < MANY_NODES or type(self.nodes[at]) is bytes:
+            return 0
+        return cython.cast(ListNode, self.nodes[at]).used()
 
     def add_node(self, node: Any, left: cython.bint) -> None:
         """Put a node at an end. The one that was there will not grow any more, in all probability."""
