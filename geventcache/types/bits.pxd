@@ -8,6 +8,7 @@ cpdef long long count_ones(data, long long start=*, long long end=*, bint is_bit
 cpdef long long find_bit(data, int bit, long long start=*, long long end=*, bint is_bit=*, bint is_end_given=*) except -2
 cdef long long first_bit(data, int bit, long long first, long long last) except -1
 cdef Py_ssize_t skip_bytes(data, Py_ssize_t start, Py_ssize_t stop, bytes piece) except -1
+cdef bytes part(data, Py_ssize_t start, Py_ssize_t stop)
 
 cdef class FieldKind:
     cdef readonly bint is_signed

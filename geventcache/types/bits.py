@@ -147,8 +147,13 @@ def skip_bytes(data: Bits, start: cython.Py_ssize_t, stop: cython.Py_ssize_t, pi
     """The place of the first byte of data[start:stop] that is not the byte `piece` consists of; `stop` if all are."""
     while start + PIECE <= stop and data.startswith(piece, start):
         start += PIECE
-    rest = data[start : min(start + PIECE, stop)]
+    rest = part(data, start, min(start + PIECE, stop))
     return start + len(rest) - len(rest.lstrip(piece[:1]))
+
+
+def part(data: Bits, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> bytes:
+    """data[start:stop], as bytes: without memory, Python frees a bytearray that is half made."""
+    return bytes(memoryview(data)[start:stop])
 
 
 # Whole strings
@@ -213,7 +218,7 @@ def parse_kind(text: bytes) -> "FieldKind | None":
 def get_field(data: Bits, kind: FieldKind, offset: Number) -> Number:
     """The integer whose highest bit is at an offset."""
     low, high = offset >> 3, (offset + kind.bits + 7) >> 3
-    span = int.from_bytes(data[low:high].ljust(high - low, b"\0"), "big")
+    span = int.from_bytes(part(data, low, high).ljust(high - low, b"\0"), "big")
     return kind.wrap(span >> (high * 8 - offset - kind.bits))
 
 
@@ -223,7 +228,7 @@ def put_field(data: bytearray, kind: FieldKind, offset: Number, value: Number) -
     low, high = offset >> 3, (offset + kind.bits + 7) >> 3
     shift = high * 8 - offset - kind.bits
     mask = ((1 << kind.bits) - 1) << shift
-    span = int.from_bytes(data[low:high], "big")
+    span = int.from_bytes(part(data, low, high), "big")
     data[low:high] = (span & ~mask | value << shift & mask).to_bytes(high - low, "big")
 
 
