@@ -323,19 +323,22 @@ class Table:
     def page(self, position: int, count: int) -> tuple[int, list[bytes]]:
         """About `count` keys from a position on, and the position that comes after them, END after the last.
 
-        Keys of equal position come together.
+        Keys whose positions begin alike come together, so that the low bits of a position in between are zeros: with
+        as many beginnings as there are keys.
         """
         shift = POSITION_BITS - (_PART_BITS if self._mask else 0)
+        grain = min(shift, POSITION_BITS - self.count.bit_length())
         found: list[bytes] = []
         while position < END and len(found) < count:
             number = position >> shift
             positions, keys = self._sorted_part(number)
             at = bisect_left(positions, position)
             stop = at + count - len(found)
+            position = number + 1 << shift
             if stop < len(positions):
-                stop = bisect_left(positions, positions[stop - 1] + 1)
+                position = (positions[stop - 1] >> grain) + 1 << grain
+                stop = bisect_left(positions, position)
             found += keys[at:stop]
-            position = positions[stop] if stop < len(positions) else number + 1 << shift
         return position, found
 
     def keys(self, now_ms: int) -> list[bytes]:
@@ -355,7 +358,7 @@ class Table:
         found = self.page(start, count)[1]
         if len(found) < count:
             found += [key for key in self.page(0, count - len(found))[1] if self.position(key) < start]
-        return found
+        return found[:count]
 
     def sample(self, count: int, sampler: Sampler) -> None:
         """Offer about `count` keys, or all, from a random place on, if these are not more.

@@ -41,6 +41,7 @@ UNPACKERS = [container.unpack for container in CONTAINERS]
 LARGE_VALUE = 64
 ELEMENTS_A_VISIT = 512
 MOST_A_PAGE = 1 << 31
+CURSOR_BITS = END.bit_length() - 1
 MOST_TRIES = 100
 
 DEL = event(b"del", "g")
@@ -402,8 +403,8 @@ class Places:
     def scan(self, cursor, count, matches=None, type_name=None):
         """A page of a scan over all keys: the next cursor, 0 at the end, and those that are wanted of about `count`.
 
-        A cursor is a position of the table: a key that stays for the whole scan is given out exactly once. What is due
-        is removed if it was wanted.
+        A cursor is a position of the table, its bits mirrored: a key that stays for the whole scan is given out exactly
+        once. What is due is removed if it was wanted.
 
         Args:
             cursor: 0 to begin, or what the last page returned.
@@ -414,12 +415,13 @@ class Places:
         if cursor >= END:
             return 0, []
         keys: list
-        position, keys = self.table.page(cursor, min(count, MOST_A_PAGE))
+        position, keys = self.table.page(mirrored(cursor), min(count, MOST_A_PAGE))
         if matches is not None:
             keys = [key for key in keys if matches(key)]
         if type_name is not None:
             keys = [key for key in keys if self.type_at(key) == type_name]
-        return (position if position < END else 0), [key for key in keys if self.seek(key) != ABSENT]
+        cursor = mirrored(position) if position < END else 0
+        return cursor, [key for key in keys if self.seek(key) != ABSENT]
 
     def position(self, key):
         """Where a scan comes to `key`, whether there is such a key or not: scans go by rising positions."""
@@ -488,3 +490,12 @@ class Places:
 def type_name_of(v):
     """The wire's name of a value's type."""
     return v.type_name if isinstance(v, Container) else STRING
+
+
+def mirrored(position):
+    """A position with its bits in the opposite order, and the other way round.
+
+    Pages end where the low bits of a position are zeros, so that this is a small number: redis-cli's import into a
+    cluster keeps but 32 bits of a cursor.
+    """
+    return int(f"{position:0{CURSOR_BITS}b}"[::-1], 2)
