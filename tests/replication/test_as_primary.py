@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,6 +242,34 @@ def test_failover(primary: Client, replica: Client) -> None:
     assert primary.do("INCR", "k").value == 3
     wait_for_all(replica, primary)
     assert replica.do("GET", "k").value == b"3"
+
+
+def test_forced_failover(primary: Client, replica: Client) -> None:
+    """A replica that is behind at the deadline leads nevertheless, whenever it answers; ABORT ends the wait."""
+    follow(replica, primary)
+    wait_for_all(replica, primary)
+    process = int(information(replica, "server")["process_id"])
+    for ends in ("ABORT", "takes over"):
+        os.kill(process, signal.SIGSTOP)
+        try:
+            primary.do("INCR", "behind")
+            asked = primary.do("FAILOVER", "TO", *address_of(replica), "FORCE", "TIMEOUT", 1)
+            assert asked.value == b"OK"
+            assert eventually(
+                lambda: information(primary, "replication")["master_failover_state"] == "failover-in-progress"
+            )
+            assert information(primary, "replication")["role"] == "slave"
+            if ends == "ABORT":
+                assert primary.do("FAILOVER", "ABORT").value == b"OK"
+                assert information(primary, "replication")["role"] == "master"
+                assert primary.do("SET", "k", 1).value == b"OK"
+        finally:
+            os.kill(process, signal.SIGCONT)
+        if ends == "ABORT":
+            wait_for_all(replica, primary)
+    assert eventually(lambda: information(replica, "replication")["role"] == "master")
+    wait_for_all(primary, replica)
+    assert information(primary, "replication")["master_failover_state"] == "no-failover"
 
 
 def test_replicas_share_a_file(primary: Client) -> None:

@@ -12,7 +12,7 @@ class Failover:
     Attributes:
         target: host and port of the replica, empty for whichever is ready first.
         is_forced: it takes over at the deadline even if it has not got all.
-        deadline_ms: when it must be done, 0 for whenever.
+        deadline_ms: until when it may have got all, 0 for whenever.
         state: see above.
     """
 
@@ -23,5 +23,5 @@ class Failover:
         self.state = WAITING
 
     def is_over(self, now_ms: int) -> bool:
-        """It should have been done by now."""
+        """The replica should have got all by now."""
         return 0 < self.deadline_ms <= now_ms
