@@ -34,7 +34,7 @@ from ..support.inprocess import InProcessServer, Session
 from ..support.wire import request
 
 GOES_WELL = 30 if IS_COMPILED else 1  # so many allocations in a row that can fail without a trace: there are no more
-MOST = 20_000
+MOST = 100_000
 
 
 class Case(NamedTuple):
@@ -684,7 +684,8 @@ def check_starved(case: Case, most: int, limited: bool) -> int:
         if save is not None:
             save.check()
         is_told = (told == effect and state == after) or (not told and state == before)
-        assert is_lost or is_told, (number, reply, told, changes(state, before), changes(state, after))
+        is_uncounted = is_failure(reply, right) and not IS_COMPILED  # to Python a count is an allocation, too
+        assert is_lost or is_told or is_uncounted, (number, reply, told, changes(state, before), changes(state, after))
         assert server.state.databases.get(0).opened == 0
         check_sound(server)
         well = 0 if is_failure(reply, right) else well + 1
