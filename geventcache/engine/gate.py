@@ -211,8 +211,10 @@ def saving(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | 
 
 
 def health(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
-    """Whoever probes the server hears that it cannot save."""
-    return errors.NOT_SAVED if "health" in command.declaration.traits else None
+    """Whoever probes the server hears that it cannot save, or cannot write its journal."""
+    if "health" not in command.declaration.traits:
+        return None
+    return errors.NOT_SAVED if state.snapshots.stops_writes() else errors.journal_failed(state.journal.error)
 
 
 def journal(state: Any, client: Any, command: Any, args: list[bytes]) -> bytes | None:
@@ -322,7 +324,7 @@ QUESTIONS = (
     Question(replica, CLIENT),
     Question(memory, CLIENT, lambda state: state.memory_limit.is_pressed),
     Question(saving, CLIENT | SCRIPT | CALL, lambda state: state.snapshots.stops_writes()),
-    Question(health, CLIENT, lambda state: state.snapshots.stops_writes()),
+    Question(health, CLIENT, lambda state: state.snapshots.stops_writes() or bool(state.journal.error)),
     Question(replicas, CLIENT | SCRIPT | CALL, lambda state: state.replication.is_short),
     Question(journal, CLIENT | SCRIPT | CALL, lambda state: bool(state.journal.error)),
     Question(script_reading, SCRIPT),
