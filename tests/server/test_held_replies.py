@@ -272,8 +272,8 @@ def test_a_full_disk(connect: Connect, disk: Disk, tmp_path: Path, policy: str) 
     disk.fail()
     client.send("SET", "held", "v")
     assert eventually(lambda: information(other, "persistence")["aof_last_write_status"] == "err")
-    for request in (("SET", "k", "v"), ("PING",)):
-        assert other.do(*request).value == b"MISCONF Errors writing to the AOF file: No space left on device"
+    for words in (("SET", "k", "v"), ("PING",)):
+        assert other.do(*words).value == b"MISCONF Errors writing to the AOF file: No space left on device"
     assert other.do("GET", "kept").value == b"v"
     assert not client.has_input()
     assert reloaded(tmp_path, "MGET", "kept", "held", "k") == [b"v", None, None]
