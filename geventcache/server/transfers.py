@@ -19,18 +19,17 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from geventcache.base.table import Table
 from geventcache.persistence.files import write_blocks
 from geventcache.persistence.snapshot_writer import Header, SnapshotWriter
 from geventcache.server.slices import SNAPSHOT_US, Slices
+from geventcache.server.untold import Untold
 from geventcache.services.replication.replicas import SENDING, WAITING, WINDOW_BYTES, Replica
-from geventcache.types.hashes import Hash
 
 RETRY_SECONDS = 0.05
 MARK_CHARACTERS = 40
 READ_BYTES = 256 << 10
-FIELDS_A_REQUEST = 1000
 FUNCTIONS = b"functions"
+REPL_STREAM_DB = b"repl-stream-db"
 EOF = b"eof"
 
 
@@ -47,6 +46,7 @@ class Transfers:
         self.history = feeding.history
         self.greenlet: Any = None
         self.slices = Slices(self.server, SNAPSHOT_US)
+        self.untold = Untold(self.state)
         self.room = Event()
         self.group: list[Replica] = []
         self.preparing: list[Replica] = []
@@ -112,6 +112,7 @@ class Transfers:
             is_whole = self.send_marked(blocks) if takes_mark else self.send_sized(blocks)
             is_whole = is_whole and not (image is not None and image.is_void)
         finally:
+            self.untold.end()
             if image is not None:
                 image.end()
         group, self.group = self.group, []
@@ -131,30 +132,13 @@ class Transfers:
         if parts is not None:
             codes = self.state.scripting.libraries.codes() if FUNCTIONS in parts else []
             return None, SnapshotWriter(Header(False, {}, codes), []).blocks()
-        selected = self.server.following.selected if self.replication.primary is not None else 0
-        # The stream of another server cannot be added to: then only servers that know such files can follow this one.
-        on_deadlines = self.tell_deadlines if self.replication.primary is None else None
-        image = self.state.snapshots.take({b"repl-stream-db": b"%d" % selected}, on_deadlines)
-        return image, image.blocks()
-
-    def tell_deadlines(self, table: Table, key: bytes, value: Hash) -> None:
-        """A hash goes into the file, without the deadlines of its fields: these go into the stream.
-
-        It is as it was at the file's instant, and at this place of the stream as well. Where all keys of its database
-        have gone since, there is nothing to tell. A replica that has these deadlines is told nothing new.
-        """
-        keyspaces = self.state.databases.existing()
-        index = next((keyspace.index for keyspace in keyspaces if keyspace.table is table), None)
-        if index is None or value.deadlines is None or not self.feeding.is_noting:
-            return
-        by_deadline: dict[int, list[bytes]] = {}
-        for field, deadline_ms in value.deadlines.items():
-            by_deadline.setdefault(deadline_ms, []).append(field)
-        for deadline_ms, fields in by_deadline.items():
-            for start in range(0, len(fields), FIELDS_A_REQUEST):
-                some = fields[start : start + FIELDS_A_REQUEST]
-                words = (b"HPEXPIREAT", key, b"%d" % deadline_ms, b"FIELDS", b"%d" % len(some))
-                self.state.engine.effects.repeat(index, [*words, *some])
+        if self.replication.primary is not None:
+            # The stream of another server cannot be added to: only servers that know such files can follow this one.
+            image = self.state.snapshots.take({REPL_STREAM_DB: b"%d" % self.server.following.selected})
+            return image, image.blocks()
+        self.untold.begin()
+        image = self.state.snapshots.take({REPL_STREAM_DB: b"0"}, self.untold.note)
+        return image, self.untold.told_amid(image.blocks())
 
     def announce(self, replica: Replica) -> None:
         """The file is that of this moment: the stream goes on from here."""

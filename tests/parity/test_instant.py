@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from geventcache.base.table import Table
 from geventcache.base.times import NEVER_MS
 from geventcache.persistence import frozen, snapshot_writer, value_writer
+from geventcache.server import untold
+from geventcache.server.untold import Untold
 from geventcache.services.observing import digest
 from geventcache.store.keyspace import Keyspace
 
@@ -171,12 +173,22 @@ def is_watched(keyspace: Keyspace) -> bool:
     return any(table is not None and table.watcher is not None for table in [keyspace.table, *tables])
 
 
-def written_meanwhile(driver: InstantDriver, script: list[Any]) -> bytes:
-    """What is written of the data as they are now, while a script is played, over and over."""
-    image = driver.server.state.snapshots.take()
+def written_meanwhile(driver: InstantDriver, script: list[Any], to_tell: Untold | None = None) -> bytes:
+    """What is written of the data as they are now, while a script is played, over and over.
+
+    With `to_tell` it is for replicas.
+    """
+    snapshots = driver.server.state.snapshots
+    if to_tell is None:
+        image = snapshots.take()
+        blocks = image.blocks()
+    else:
+        to_tell.begin()
+        image = snapshots.take({}, to_tell.note)
+        blocks = to_tell.told_amid(image.blocks())
     pending = islice(cycle(script), MOST_STEPS)
     data = bytearray()
-    for block in image.blocks():
+    for block in blocks:
         data += block
         step = next(pending, None)
         if step is not None:
@@ -216,6 +228,9 @@ def _small_slices() -> Iterator[None]:
         patch.setattr(frozen, "FEW_MEMBERS", 20)
         patch.setattr(frozen, "STRING_PIECE", 1_000)
         patch.setattr(value_writer, "SLICE", 8)
+        patch.setattr(untold, "FIELDS_A_STEP", 4)
+        patch.setattr(untold, "STEPS_A_SLICE", 3)
+        patch.setattr(untold, "MOST_GATHERED", 20)
         yield
 
 
@@ -262,3 +277,70 @@ def test_a_snapshot_is_of_one_instant(reference: tuple[Client, Path], before: li
         wanted = {number: {key: values_as_told(fact) for key, fact in expected[number].items()} for number in DATABASES}
         assert found == wanted
         assert client.do("DEBUG", "DIGEST").value == fingerprint
+
+
+def check_replica(driver: InstantDriver, script: list[Any], folder: Path) -> None:
+    """A replica that takes a file without deadlines of fields, and the stream that begins with it, has all there is."""
+    now_ms = driver.server.clock.now_ms
+    driver.sink.units.clear()
+    to_tell = Untold(driver.server.state)
+    (folder / "dump.rdb").write_bytes(written_meanwhile(driver, script, to_tell))
+    assert not to_tell.notes
+    to_tell.end()
+    driver.finish()
+    replica = loaded(folder, now_ms)
+    session = replica.session()
+    for request in driver.sink.stream():
+        reply = session.do(*request)
+        assert not reply.startswith(b"-"), (request, reply)
+    assert {number: facts(replica.state.databases.get(number)) for number in DATABASES} == driver.contents()
+
+
+@settings(PROFILES[os.environ.get("GEVENTCACHE_PARITY_PROFILE", "quick")], phases=(Phase.generate, Phase.shrink))
+@given(before=scripts, script=scripts)
+def test_file_and_stream_are_all_there_is(
+    tmp_path_factory: pytest.TempPathFactory, before: list[Any], script: list[Any]
+) -> None:
+    """Whatever is done while the file is written."""
+    driver = InstantDriver()
+    for step in before[:30]:
+        driver.play(*step)
+    driver.expire()
+    check_replica(driver, script, tmp_path_factory.mktemp("file"))
+
+
+@pytest.mark.parametrize(
+    "request_of_each",
+    [
+        "RENAME {key} to:{key}",
+        "RENAME {key} volatile",
+        "COPY {key} to:{key}",
+        "COPY {key} {key} DB 1",
+        "MOVE {key} 1",
+        "SWAPDB 0 1",
+        "HSET {key} f1 v",
+        "HPEXPIRE {key} 7000 FIELDS 1 f1",
+        "HPERSIST {key} FIELDS 1 f1",
+        "DEL {key}",
+        "SET {key} v",
+        "RESTORE {key} 0 {dump} REPLACE",
+        "FLUSHDB",
+    ],
+)
+def test_deadlines_go_along_with_their_hashes(request_of_each: str, tmp_path: Path) -> None:
+    """At whatever point of the file their hashes change or go elsewhere."""
+    keys = [f"h{i}" for i in range(5)]
+    for point in range(0, 60, 4):
+        driver = InstantDriver()
+        session = driver.sessions[0]
+        for number, key in enumerate(keys):
+            session.do("HSET", key, *(word for i in range(30) for word in (f"f{i}", "v")))
+            for i in range(30):
+                session.do("HPEXPIRE", key, str(100_000 + 10 * number + i % 20), "FIELDS", "1", f"f{i}")
+        dump = session.do("DUMP", "h0").split(b"\r\n", 1)[1][:-2]
+        moves = []
+        for key in keys:
+            words = request_of_each.format(key=key, dump="?").split()
+            moves.append((0, ("run", tuple(dump if word == "?" else word for word in words))))
+        wait = (0, ("pass", 0))
+        check_replica(driver, [wait] * point + moves + [wait] * MOST_STEPS, tmp_path)
