@@ -163,8 +163,12 @@ class Journal:
         run(self.remove_leftovers)
 
     def remove_leftovers(self) -> None:
-        """Delete unfinished files, and parts of before the first that the manifest tells of; what comes later stays."""
+        """Delete unfinished files, and parts of before the first that the manifest tells of; what comes later stays.
+
+        What the manifest names stays in any case: a name need not tell the number that the file has.
+        """
         manifest = self.manifest
+        named = {part.name for part in manifest.parts}
         first = {b"base": manifest.base.number if manifest.base is not None else 0}
         first[b"incr"] = manifest.increments[0].number if manifest.increments else 0
         name = re.escape(self.config["appendfilename"])
@@ -172,7 +176,7 @@ class Journal:
         old = re.compile(rb"%b\.(?P<number>\d+)\.(?P<kind>base|incr)\.(rdb|aof)" % name)
         folder = os.fsencode(self.folder)
         with contextlib.suppress(OSError):
-            for found in os.listdir(folder):
+            for found in set(os.listdir(folder)) - named:
                 part = old.fullmatch(found)
                 if unfinished.fullmatch(found) or (part and int(part["number"]) < first[part["kind"]]):
                     os.unlink(os.path.join(folder, found))

@@ -207,6 +207,18 @@ def test_damage_before_the_end_is_refused(tmp_path: Path) -> None:
                 ready(process)
 
 
+def test_what_the_manifest_names_is_loaded(tmp_path: Path) -> None:
+    """The number in a name says nothing, if the manifest says another one; what it does not name goes."""
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 5 type i\n")
+    (folder / "appendonly.aof.1.incr.aof").write_bytes(request((b"SET", b"k", b"v")))
+    (folder / "appendonly.aof.2.incr.aof").write_bytes(request((b"SET", b"k", b"old")))
+    with serving(*journaling(tmp_path)) as process:
+        assert ready(process).do("GET", "k").value == b"v"
+    assert {path.name for path in folder.glob("*.incr.aof")} == {"appendonly.aof.1.incr.aof"}
+
+
 # ---------------------------------------------------------------------- loading
 
 
