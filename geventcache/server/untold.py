@@ -7,7 +7,8 @@ The rules:
   instant is in the stream anyway.
 - The note is of the hash itself. It goes along with it (RENAME, MOVE, SWAPDB), and is void once it stands nowhere.
 - A copy is noted as well: that of a replica may be of a hash whose deadlines it had not yet been told.
-- All is told before the file ends: who has taken it and the stream so far misses no deadline.
+- All is told before the file ends: who has taken it and the stream so far misses no deadline. (But for copies of
+  copies, made while these are told of, more than MOST_ROUNDS times over.)
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ FIELDS_A_STEP = 64
 STEPS_A_SLICE = 16
 # The fields of a large hash that have a deadline in common come in few requests, if so many are looked at before.
 MOST_GATHERED = 16384
+# Copies are made more quickly than they are told of: who makes them without end must not keep a file from its end.
+MOST_ROUNDS = 10
 
 
 class Note:
@@ -92,12 +95,13 @@ class Untold(Listener):
     """What is still to be told of the file that is being sent.
 
     Attributes:
-        notes: the hashes, by their ids.
+        notes: the hashes, by their ids. copies: those that are told of when the rest of the file has been written.
     """
 
     def __init__(self, state: Any) -> None:
         self.state = state
         self.notes: dict[int, Note] = {}
+        self.copies: dict[int, Note] = {}
 
     def begin(self) -> None:
         """It is the instant of a file."""
@@ -108,6 +112,7 @@ class Untold(Listener):
         """The file has been sent, or is given up."""
         self.state.changes.ignore(self)
         self.notes.clear()
+        self.copies.clear()
 
     def note(self, table: Table, key: bytes, value: Hash) -> None:
         """A hash goes without the deadlines of its fields to replicas."""
@@ -124,17 +129,26 @@ class Untold(Listener):
         value = table.object() if table.seek(key) == OBJECT else None
         if event == COPY_TO:
             if isinstance(value, Hash) and value.deadlines is not None:
-                self.note(table, key, value)
-        elif note := self.notes.get(id(value)):
+                self.copies[id(value)] = Note(table, key, value)
+        elif note := self.notes.get(id(value)) or self.copies.get(id(value)):
             note.table, note.key = table, key
 
     def told_amid(self, blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
         """The blocks of the file; behind each what it lacks is told, with places to pause."""
         for block in blocks:
             yield block
-            while self.notes:
-                self.tell_slice()
-                yield PAUSE
+            yield from self.told()
+        for _ in range(MOST_ROUNDS):
+            if not self.copies:
+                break
+            self.notes, self.copies = self.copies, {}
+            yield from self.told()
+
+    def told(self) -> Iterator[bytes]:
+        """Tell of all that is noted, with places to pause."""
+        while self.notes:
+            self.tell_slice()
+            yield PAUSE
 
     def tell_slice(self) -> None:
         """Tell some of it, if there still is somebody to be told."""
