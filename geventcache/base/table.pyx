@@ -112,6 +112,8 @@ cdef extern from "Python.h":
 cdef enum:
     SLOTS = 7  # records of a bucket
     FULL_BITS = 6  # a segment of 1 << FULL_BITS buckets is split when it is full
+    FULL_BUCKETS = 64
+    FULL_RECORDS = 448
     # Buckets in which a record may stand. With 8, a segment is split at 372 records in the mean, and a search for a key
     # that is not there sees 1.2 buckets; with 4 it were 329 records, 3 bytes a key more after the splits, and 1.1.
     PROBES = 8
@@ -371,6 +373,44 @@ cdef bint pour(Segment *source, Segment *low, Segment *high) noexcept:
             if bucket.tags[slot]:
                 hash = hash_of_record(bucket.records[slot - 1])
                 if settle_in(high if hash & bit else low, bucket.records[slot - 1], hash, &ignored) is NULL:
+                    return False
+    return True
+
+
+cdef bint pour_by_homes(Segment *source, Segment *target, uint64_t bit, uint64_t wanted) noexcept:
+    """Put those records of a segment whose hashes have `bit` as it is wanted into a successor; False if they do not fit.
+
+    `pour` takes them as they stand, where one may get the place that another one needs more. Here they come in the order
+    of their homes, from where none of those before reaches on: so none stands farther from its home than it has to,
+    however they crowd. It takes a look at all of them for each home.
+    """
+    cdef Record *records[FULL_RECORDS]
+    cdef uint64_t hashes[FULL_RECORDS]
+    cdef uint32_t counts[FULL_BUCKETS]
+    cdef uint32_t number, home, first = 0, found = 0, mask = (1 << target.bits) - 1
+    cdef int slot, ignored, passing = 0, fewest = 0
+    cdef Bucket *bucket
+    memset(buckets_of(target), 0, sizeof(Bucket) << target.bits)
+    memset(counts, 0, sizeof(counts))
+    target.count = 0
+    for number in range(<uint32_t>1 << source.bits):
+        bucket = buckets_of(source) + number
+        for slot in range(1, SLOTS + 1):
+            if bucket.tags[slot]:
+                records[found] = bucket.records[slot - 1]
+                hashes[found] = hash_of_record(records[found])
+                if (hashes[found] & bit) == wanted:
+                    counts[home_in(target, hashes[found])] += 1
+                    found += 1
+    for home in range(mask + 1):
+        passing += <int>counts[home] - SLOTS
+        if passing < fewest:
+            fewest = passing
+            first = home + 1
+    for home in range(first, first + mask + 1):
+        for number in range(found):
+            if home_in(target, hashes[number]) == (home & mask):
+                if settle_in(target, records[number], hashes[number], &ignored) is NULL:
                     return False
     return True
 
@@ -1397,12 +1437,15 @@ cdef class Table:
         cdef int depth = segment.depth
         cdef Segment *low
         cdef Segment *high
-        cdef uint64_t first = first_hash(segment, hash)
+        cdef uint64_t first = first_hash(segment, hash), bit = (<uint64_t>1 << 63) >> depth
         if depth == self.depth and not self.double_directory():
             return False
         low = self.new_segment(FULL_BITS, depth + 1)
         high = self.new_segment(FULL_BITS, depth + 1) if low is not NULL else NULL
-        if high is NULL or not pour(segment, low, high):
+        if high is NULL or not (
+            pour(segment, low, high)
+            or (pour_by_homes(segment, low, bit, 0) and pour_by_homes(segment, high, bit, bit))
+        ):
             if low is not NULL:
                 self.free_segment(low)
             if high is not NULL:
@@ -1410,11 +1453,11 @@ cdef class Table:
             self.halve_directory()
             return False
         self.enter(low, first)
-        self.enter(high, first | (<uint64_t>1 << 63) >> depth)
+        self.enter(high, first | bit)
         self.deepest += 2 if depth + 1 == self.depth else 0
         self.free_segment(segment)
         self.fit(low, first)
-        self.fit(high, first | (<uint64_t>1 << 63) >> depth)
+        self.fit(high, first | bit)
         return True
 
     cdef void fit(self, Segment *segment, uint64_t hash) noexcept:
