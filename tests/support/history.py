@@ -78,6 +78,16 @@ class History:
         """What must not have been read."""
         return [fault for read in self.reads for fault in self.faults_of(read)]
 
+    def is_gone(self, write: Write, read: Read, since_s: float) -> bool:
+        """Had the cluster lost a confirmed write at that time, and up to the end of a read?
+
+        Of a server that was killed the last writes may not be known: then nobody is known to have had one, or only who
+        comes after it.
+        """
+        watch, key, number = self.watch, read.key, write.number
+        lost = watch.has_lost(key, number, since_s) and watch.has_lost(key, number, read.ended_s)
+        return lost and watch.knows(key, number)
+
     def faults_of(self, read: Read) -> list[str]:
         """What is wrong about one read."""
         writes = self.writes.get(read.key, [])
@@ -90,7 +100,7 @@ class History:
             return []
         if write is not None and write.ended_s is not None:
             news_s = read.began_s - self.news_s
-            if write.ended_s < news_s and self.watch.has_lost(read.key, write.number, news_s):
+            if write.ended_s < news_s and self.is_gone(write, read, news_s):
                 return [f"{read}: lost by the cluster {write}"]
         for one in writes[read.number :]:
             patience_s = 0.0 if one.side == read.side else self.news_s

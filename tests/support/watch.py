@@ -163,6 +163,10 @@ class Watch(Crew):
         counts = [Counter(seen.writes()) for seen in self.seen.values()]
         return [write for count in counts for write, times in count.items() if times > 1]
 
+    def knows(self, key: str, number: int) -> bool:
+        """Is it known of any server that it has carried out a write?"""
+        return any(seen.has_had(key, number) for seen in self.seen.values())
+
     def has_lost(self, key: str, number: int, read_s: float) -> bool:
         """Is a confirmed write one that the primary of a key, at the time of a read, had never carried out?"""
         claims = [
