@@ -164,6 +164,8 @@ class Table:
 
     # ------------------------------------------------------------------ a place
 
+    # What every request calls finds the place in lines of its own: to the interpreter a call would cost more.
+
     def seek(self, key: bytes) -> int:
         """Go to the place of `key`; return the kind of its value, ABSENT if there is none."""
         self._key = key
