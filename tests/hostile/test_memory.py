@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from operator import itemgetter
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,7 @@ from geventcache.base.build import IS_COMPILED
 from ..support.client import Client
 from ..support.inprocess import InProcessServer
 from ..support.process import memory_kb, serving
-from ..support.subject import environment
+from ..support.subject import environment_with_tests
 from ..support.wire import Argument, Reply, encoded, request
 
 pytest.importorskip("_testcapi", reason="this Python has no hook that lets allocations fail")
@@ -23,8 +21,6 @@ from .starved import CASES, WAITING
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for memory and its limits")
 
-ROOT = Path(__file__).resolve().parents[2]
-SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # the package under test, and not the one in this folder
 PONG = Reply("+", b"PONG")
 PATIENCE_S = 600
 NAMES = [*CASES, *WAITING]
@@ -39,7 +35,7 @@ def test_each_allocation_fails(names: list[str]) -> None:
     """Whichever allocation of a request fails, what `starved` asserts is so; compiled, nothing is told but names."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.hostile.starved", *names],
-        env={**environment(), "PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(ROOT)]), **SAFE_PATH},
+        env=environment_with_tests(),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

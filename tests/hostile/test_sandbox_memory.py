@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from geventcache.base.build import IS_COMPILED
+
+from ..support.subject import environment_with_tests
 
 PATIENCE_S = 120
 STEPS = 40
@@ -98,7 +99,7 @@ def output_of(*arguments: str) -> bytes:
     """Return what a Python prints that is run with arguments."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=Path(__file__).parents[2],
+        env=environment_with_tests(),
         capture_output=True,
         timeout=PATIENCE_S,
         check=False,

@@ -12,6 +12,7 @@ from pathlib import Path
 import geventcache
 
 _FOLDER = Path(geventcache.__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 WITH_LUA = """
@@ -32,3 +33,8 @@ def command(*options: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Return the environment in which Python finds the package under test."""
     return {**os.environ, "PYTHONPATH": str(_FOLDER)}
+
+
+def environment_with_tests() -> dict[str, str]:
+    """The same for a program that needs the tests as well; it does not take the package that lies beside them."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (_FOLDER, _ROOT))), "PYTHONSAFEPATH": "1"}
