@@ -484,7 +484,7 @@ KEY_COMMANDS = (
         s.options("DESC", ["LIMIT", s.count, s.count], ["STORE", s.key], ["GET", s.flag("#", "k*")]),
     ),
     ("SORT_RO", s.any_key, "ALPHA", s.options("DESC", ["BY", s.flag("k*", "nosort")], most=2)),
-    s.command("OBJECT IDLETIME", s.any_key, match=approx(60)),
+    s.command("OBJECT IDLETIME", s.any_key, match=approx(2)),
     ("OBJECT", "FREQ", s.any_key),
     s.command("MEMORY USAGE", s.any_key, match=shape),
     s.command("DBSIZE", match=exact),
