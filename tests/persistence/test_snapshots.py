@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from geventcache.base.times import NEVER_MS
+from geventcache.persistence import files
 from geventcache.persistence.checksum import crc64
 from geventcache.persistence.files import NewFile, OldFile
 from geventcache.persistence.journal_base import RequestImage
@@ -341,6 +342,27 @@ def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: Path, monkeypatch: pyt
         file.write(block)
     file.commit()
     assert path.read_bytes() == b"".join(blocks)
+
+
+def test_no_call_writes_much_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that does not interrupt its own work would keep a processor from all others meanwhile."""
+    path = tmp_path / "dump.rdb"
+    sizes: list[int] = []
+    write = os.writev
+
+    def note(descriptor: int, parts: list[bytes]) -> int:
+        sizes.append(sum(map(len, parts)))
+        return write(descriptor, parts)
+
+    monkeypatch.setattr(os, "writev", note)
+    blocks = [b"", os.urandom(files.CALL_BYTES + 1), *(b"%d" % number * 10_000 for number in range(30)), b""]
+    file = NewFile(str(path))
+    file.open()
+    for block in blocks:
+        file.write(block)
+    file.commit()
+    assert path.read_bytes() == b"".join(blocks)
+    assert max(sizes) == files.CALL_BYTES
 
 
 def test_a_late_file_does_not_take_the_place(tmp_path: Path) -> None:
