@@ -261,6 +261,43 @@ def test_depth_is_bounded(session: Session, script: str) -> None:
     assert session.do("EVAL", "return 1", "0") == b":1\r\n"
 
 
+# Patterns that go back for hours where nothing remembers what has failed, each on a text in which it finds nothing.
+GOING_BACK = [
+    "return string.find(('a'):rep(30000), ('a-'):rep(20) .. 'b')",
+    "return string.find(('a'):rep(30000), ('.-'):rep(4) .. 'x')",
+    "return string.match(('a'):rep(30000), ('.*a'):rep(8) .. 'b')",
+    "return string.match(('a'):rep(200), ('a?'):rep(40) .. 'b')",
+    "return string.gmatch(('ab'):rep(30000), ('[ab]-[^c]*'):rep(5) .. 'c')()",
+    "return string.find(('a '):rep(30000), ('%w*%s*'):rep(9) .. '=')",
+    "local _, n = string.gsub(('a'):rep(30000), '(a+)(a+)(a+)b', '') return n > 0",
+    "local _, n = string.gsub(('a'):rep(30000), '(a-)(a-)(a-)b', function() end) return n > 0",
+]
+
+
+@pytest.mark.parametrize("script", GOING_BACK)
+def test_a_pattern_takes_a_time_that_grows_with_the_text(session: Session, script: str) -> None:
+    """What has failed at a place is not tried again: it ends."""
+    session.server.state.let_clients_in = lambda: True
+    assert session.do("EVAL", script, "0") == b"$-1\r\n"
+
+
+# What has no end that anybody would see, because captures have to match again, or texts are long.
+ENDLESS = [
+    "return string.find(('a'):rep(900), '(a-)(a-)(a-)(a-)(a-)%1%2%3%4%5b')",
+    "return string.gsub(('a'):rep(900), '(a*)(a*)(a*)(a*)(a*)%1%2%3%4%5b', '')",
+    "return string.find(('a'):rep(8000000), ('a'):rep(4000000) .. 'b', 1, true)",
+    "return string.find(('a'):rep(8000000), ('a'):rep(4000000) .. 'b')",
+]
+
+
+@pytest.mark.parametrize("script", ENDLESS)
+def test_a_search_without_end_is_ended(session: Session, script: str) -> None:
+    """The clock is looked at amid a search."""
+    session.do("CONFIG", "SET", "busy-reply-threshold", "20")
+    session.server.state.let_clients_in = lambda: False
+    assert session.do("EVAL", script, "0").startswith(b"-ERR the server is shutting down")
+
+
 # NaNs of both signs, with what would be tags and pointers of the engine behind them; as they come, and after a minus
 # and a sum, which would make values of them.
 NO_NUMBERS = r"""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from . import pattern_cases
 from . import script_cases as cases
 from . import script_library_cases as library_cases
 from .match import unordered
@@ -59,6 +60,13 @@ def test_what_is_called_often(resp2_pair: Pair, call: str) -> None:
 def test_corners(resp2_pair: Pair) -> None:
     """Odd arguments and the corners of the language, one script a line: values and error texts are the reference's."""
     evaluate(resp2_pair, tuple(CORNERS.read_text(encoding="utf-8").splitlines()))
+
+
+def test_patterns_match_alike(resp2_pair: Pair) -> None:
+    """Whatever a pattern is, right or wrong, it finds and captures the same, and replaces the same by the same."""
+    sha = resp2_pair.do("SCRIPT", "LOAD", pattern_cases.MATCH).value
+    for text, pattern, replacement in pattern_cases.of_seed(1, 1500):
+        resp2_pair.do("EVALSHA", sha, 0, text, pattern, replacement)
 
 
 def test_json_is_decoded_alike(resp2_pair: Pair) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ..support.needs import required_reference
 from ..support.servers import Servers, running_reference, running_subject
 from ..support.wire import Reply
+from . import pattern_cases
 from . import script_cases as cases
 from . import script_library_cases as library_cases
 from .match import exact, unordered
@@ -65,6 +66,13 @@ def test_libraries(pair_of_51: Pair, group: str) -> None:
     """Each function of a library gives the reference's value, or its error."""
     for script in getattr(library_cases, group):
         pair_of_51.do("EVAL", script, 1, "key1", "arg1", match=but_for_places)
+
+
+def test_patterns_match_alike(pair_of_51: Pair) -> None:
+    """Whatever a pattern is, right or wrong, it finds and captures the same, and replaces the same by the same."""
+    sha = pair_of_51.do("SCRIPT", "LOAD", pattern_cases.MATCH).value
+    for text, pattern, replacement in pattern_cases.of_seed(2, 500):
+        pair_of_51.do("EVALSHA", sha, 0, text, pattern, replacement, match=but_for_places)
 
 
 def test_protocols(pair_of_51: Pair) -> None:

@@ -122,6 +122,7 @@ class Runtime:
         base = execute(source_of("base"), functions)
         if base[b"bit"] is None:
             base[b"bit"] = execute(source_of("bit"), base)
+        base[b"patterns"] = execute(source_of("patterns"), base)
         modules = table({})
         for name in MODULES:
             made = execute(source_of(name), base)

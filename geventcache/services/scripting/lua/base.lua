@@ -96,6 +96,11 @@ end
 
 local spent = 0
 
+-- Places for marks, which are 1 where they are set.
+function base.marks(size)
+  return ffi and ffi.new("uint8_t[?]", size) or {}
+end
+
 -- Count work that the hook does not see, in about the time of an instruction: after much of it the clock is looked at.
 function base.charge(work)
   spent = spent + work

@@ -1157,6 +1157,7 @@ local exports = {
   forget = function()
     registered, pending = nil, nil
     results.forget()
+    base.patterns.forget()
     modules.resp.forget()
     modules.reset_json()
   end,

@@ -1,16 +1,18 @@
 -- What of the string library LuaJIT does otherwise than Lua 5.1: format, tostring, tonumber, and what takes long.
 
 local base = ...
-local concat, find, format, gsub, sub, byte, rep =
-  table.concat, string.find, string.format, string.gsub, string.sub, string.byte, string.rep
-local getmetatable, select, tostring, tonumber, type = getmetatable, select, tostring, tonumber, type
+local concat, find, format, gmatch, gsub, match, sub, byte, rep =
+  table.concat, string.find, string.format, string.gmatch, string.gsub, string.match, string.sub, string.byte, string.rep
+local floor, getmetatable, select, tostring, tonumber, type = math.floor, getmetatable, select, tostring, tonumber, type
 local bad_argument, charge, fault, has_jit = base.bad_argument, base.charge, base.fault, base.has_jit
+local patterns = base.patterns
 
 local LONG = 256
 local MOST_PARTS = 4000
 local PIECE = 16384 -- characters that one call of the engine's looks at
-local PATTERN_LENGTH = 1000
-local PATTERN_ITEMS = 2000
+local FEW_STEPS = 1e7 -- of the engine's matcher: as long as they take, nothing is looked at
+local MOST_COMPARED = 1e9
+local PREFIX = 32
 local KEPT = 200
 local FEW = 4
 local MOST_SIGNED, MOST_UNSIGNED = 2 ^ 63, 2 ^ 64
@@ -217,23 +219,90 @@ end
 
 -- ---------------------------------------------------------------- what takes long
 
--- Patterns run to their end before anything else does: the length of the text is what they count for.
-local function check_pattern(text, pattern, name, count)
-  local kind = type(text)
-  if kind ~= "string" then
-    text = base.text(text, 1, name, count < 1)
+-- How long a text may be for a pattern to need no look at either: what they can take together is little.
+local reaches, reach_count = {}, 0
+
+local function reach_of(pattern)
+  local size, signs = #pattern, 0
+  if size > LONG then
+    return -1
+  elseif find(pattern, "[-*+?%%%z]") then
+    if find(pattern, "%%[gG]") or find(pattern, "\0", 1, true) then -- LuaJIT reads these otherwise
+      return -1
+    end
+    signs = select(2, gsub(pattern, "[-*+?]", "")) + (find(pattern, "%%[b%d]") and 1 or 0)
   end
-  if type(pattern) ~= "string" then
-    pattern = base.text(pattern, 2, name, count < 2)
+  local reach = (FEW_STEPS / (size + 8)) ^ (1 / (signs + 1)) - 1
+  if reach_count == KEPT then
+    reaches, reach_count = {}, 0
   end
-  if #pattern > PATTERN_LENGTH then
-    local _, items = gsub(pattern, "[-*+?]", "")
-    if items > PATTERN_ITEMS then
-      fault("pattern too complex")
+  reaches[pattern], reach_count = reach < LONG and reach or LONG, reach_count + 1
+  return reaches[pattern]
+end
+
+-- A finder of a long text (see `patterns`): where it begins is sought first, since the engine compares all of it at each place.
+local function plain_finder(text, wanted)
+  local beginning, size = sub(wanted, 1, PREFIX), #wanted
+  return function(at)
+    while true do
+      local first = find(text, beginning, at, true)
+      charge(((first or #text) - at + size) / 8)
+      if not first then
+        return nil
+      elseif sub(text, first, first + size - 1) == wanted then
+        return first, first + size - 1
+      end
+      at = first + 1
     end
   end
-  if #text > LONG then
+end
+
+-- Does `string.find` look for the text of a pattern as it is? Lua 5.1 looks for signs before a zero alone.
+local function is_plain_text(pattern)
+  return not find(match(pattern, "^%Z*"), "[%^%$%*%+%?%.%(%[%%%-]")
+end
+
+-- Should the engine's own function not be called? Then a finder (see `patterns`), and the text.
+local function finder_of(name, count, text, pattern, is_plain, is_lenient)
+  text, pattern = base.text(text, 1, name, count < 1), base.text(pattern, 2, name, count < 2)
+  if #text <= (reaches[pattern] or reach_of(pattern)) then
+    return nil
+  elseif #text > LONG then
     charge(#text / 8)
+  end
+  local has_zero = find(pattern, "\0", 1, true)
+  if is_plain or (name == "find" and (has_zero or #pattern > LONG) and is_plain_text(pattern)) then
+    return (has_zero or #text * #pattern > MOST_COMPARED) and plain_finder(text, pattern) or nil, text
+  elseif (name == "gmatch" or name == "gfind") and byte(pattern) == 94 then
+    pattern = "%" .. pattern -- it knows no anchor
+  end
+  if patterns.is_bounded(text, pattern) or (name == "find" and is_plain_text(pattern)) then
+    return nil
+  end
+  return patterns.finder(text, pattern, is_lenient), text
+end
+
+-- The text of a replacement in which captures stand.
+local function expanded(replacement, matched, ...)
+  local count, values, parts, at = select("#", ...), { ... }, {}, 1
+  while true do
+    local percent = find(replacement, "%", at, true)
+    parts[#parts + 1] = sub(replacement, at, (percent or #replacement + 1) - 1)
+    if not percent then
+      return concat(parts)
+    end
+    local sign = sub(replacement, percent + 1, percent + 1)
+    local index = find(sign, "%d") and tonumber(sign)
+    if not index then
+      parts[#parts + 1] = sign == "" and "\0" or sign
+    elseif index == 0 or (index == 1 and count == 0) then
+      parts[#parts + 1] = matched
+    elseif not values[index] then
+      fault(index <= count and "unfinished capture" or "invalid capture index")
+    else
+      parts[#parts + 1] = values[index]
+    end
+    at = percent + 2
   end
 end
 
@@ -244,7 +313,19 @@ local function replacement_of(text, replacement, first, last, capture, ...)
   end
   local matched = capture == nil and sub(text, first, last) or nil
   local value
-  if type(replacement) == "table" then
+  if type(replacement) == "string" then
+    if not find(replacement, "%", 1, true) then
+      return first, last, replacement
+    end
+    matched = sub(text, first, last)
+    if capture == nil then
+      return first, last, expanded(replacement, matched)
+    end
+    return first, last, expanded(replacement, matched, capture, ...)
+  elseif type(replacement) == "table" then
+    if capture == false then
+      fault("unfinished capture")
+    end
     value = replacement[capture == nil and matched or capture]
   elseif capture == nil then
     value = replacement(matched)
@@ -260,11 +341,16 @@ local function replacement_of(text, replacement, first, last, capture, ...)
 end
 
 -- Replacements that call a script, without a frame of C for each: those are large, and LuaJIT does not count them.
-local function replaced(text, pattern, replacement, limit)
+local function replaced(text, pattern, replacement, limit, finder)
   local pieces, parts, size, at, done = {}, {}, 0, 1, 0
   local is_anchored = byte(pattern, 1) == 94
   while done < limit do
-    local first, last, value = replacement_of(text, replacement, find(text, pattern, at))
+    local first, last, value
+    if finder then
+      first, last, value = replacement_of(text, replacement, finder(at))
+    else
+      first, last, value = replacement_of(text, replacement, find(text, pattern, at))
+    end
     if not first then
       break
     end
@@ -296,30 +382,99 @@ local function replaced(text, pattern, replacement, limit)
   return concat(pieces), done
 end
 
-for _, name in ipairs({ "find", "gfind", "gmatch", "gsub", "match" }) do
-  local original = string[name == "gfind" and "gmatch" or name]
-  result[name] = function(...)
-    local text, pattern = ...
-    if type(text) ~= "string" or type(pattern) ~= "string" or #text > LONG or #pattern > LONG then
-      check_pattern(text, pattern, name, select("#", ...))
+-- Where a search begins that `init` is said of.
+local function start_of(text, init, name)
+  local at = init == nil and 1 or base.number(init, 3, name)
+  at = at < 0 and -floor(-at) + #text + 1 or floor(at)
+  return at < 1 and 1 or at > #text and #text + 1 or at
+end
+
+local function part_of(text, first, last, capture, ...)
+  if capture == nil then
+    return first and sub(text, first, last)
+  end
+  return capture, ...
+end
+
+function result.find(...)
+  local text, pattern, init, is_plain = ...
+  if type(text) == "string" and #text <= (reaches[pattern] or -1) then
+    return find(...)
+  end
+  local finder, subject = finder_of("find", select("#", ...), text, pattern, is_plain)
+  if finder then
+    return finder(start_of(subject, init, "find"))
+  end
+  return find(...)
+end
+
+function result.match(...)
+  local text, pattern, init = ...
+  if type(text) == "string" and #text <= (reaches[pattern] or -1) then
+    return match(...)
+  end
+  local finder, subject = finder_of("match", select("#", ...), text, pattern)
+  if finder then
+    return part_of(subject, finder(start_of(subject, init, "match")))
+  end
+  return match(...)
+end
+
+-- The matches of a finder, one a call.
+local function matches(text, finder)
+  local at = 1
+  local function take(first, last, ...)
+    if first then
+      at = (last < first and first or last) + 1
+      return part_of(text, first, last, ...)
     end
-    return original(...)
+    at = #text + 2
+  end
+  return function()
+    if at <= #text + 1 then
+      return take(finder(at))
+    end
   end
 end
 
-if has_jit then
-  local by_text = result.gsub
-  result.gsub = function(...)
-    local text, pattern, replacement, limit = ...
-    local kind = type(replacement)
-    local is_plain_table = kind == "table" and getmetatable(replacement) == nil -- nothing of a script's is called
-    if kind ~= "function" and (kind ~= "table" or is_plain_table and (type(text) ~= "string" or #text <= PIECE)) then
-      return by_text(...)
+for _, name in ipairs({ "gfind", "gmatch" }) do
+  result[name] = function(...)
+    local text, pattern = ...
+    if type(text) == "string" and #text <= (reaches[pattern] or -1) then
+      return gmatch(...)
     end
-    check_pattern(text, pattern, "gsub", select("#", ...))
-    limit = limit == nil and 1 / 0 or base.int(base.number(limit, 4, "gsub"))
-    return replaced(base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub"), replacement, limit)
+    local finder, subject = finder_of(name, select("#", ...), text, pattern)
+    if finder then
+      return matches(subject, finder)
+    end
+    return gmatch(...)
   end
+end
+
+local REPLACEMENTS = { ["string"] = true, ["number"] = true, ["table"] = true, ["function"] = true }
+
+function result.gsub(...)
+  local text, pattern, replacement, limit = ...
+  local kind = type(replacement)
+  -- LuaJIT calls what is a script's in frames of C: those are large, and it does not count them.
+  local is_script = has_jit
+    and (kind == "function" or (kind == "table" and (getmetatable(replacement) ~= nil or #tostring(text) > PIECE)))
+  local finder, subject
+  if not (type(text) == "string" and #text <= (reaches[pattern] or -1)) then
+    finder, subject = finder_of("gsub", select("#", ...), text, pattern, false, kind ~= "function")
+  end
+  if not REPLACEMENTS[kind] or not (finder or is_script) then
+    return gsub(...)
+  end
+  subject, pattern = base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub")
+  if not finder and find(pattern, ")", 1, true) and is_plain_text(pattern) then
+    finder = patterns.finder(subject, pattern) -- `find` would take it for a text
+  end
+  if kind == "number" then
+    replacement = base.text(replacement)
+  end
+  limit = limit == nil and 1 / 0 or base.int(base.number(limit, 4, "gsub"))
+  return replaced(subject, pattern, replacement, limit, finder)
 end
 
 for _, name in ipairs({ "lower", "reverse", "upper" }) do
