@@ -360,7 +360,7 @@ def client_unblock(ctx: Client, client_id: bytes, *reason: bytes):
             raise CommandError(errors.UNBLOCK_REASON)
         is_error = reason[0].lower() == b"error"
     client = ctx.server.clients.by_id.get(integer(client_id))
-    if client is None or client.blocked is None:
+    if client is None or client.blocked is None or not client.blocked.can_be_unblocked:
         return 0
     if is_error:
         ctx.server.engine.unblock(client, CommandError(errors.UNBLOCKED))

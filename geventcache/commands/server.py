@@ -197,32 +197,19 @@ def shutdown(ctx: Client, *options: bytes):
     """Synchronously saves the database(s) to disk and shuts down the server."""
     words = [option.lower() for option in options]
     if words == [b"abort"]:
-        raise CommandError(errors.NO_SHUTDOWN)
+        if not ctx.server.shutdown.abort():
+            raise CommandError(errors.NO_SHUTDOWN)
+        return OK
     if not set(words).issubset(SHUTDOWN_OPTIONS) or (b"save" in words and b"nosave" in words):
         raise CommandError(SYNTAX)
     scripting = ctx.server.scripting
     if scripting.is_busy and b"nosave" not in words:
         raise CommandError(scripting.busy_error())
-    save_before_end(ctx, words)
-    ctx.server.on_shutdown()
+    wait = ctx.server.shutdown.ask(ctx, words)
+    if wait is not None:
+        return wait
     ctx.close()
     return NO_REPLY
-
-
-def save_before_end(ctx, words):
-    """Save if SHUTDOWN asks for it, or if there are points to save at.
-
-    Raises:
-        CommandError: that failed, and the server stays.
-    """
-    snapshots = ctx.server.snapshots
-    if b"save" in words or (ctx.server.config["save"] and b"nosave" not in words and snapshots.is_whole):
-        try:
-            snapshots.save()
-        except OSError:
-            if b"force" not in words:
-                raise CommandError(errors.SHUTDOWN_FAILED) from None
-    snapshots.saves_at_end = False
 
 
 @command(

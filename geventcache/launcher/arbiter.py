@@ -295,12 +295,17 @@ class Arbiter(Process):
     # ------------------------------------------------------------------ signals
 
     def term(self) -> None:
-        """Stop: running requests finish, their answers go out."""
-        self._stop("TERM", self.config["graceful-timeout"])
+        """Stop: replicas get what they lack, running requests finish, their answers go out."""
+        self._stop("TERM", self.grace_s)
 
     def int(self) -> None:
         """As SIGTERM: Ctrl-C."""
-        self._stop("INT", self.config["graceful-timeout"])
+        self._stop("INT", self.grace_s)
+
+    @property
+    def grace_s(self) -> float:
+        """How long a worker may take to stop."""
+        return float(self.config["shutdown-timeout"] + self.config["graceful-timeout"])
 
     def quit(self) -> None:
         """Stop at once: nobody is waited for."""

@@ -24,6 +24,7 @@ from geventcache.launcher.settings import Settings, SettingsError
 from geventcache.server.app import Server, tame_garbage_collector
 from geventcache.server.listening import address_of
 from geventcache.services.settings.config import Config
+from geventcache.services.shutdown import SIGNALLED, SIGNALLED_NOW
 from geventcache.web import accompany
 
 
@@ -172,9 +173,8 @@ class ServerProcess(Process):
             self.hooks.call(self.log, "on_expired_batch", self, count)
 
     def term(self) -> None:
-        """Stop: running requests finish, their answers go out."""
-        systemd.notify("STOPPING=1")
-        self.server.request_stop()
+        """Stop: replicas get what they lack, running requests finish, their answers go out."""
+        self._end(SIGNALLED)
 
     def int(self) -> None:
         """As SIGTERM: Ctrl-C."""
@@ -185,7 +185,11 @@ class ServerProcess(Process):
         """Stop at once: nobody is waited for."""
         self._tell_of_interruption()
         self.config.load("graceful-timeout", b"0")
-        self.term()
+        self._end(SIGNALLED_NOW)
+
+    def _end(self, words: tuple[bytes, ...]) -> None:
+        systemd.notify("STOPPING=1")
+        self.server.state.shutdown.begin(words)
 
     def _tell_of_interruption(self) -> None:
         if not self.server.stopping.is_set():

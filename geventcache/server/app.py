@@ -37,6 +37,7 @@ from geventcache.server.journaling import Journaling
 from geventcache.server.listening import Listening, close_all, listen_on, name_of, remove_path
 from geventcache.server.migrating import Migrating
 from geventcache.server.saving import Saving
+from geventcache.server.shutdown import ShutdownRun
 from geventcache.server.slices import TINY_SECONDS
 from geventcache.server.tls import Tls, TlsStream
 from geventcache.server.travel import Travel
@@ -86,7 +87,7 @@ class Server:
         self.engine = Engine(self.state)
         self.state.on_resume = self.resume
         self.state.let_clients_in = self.let_clients_in
-        self.state.on_shutdown = self.request_stop
+        self.state.on_shutdown = self.state.shutdown.on_signalled = self.request_stop
         self.expiry = Expiry(self.state, self.end_turn, log)
         self.state.expiry = self.expiry
         self.cron = Cron(self)
@@ -99,6 +100,7 @@ class Server:
         self.feeding = Feeding(self)
         self.following = Following(self)
         self.failover = FailoverRun(self)
+        self.shutdown = ShutdownRun(self)
         self.buffer = new_buffer()
         self.upstream = near_side(self) if config["upstream"] else None
         self.bus = Bus(self, *bus) if bus is not None else None
@@ -257,6 +259,7 @@ class Server:
         for sock in list(self.shaking_hands):
             sock.close()
         self.failover.stop()
+        self.shutdown.stop()
         self.following.stop()
         self.feeding.stop()
         self.expiry.stop()

@@ -143,4 +143,4 @@ class Cron:
         if self.state.pause_until_ms > self.state.clock.update():
             self.watch_pause()
         else:
-            self.state.resume()
+            self.state.end_pauses()

@@ -17,6 +17,7 @@ from geventcache.services.replication.replicas import Replica
 
 POLL_SECONDS = 0.005
 FOREVER_MS = 1 << 60
+FAILOVER = "failover_in_progress"
 
 
 class FailoverRun:
@@ -34,7 +35,7 @@ class FailoverRun:
     def begin(self) -> None:
         """A failover was asked for."""
         self.log.info("failover_begins")
-        self.state.pause(FOREVER_MS, False)
+        self.state.pause(FOREVER_MS, False, FAILOVER)
         self.greenlet = gevent.spawn(self.run)
 
     def run(self) -> None:
@@ -94,7 +95,7 @@ class FailoverRun:
         greenlet, self.greenlet = self.greenlet, None
         if greenlet is not None and greenlet is not gevent.getcurrent():
             greenlet.kill(block=False)
-        self.state.resume()
+        self.state.resume(FAILOVER)
         self.server.end_turn()
 
     def stop(self) -> None:

@@ -127,7 +127,7 @@ class Travel:
         for client in self.state.waiters.overdue(self.clock.now_ms):
             self.state.engine.time_out(client)
         if 0 < self.state.pause_until_ms <= self.clock.now_ms:
-            self.state.resume()
+            self.state.end_pauses()
         self.server.end_turn()
         self.breathe()
         return True

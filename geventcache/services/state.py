@@ -38,11 +38,13 @@ from geventcache.services.scripting.service import Scripting
 from geventcache.services.settings.addresses import Address
 from geventcache.services.settings.config import Config
 from geventcache.services.shards.cluster import Cluster, Topology
+from geventcache.services.shutdown import Shutdown
 from geventcache.services.snapshots import Snapshots
 from geventcache.store.databases import Databases
 from geventcache.store.keyspace import Keyspace
 
 # What each client and `Stats` count, by the names of their attributes.
+CLIENT_PAUSE = "client_pause"
 TRAFFIC = ("bytes_in", "bytes_out", "reads", "writes")
 
 # Names of classes in client-output-buffer-limit, by those of clients.
@@ -67,7 +69,9 @@ class ServerState:
         addresses: what the server listens on.
         config_file: the path of the file that the settings come from, if there is one; on_config_rewrite: keeps what
             was changed of them at run time, None without a file.
-        on_shutdown: called by SHUTDOWN.
+        shutdown: the end of the server; on_shutdown: called when SHUTDOWN has nothing to wait for any more.
+        pauses: until when clients are held back, and whether with all commands, by the reason.
+        pause_until_ms: when the first of these is over, 0 while there is none; pauses_all: one is of all commands.
         on_travel: called with a client, a function that moves the time, and what the client gets afterwards; returns
             what its command returns.
         on_migrate: called with the Migration of MIGRATE; None if nobody can run it. migration_links: the connections
@@ -114,6 +118,8 @@ class ServerState:
         self.on_travel: Callable[[Client, Callable[[], None], Any], Any] = lambda client, travel, reply: reply
         self.on_migrate: Callable[[Any], None] | None = None
         self.migration_links: dict[Any, Any] = {}
+        self.shutdown = Shutdown(self)
+        self.pauses: dict[str, tuple[int, bool]] = {}
         self.pause_until_ms = 0
         self.pauses_all = False
         self.on_resume: Callable[[], None] = lambda: None
@@ -251,26 +257,38 @@ class ServerState:
 
     # ------------------------------------------------------------------ pause
 
-    def pause(self, until_ms: int, pauses_all: bool) -> None:
+    def pause(self, until_ms: int, pauses_all: bool, reason: str = CLIENT_PAUSE) -> None:
         """Hold back commands (all, or those that may write) until a time; a running pause is only made stronger."""
-        self.pause_until_ms = max(self.pause_until_ms, until_ms)
-        self.pauses_all = self.pauses_all or pauses_all
-        self.review()
+        before_ms, paused_all = self.pauses.get(reason, (0, False))
+        self.pauses[reason] = max(before_ms, until_ms), paused_all or pauses_all
+        self.review_pauses()
 
-    def resume(self) -> None:
-        """End the pause; postponed clients go on."""
-        self.pause_until_ms = 0
-        self.pauses_all = False
-        self.review()
+    def resume(self, reason: str = CLIENT_PAUSE) -> None:
+        """End a pause; postponed clients go on, as far as there is no other one."""
+        self.pauses.pop(reason, None)
+        self.review_pauses()
         self.on_resume()
+
+    def end_pauses(self) -> None:
+        """End those whose time is over."""
+        for reason, (until_ms, _) in list(self.pauses.items()):
+            if until_ms <= self.clock.now_ms:
+                self.resume(reason)
+
+    def review_pauses(self) -> None:
+        """There is one more, or one less."""
+        self.pause_until_ms = min((until_ms for until_ms, _ in self.pauses.values()), default=0)
+        self.pauses_all = any(pauses_all for _, pauses_all in self.pauses.values())
+        self.review()
 
     def is_paused_for(self, client: Client, command: Any, args: list[bytes]) -> bool:
         """Must this call wait for the end of the pause?"""
         if not self.pause_until_ms or client.is_script or client.is_in_exec:
             return False
         if self.pause_until_ms <= self.clock.now_ms:
-            self.resume()
-            return False
+            self.end_pauses()
+            if not self.pauses:
+                return False
         if self.pauses_all:
             return True
         if command.runs_queue:

@@ -32,6 +32,7 @@ class Wait:
         timeout_reply: what it gets when the time is over.
         denied_reply: what it gets at once where nobody may wait: in a transaction and in a script.
         wakes_without_key: try again also when a key is deleted or has another type (to answer with an error).
+        can_be_unblocked: CLIENT UNBLOCK may end it.
         on_end: called when the client waits no more, for whatever reason; None if nobody asks.
         args: the request to run again, when it differs from the one that was sent (``$`` of XREAD).
         until_ms: the server's time at which it ends, from when the client is parked on; NEVER_MS if it does not end.
@@ -55,6 +56,7 @@ class Wait:
         self.args = args
         self.denied_reply = denied_reply
         self.command: Any = None
+        self.can_be_unblocked = True
         self.on_end: Callable[[], None] | None = None
         self.until_ms = NEVER_MS
         self.places: list[Key] = []

@@ -95,6 +95,7 @@ def server(state: Any) -> Fields:
         "configured_hz": state.config["hz"],
         "executable": sys.executable,
         "config_file": state.config_file,
+        **({"shutdown_in_milliseconds": state.shutdown.left_ms} if state.shutdown.is_waiting else {}),
         **{f"listener{i}": address for i, address in enumerate(state.addresses)},
     }
 
@@ -132,11 +133,12 @@ def clients(state: Any) -> Fields:
 
 
 def pause(state: Any) -> Fields:
-    """What CLIENT PAUSE holds back."""
-    left_ms = max(0, state.pause_until_ms - state.clock.now_ms)
+    """What is held back, and why: the pause that lasts longest."""
+    until_ms, reason = max(((until_ms, reason) for reason, (until_ms, _) in state.pauses.items()), default=(0, "none"))
+    left_ms = max(0, until_ms - state.clock.now_ms)
     actions = ("all" if state.pauses_all else "write") if left_ms else "none"
     return {
-        "paused_reason": "client_pause" if left_ms else "none",
+        "paused_reason": reason if left_ms else "none",
         "paused_actions": actions,
         "paused_timeout_milliseconds": left_ms,
     }

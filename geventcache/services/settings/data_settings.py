@@ -393,6 +393,13 @@ DATA_SETTINGS: tuple[Setting, ...] = (
         "repl-timeout", Integer(1, INT32_MAX), 60, _REPLICATION, "Seconds of silence after which a link is given up."
     ),
     Setting(
+        "shutdown-timeout",
+        Integer(0, INT32_MAX),
+        10,
+        _REPLICATION,
+        "Seconds that a shutdown waits at most for replicas that lag, while nothing can be written.",
+    ),
+    Setting(
         "repl-backlog-size",
         Memory(1),
         10 << 20,

@@ -61,7 +61,6 @@ IGNORED: tuple[tuple[str, Kind, Any, str, tuple[str, ...]], ...] = (
     ("repl-diskless-sync-max-replicas", Integer(0, INT32_MAX), 0, _SYNCS, ()),
     ("replica-ignore-disk-write-errors", YesNo(), False, "A replica goes on.", ()),
     ("replica-lazy-flush", YesNo(), True, "Memory is freed in slices, always.", ("slave-lazy-flush",)),
-    ("shutdown-timeout", Integer(0, INT32_MAX), 10, "A shutdown does not wait for replicas.", ()),
     ("tls-session-cache-size", Integer(0, INT32_MAX), 20_480, "Sessions are resumed by tickets.", ()),
     ("tls-session-cache-timeout", Integer(0, INT32_MAX), 300, "Sessions are resumed by tickets.", ()),
 )
