@@ -269,7 +269,7 @@ def test_forced_failover(primary: Client, replica: Client) -> None:
             wait_for_all(replica, primary)
     assert eventually(lambda: information(replica, "replication")["role"] == "master")
     wait_for_all(primary, replica)
-    assert information(primary, "replication")["master_failover_state"] == "no-failover"
+    assert eventually(lambda: information(primary, "replication")["master_failover_state"] == "no-failover")
 
 
 def test_replicas_share_a_file(primary: Client) -> None:
