@@ -16,27 +16,49 @@ from geventcache.command.keyspecs import KeySpec
 
 MANY = 1 << 40
 
-FLAGS = frozenset(
-    {
-        "write",
-        "readonly",
-        "denyoom",
-        "admin",
-        "pubsub",
-        "noscript",
-        "blocking",
-        "loading",
-        "stale",
-        "skip_monitor",
-        "skip_commandlog",
-        "asking",
-        "fast",
-        "no_auth",
-        "no_mandatory_keys",
-        "allow_busy",
-        "no_async_loading",
-        "no_multi",
-    }
+# In the order in which COMMAND INFO names them, as the categories below.
+FLAGS = (
+    "write",
+    "readonly",
+    "denyoom",
+    "admin",
+    "pubsub",
+    "noscript",
+    "blocking",
+    "loading",
+    "stale",
+    "skip_monitor",
+    "skip_commandlog",
+    "asking",
+    "fast",
+    "no_auth",
+    "no_mandatory_keys",
+    "no_async_loading",
+    "no_multi",
+    "allow_busy",
+)
+CATEGORIES = (
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
 )
 
 # What a flag says about access control, and a group unless a declaration says otherwise.
@@ -256,8 +278,9 @@ def categories_of(flags: frozenset[str], group: str, acl: str | None) -> frozens
 def check(declaration: Declaration) -> None:
     """Refuse a declaration that cannot be true."""
     name, flags, arity = declaration.name, declaration.flags, declaration.arity
-    if flags - FLAGS:
-        raise DeclarationError(f"{name}: unknown flags {sorted(flags - FLAGS)}")
+    unknown = flags.difference(FLAGS)
+    if unknown:
+        raise DeclarationError(f"{name}: unknown flags {sorted(unknown)}")
     if abs(arity) != declaration.minimum or (arity > 0) != (declaration.minimum == declaration.maximum):
         taken = f"{declaration.minimum} to {declaration.maximum}"
         raise DeclarationError(f"{name}: arity {arity}, but its function takes {taken}")

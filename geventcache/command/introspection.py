@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from geventcache.command.arguments import parse_arguments
-from geventcache.command.declaration import Declaration
+from geventcache.command.declaration import CATEGORIES, FLAGS, Declaration
 from geventcache.command.keyspecs import KeySpec
 from geventcache.resp.values import Distinct, Simple
 
@@ -51,12 +51,17 @@ def has_movable_keys(declaration: Declaration) -> bool:
     return any(spec.begin[0] != "index" or spec.find[0] != "range" or "incomplete" in spec.flags for spec in specs)
 
 
-def flags_of(declaration: Declaration) -> set[Simple]:
+def flags_of(declaration: Declaration) -> Distinct:
     """The flags of COMMAND INFO."""
-    words = set(declaration.flags)
+    words = [word for word in FLAGS if word in declaration.flags]
     if has_movable_keys(declaration):
-        words.add("movablekeys")
-    return {Simple(word.encode()) for word in words}
+        words.append("movablekeys")
+    return Distinct(Simple(word.encode()) for word in words)
+
+
+def categories_of(declaration: Declaration) -> Distinct:
+    """The categories of COMMAND INFO."""
+    return Distinct(Simple(b"@" + word.encode()) for word in CATEGORIES if word in declaration.categories)
 
 
 def info(declaration: Declaration) -> list[Any]:
@@ -69,7 +74,7 @@ def info(declaration: Declaration) -> list[Any]:
         first,
         last,
         step,
-        {Simple(b"@" + category.encode()) for category in declaration.categories},
+        categories_of(declaration),
         Distinct(tip.encode() for tip in declaration.tips),
         Distinct(key_spec(spec) for spec in declaration.keys),
         [info(sub) for sub in declaration.subcommands.values()],

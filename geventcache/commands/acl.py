@@ -5,12 +5,12 @@ import secrets
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.command.containers import bad_use, container
-from geventcache.command.declaration import command
+from geventcache.command.declaration import CATEGORIES, command
 from geventcache.command.integers import integer
 from geventcache.command.secrets import all_from, of_request_at
 from geventcache.commands.client import kill
 from geventcache.resp.values import OK, Distinct
-from geventcache.services.access.acl_rules import CATEGORIES, DATABASE, commands_in
+from geventcache.services.access.acl_rules import DATABASE, commands_in
 from geventcache.services.clients import Client
 
 PASSWORD_BITS = 256

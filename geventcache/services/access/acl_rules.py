@@ -13,32 +13,9 @@ from typing import Any
 from geventcache.base import errors
 from geventcache.base.glob import compile_glob
 from geventcache.base.numbers import parse_integer
-from geventcache.command.declaration import Declaration
+from geventcache.command.declaration import CATEGORIES, Declaration
 from geventcache.command.introspection import keys_and_flags
 
-CATEGORIES = [
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-]
 READ, WRITE = 1, 2
 BOTH = READ | WRITE
 PREFIXES = {READ: b"%R~", WRITE: b"%W~", BOTH: b"~"}
