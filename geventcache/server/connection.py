@@ -623,7 +623,7 @@ class Connection:
         try:  # noqa: SIM105 (`suppress` is an object that takes memory)
             self.wake()
         except MemoryError:
-            pass  # `Cron` calls this again for who does not go
+            pass  # `Cron` calls this again for a client that does not go
 
 
 def new_buffer():

@@ -30,7 +30,7 @@ class Travel:
 
     Attributes:
         lets_others_in: there are slices; where no hub runs, all is one.
-        lock: is held by who travels; what happens on a travel may be another one.
+        lock: is held by whoever travels; what happens on a travel may be another one.
     """
 
     def __init__(self, server: Any) -> None:

@@ -1,4 +1,4 @@
-"""Streams of what expired and was evicted: events that wait for who reads them (setting expire-stream).
+"""Streams of what expired and was evicted: events that wait for their readers (setting expire-stream).
 
 Each entry is an XADD by a client of the server's own. So whoever waits for the stream wakes up, and replicas and
 journals have the entry too.

@@ -1,7 +1,8 @@
 """What went without a command that asked for it: keys and fields that expired, keys that were evicted.
 
-`Losses` notes what is lost while it is still there, and hands it over in batches to who takes it: between two commands,
-and after each stride of the worker of expiry, as a part of its slices. While nobody takes anything, nothing is noted.
+`Losses` notes what is lost while it is still there, and hands it over in batches to whoever takes it: between two
+commands, and after each stride of the worker of expiry, as a part of its slices. While nobody takes anything, nothing
+is noted.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Loss(NamedTuple):
     lag_ms: int
 
     def fit(self, most: int) -> bytes | None:
-        """The value for who wants up to so many bytes, 0 for none: of a string or a field cut, else whole or not."""
+        """The value for a taker of up to so many bytes, 0 for none: of a string or a field cut, else whole or not."""
         if self.value is None or not most:
             return None
         if self.kind == b"string" or self.field is not None:

@@ -147,11 +147,11 @@ class PubSub:
         self.shard_channels = Names("shard_channels", ("shard_channels",), b"s")
 
     def publish(self, channel, message):
-        """Send a message to who listens to a channel, by name or by a pattern; return how many times it was sent."""
+        """Send a message to all who listen to a channel, by name or by a pattern; return how many times it was sent."""
         return deliver(self.ways(channel), message)
 
     def publish_to_shard(self, channel, message):
-        """Send a message to who listens to a shard channel; return to how many."""
+        """Send a message to all who listen to a shard channel; return to how many."""
         topic: Topic | None = self.shard_channels.topics.get(channel)
         return 0 if topic is None else topic.send(topic.head, bulk(message))
 

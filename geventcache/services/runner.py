@@ -1,7 +1,7 @@
 """What services ask of the engine, which is above them: a protocol, so that no import goes up.
 
-`ServerState.engine` is one. Who calls commands (scripts, MIGRATE, a journal) does it through this, and who has to know
-whose command runs finds it here.
+`ServerState.engine` is one. What calls commands (scripts, MIGRATE, a journal) does it through this, and what has to
+know whose command runs finds it here.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Listener:
     """What a listener may want to hear; the defaults ignore it.
 
     Attributes:
-        hears_all: it is also told of what is no change to who watches a key or keeps a copy of it: what happens beside
+        hears_all: it is also told of what is no change to clients that watch a key or keep a copy: what happens beside
             the elements of a container, and events that are published though nothing changed.
     """
 

@@ -12,7 +12,7 @@ access happens here and nowhere else:
 - **Change**: `put`, `replace`, `delete`, `set_deadline`, ... announce themselves when they are complete. A container
   opened by `edit` is compared with its revisions of before when the command settles: announced if it changed, deleted
   if it is empty.
-- **Packed containers**: a small container stands in the table as a run of bytes. Who opens it gets a transient object
+- **Packed containers**: a small container stands in the table as a run of bytes. Who opens one gets a transient object
   over the run; for one opened by `edit`, `settle` stores what it has become. Within a command, all who open a key that
   is opened for change get the same object.
 

@@ -3,9 +3,9 @@
 The rules:
 
 - MOVED: the map is corrected, and the ask goes to the node that it names. ASK: it goes there, and says that it knows.
-- TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to who is
-  the right one then, until its time is over. Those that wait are sent again in their order. So does a transaction that
-  is answered by ASK, until its slot has moved.
+- TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, and nobody who answers: it waits a little, and is sent to
+  whichever is the right one then, until its time is over. Those that wait are sent again in their order. So does a
+  transaction that is answered by ASK, until its slot has moved.
 - A replica is asked by a link that is open and not silent, so nobody waits for one; what it cannot answer now, its
   primary is asked.
 - A node that could not be connected to, or was silent, is tried by a link to which nothing is given before it is open:

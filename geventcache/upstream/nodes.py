@@ -3,8 +3,8 @@
 The rules:
 
 - A node is known by its address. It has one link a database and protocol in use, which all clients share (a lane), and
-  own ones for who needs a connection for himself (transactions with WATCH, blocking commands, subscriptions): these are
-  kept for the next one, and bounded.
+  own ones for clients that need a connection of their own (transactions with WATCH, blocking commands, subscriptions):
+  these are kept for the next one, and bounded.
 - The map is asked for when the upstream says that it is wrong (MOVED), when a link is lost, and every few seconds. One
   greenlet at a time does that; who waits for it is parked by the dispatcher.
 - A server that has lost its cluster is believed last: it may tell of a time before a failover.

@@ -103,7 +103,7 @@ def test_a_library_that_was_loaded_is_loaded_however_long_that_takes(monkeypatch
 
 
 def test_large_values_are_passed_on_as_they_came() -> None:
-    """The bytes of a large value are not copied for who follows this server."""
+    """The bytes of a large value are not copied for whatever follows this server."""
     follower = Follower()
     blocks = [stream("SET a 1") + b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$300000\r\n", *[b"x" * 100_000] * 3, b"\r\n"]
     for block in blocks:

@@ -1,8 +1,8 @@
 """Effects repeat what happened: sent to an empty reference and to an empty server of ours, they make the same data.
 
 A server in process is driven by random requests of all commands, in transactions, in scripts and by clients that block,
-while its clock moves, keys and fields expire by the worker or by who meets them, and memory gets short. Whoever repeats
-the effects has a clock that stands still at the beginning, so nothing expires there by itself.
+while its clock moves, keys and fields expire by the worker or by whoever meets them, and memory gets short. Whoever
+repeats the effects has a clock that stands still at the beginning, so nothing expires there by itself.
 """
 
 from __future__ import annotations

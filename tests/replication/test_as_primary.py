@@ -126,7 +126,7 @@ def test_changes_go_along(primary: Client, replica: Client) -> None:
 
 
 def test_what_is_set_goes_along_to_who_knows_no_such_command(primary: Client, replica: Client) -> None:
-    """MSETEX and HSETEX are SET and HSET to everybody; deadlines of fields are for who knows them.
+    """MSETEX and HSETEX are SET and HSET to everybody; deadlines of fields are for those that know them.
 
     Who does not know them carries out the rest of a transaction or a script even so. Payloads are of a version that all
     read.

@@ -195,7 +195,7 @@ def test_parts_of_the_file(primary: Client, raw: Raw, parts: str, has_functions:
 
 
 def test_where_one_can_go_on(primary: Client) -> None:
-    """From the first byte that is kept to the next one that comes; with the id for who knows of two."""
+    """From the first byte that is kept to the next one that comes; with the id for those that know of two."""
     history = information(primary, "replication")["master_replid"]
     end = position(primary)
     for first, is_kept in ((0, False), (1, True), (end, True), (end + 1, True), (end + 2, False)):

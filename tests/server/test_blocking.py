@@ -141,7 +141,7 @@ def test_unwanted_reply_of_a_blocked_client(connect: Connect, control: Client, m
 
 
 def test_watching_while_another_pops(connect: Connect, control: Client) -> None:
-    """A blocked pop that is served changes the key for who watches it."""
+    """A blocked pop that is served changes the key for clients that watch it."""
     watcher = connect()
     watcher.do("WATCH", "q")
     client = blocked(connect, control)

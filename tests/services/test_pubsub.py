@@ -1,4 +1,4 @@
-"""Publish and subscribe without sockets: what is sent to whom, encoded how often, and what is left of who leaves."""
+"""Publish and subscribe without sockets: what is sent to whom, encoded how often, and what leaving clients leave."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_leaver_is_forgotten() -> None:
 
 
 def test_route_follows_the_names() -> None:
-    """A kept route sends to who has subscribed meanwhile, and not to who has gone."""
+    """A kept route sends to clients that have subscribed meanwhile, and not to those that have gone."""
     server = InProcessServer()
     session = server.session()
     route = Route(server.state.pubsub, b"ch")

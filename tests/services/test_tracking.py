@@ -42,7 +42,7 @@ def house() -> House:
     ["SET x 2", "DEL x", "EXPIRE x 100", "RENAME y x", "RENAME x z", "APPEND x a", "COPY y x REPLACE", "MSET x 1 z 2"],
 )
 def test_a_change_of_what_was_read_is_told_once(house: House, change: str) -> None:
-    """Every kind of change is told to who has read the key, and once until it is read again."""
+    """Every kind of change is told to a client that has read the key, and once until it is read again."""
     house.other.do("MSET", "x", "1", "y", "2")
     house.cache.do("CLIENT", "TRACKING", "on")
     house.cache.do("GET", "x")

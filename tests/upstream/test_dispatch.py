@@ -217,7 +217,7 @@ def test_a_sign_that_does_not_come_is_nobodys_loss(link: Link) -> None:
 
 
 def map_of(port: int) -> bytes:
-    """The answer to CLUSTER SLOTS of who thinks that one node has them all."""
+    """The answer to CLUSTER SLOTS of a server that thinks that one node has them all."""
     return b"*1\r\n*3\r\n:0\r\n:%d\r\n*2\r\n$3\r\none\r\n:%d\r\n" % (SLOTS - 1, port)
 
 

@@ -253,7 +253,7 @@ cdef void enter_held(
         (<Door>door).desk.facts[KIND] = LOST
 
 
-# To Lua, an exception is an answer: `entered`, for who looks at what it returns.
+# To Lua, an exception is an answer: `entered`, for a caller that looks at what it returns.
 ctypedef int (*Enter)(Door door, int operation, int count, const char **texts, const double *numbers) noexcept
 
 
