@@ -3,6 +3,7 @@ from geventcache.persistence.cursor cimport Cursor
 
 cdef unsigned int END
 cdef unsigned long long UNCOUNTED
+cdef Py_ssize_t SMALL
 
 cpdef list read_listpack(bytes data)
 cdef read_element(Cursor cursor, unsigned int first)

@@ -16,6 +16,7 @@ END = 0xFF
 END_MARK = b"\xff"
 UNCOUNTED = 0xFFFF
 HEADER_SIZE = 6
+SMALL = 128  # below which a length takes one byte
 
 
 def read_listpack(data: bytes) -> list[Any]:
@@ -63,15 +64,17 @@ def read_element(cursor: Cursor, first: cython.uint) -> Any:
 
 def read_back_length(cursor: Cursor, size: cython.Py_ssize_t) -> None:
     """Read the length of an element again, which was `size`."""
-    expected = back_length(size)
-    if cursor.take(len(expected)) != expected:
+    if size < SMALL:
+        is_right: cython.bint = cursor.byte() == cython.cast(cython.uint, size)
+    else:
+        expected = back_length(size)
+        is_right = cursor.take(len(expected)) == expected
+    if not is_right:
         raise DataError("wrong length in a listpack")
 
 
 def back_length(size: cython.Py_ssize_t) -> bytes:
-    """The length of an element as it stands behind it."""
-    if size < 128:
-        return bytes((size,))
+    """The length of an element as it stands behind it, if that takes more than a byte."""
     width = 2 if size < 16383 else 3 if size < 2097151 else 4 if size < 268435455 else 5
     shifts = range(7 * (width - 1), -1, -7)
     return bytes([size >> shift & 127 | (128 if i else 0) for i, shift in enumerate(shifts)])
@@ -96,7 +99,8 @@ class Listpack:
         if 0 <= number < 128:
             body.append(number)
         elif -4096 <= number < 4096:
-            body += (number & 0x1FFF | 0xC000).to_bytes(2, "big")
+            body.append((number >> 8) & 0x1F | 0xC0)
+            body.append(number & 0xFF)
         else:
             width = 2 if -0x8000 <= number < 0x8000 else 4 if -0x80000000 <= number < 0x80000000 else 8
             body.append(0xF1 if width == 2 else 0xF3 if width == 4 else 0xF4)
@@ -124,7 +128,11 @@ class Listpack:
 
     def finish(self, start: cython.Py_ssize_t) -> None:
         """An element was appended from `start` on: its length follows."""
-        self.body += back_length(len(self.body) - start)
+        size: cython.Py_ssize_t = len(self.body) - start
+        if size < SMALL:
+            self.body.append(size)
+        else:
+            self.body += back_length(size)
         self.count += 1
 
     def to_bytes(self) -> bytes:

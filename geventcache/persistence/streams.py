@@ -18,7 +18,7 @@ from geventcache.persistence.listpack import Listpack, as_text, read_listpack
 from geventcache.persistence.output import Output
 from geventcache.types.limits import EncodingLimits
 from geventcache.types.stream_groups import UNKNOWN, Group, Pending
-from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, Fields, make_id
+from geventcache.types.stream_ids import MAX_HALF, SEQ_BITS, make_id
 from geventcache.types.stream_nodes import Node
 from geventcache.types.streams import Stream
 
@@ -100,78 +100,82 @@ class Elements:
 
     def next(self) -> Any:
         """The next element."""
-        if self.at >= len(self.elements):
+        at: cython.Py_ssize_t = self.at
+        if at >= len(self.elements):
             raise DataError("an entry of a stream is cut")
-        self.at += 1
-        return self.elements[self.at - 1]
+        self.at = at + 1
+        return self.elements[at]
 
-    def number(self) -> int:
+    def number(self) -> cython.longlong:
         """The next element, a number."""
         element = self.next()
         if not isinstance(element, int):
             raise DataError("an entry of a stream has no number where one belongs")
         return element
 
-    def count(self) -> int:
+    def count(self) -> cython.Py_ssize_t:
         """The next element, a number of others."""
-        number = self.number()
+        number: cython.longlong = self.number()
         if not 0 <= number <= len(self.elements):
             raise DataError("a number in a stream is out of range")
         return number
 
-    def texts(self, count: int) -> list[bytes]:
+    def texts(self, count: cython.Py_ssize_t) -> list[bytes]:
         """The next elements as strings."""
-        return [as_text(self.next()) for _ in range(count)]
+        texts: list[bytes] = []
+        for _ in range(count):
+            texts.append(as_text(self.next()))
+        return texts
 
 
 @cython.cfunc
 def read_node(stream: Stream, base_id: int, elements: list[Any]) -> None:
     """Add one node to the stream, with the entries that were deleted from it: they count until it is empty."""
-    source = Elements(elements)
-    count, deleted = source.count(), source.count()
+    source: Elements = Elements(elements)
+    count: cython.Py_ssize_t = source.count()
+    deleted: cython.Py_ssize_t = source.count()
+    found: cython.Py_ssize_t = 0
     names = tuple(source.texts(source.count()))
     if source.number() != 0:
         raise DataError("a node of a stream has no end of its fields")
     if count == 0 or (stream.nodes and base_id <= stream.nodes[-1].tail_id()):
         raise DataError("a node of a stream is empty or out of order")
-    node = Node(base_id >> SEQ_BITS, base_id & MAX_HALF, names)
-    last_id = base_id - 1
-    found_deleted = 0
-    for _ in range(count + deleted):
-        last_id, is_deleted = read_entry(node, source, names, base_id, last_id)
-        found_deleted += is_deleted
-    if source.at != len(elements) or found_deleted != deleted:
+    node: Node = Node(base_id >> SEQ_BITS, base_id & MAX_HALF, names)
+    i: cython.Py_ssize_t
+    for i in range(count + deleted):
+        found += read_entry(node, source, i == 0)
+    if source.at != len(elements) or found != deleted:
         raise DataError("a node of a stream is not what its header tells")
     stream.add_node(node)
 
 
 @cython.cfunc
-def read_entry(node: Node, source: Elements, names: tuple[bytes, ...], base_id: int, last_id: int) -> tuple[int, bool]:
-    """Add one entry to a node; return its ID, and whether it was deleted.
-
-    Args:
-        names: the node's fields.
-        last_id: the ID of the entry before it.
-    """
-    start = source.at
-    flags = source.number()
-    ms = ((base_id >> SEQ_BITS) + source.number()) & MAX_HALF
-    seq = ((base_id & MAX_HALF) + source.number()) & MAX_HALF
-    entry_id = make_id(ms, seq)
-    if flags & ~(DELETED | SAME_FIELDS) or entry_id <= last_id:
+@cython.exceptval(-1)
+def read_entry(node: Node, source: Elements, is_first: cython.bint) -> cython.bint:
+    """Add one entry to a node; return whether it was deleted. The first one may have the ID of the node."""
+    start: cython.Py_ssize_t = source.at
+    flags: cython.longlong = source.number()
+    ms: cython.ulonglong = (node.base_ms + source.number()) & MAX_HALF
+    seq: cython.ulonglong = (node.base_seq + source.number()) & MAX_HALF
+    is_behind: cython.bint = ms > node.tail_ms or (ms == node.tail_ms and seq > node.tail_seq)
+    is_tail: cython.bint = ms == node.tail_ms and seq == node.tail_seq
+    if flags & ~(DELETED | SAME_FIELDS) or not (is_behind or (is_first and is_tail)):
         raise DataError("an entry of a stream is out of order")
+    fields: list[bytes] = []
     if flags & SAME_FIELDS:
-        fields = [text for name in names for text in (name, as_text(source.next()))]
+        for name in node.names:
+            fields.append(name)
+            fields.append(as_text(source.next()))
     else:
         fields = source.texts(2 * source.count())
-    size = source.at - start
+    size: cython.Py_ssize_t = source.at - start
     if source.number() != size:
         raise DataError("an entry of a stream has another size")
     node.append(ms, seq, tuple(fields))
-    is_deleted = bool(flags & DELETED)
+    is_deleted: cython.bint = (flags & DELETED) != 0
     if is_deleted:
         node.drop(len(node) - 1, len(node))
-    return entry_id, is_deleted
+    return is_deleted
 
 
 @cython.cfunc
@@ -378,29 +382,39 @@ def packed_node(node: Node) -> bytes:
     for name in node.names:
         pack.add_text(name)
     pack.add_number(0)
-    base_id = node.base_id()
+    at: cython.Py_ssize_t
     for at in range(len(node)):
-        ms, seq = node.read_id(at)
-        pack_entry(pack, ms - (base_id >> SEQ_BITS), seq - (base_id & MAX_HALF), node.read_fields(), node.names)
+        pack_entry(pack, node, at)
     return pack.to_bytes()
 
 
 @cython.cfunc
-def pack_entry(pack: Listpack, ms: int, seq: int, fields: Fields, names: Fields) -> None:
-    """Add one entry to a node's listpack; `ms` and `seq` are the distances from the node's ID, `names` its fields."""
-    start = pack.count
-    has_names = fields[::2] == names
+def pack_entry(pack: Listpack, node: Node, at: cython.Py_ssize_t) -> None:
+    """Add the entry at a place of a node to its listpack."""
+    ms: cython.ulonglong
+    seq: cython.ulonglong
+    ms, seq = node.read_id(at)
+    fields: tuple[bytes, ...] = node.read_fields()
+    start: cython.Py_ssize_t = pack.count
+    has_names: cython.bint = node.has_names(fields)
+    i: cython.Py_ssize_t
     pack.add_number(SAME_FIELDS if has_names else 0)
-    pack.add_number(wrapped(ms))
-    pack.add_number(wrapped(seq))
+    pack.add_number(distance(ms, node.base_ms))
+    pack.add_number(distance(seq, node.base_seq))
     if not has_names:
         pack.add_number(len(fields) // 2)
-    for text in fields[1::2] if has_names else fields:
-        pack.add_text(text)
+    for i in range(len(fields)):
+        if i & 1 or not has_names:
+            pack.add_text(fields[i])
     pack.add_number(pack.count - start)
 
 
 @cython.cfunc
-def wrapped(distance: int) -> int:
+@cython.exceptval(check=False)
+def distance(half: cython.ulonglong, base: cython.ulonglong) -> cython.longlong:
     """A difference of two halves of IDs as a number of 64 bits with a sign, which wraps."""
-    return (distance + HALF_RANGE & MAX_HALF) - HALF_RANGE
+    difference: cython.ulonglong = (half - base) & MAX_HALF
+    if difference < HALF_RANGE:
+        return cython.cast(cython.longlong, difference)
+    # In two steps, since 2**64 is no number of 64 bits.
+    return -1 - cython.cast(cython.longlong, MAX_HALF - difference)
