@@ -281,18 +281,22 @@ def test_a_pattern_takes_a_time_that_grows_with_the_text(session: Session, scrip
     assert session.do("EVAL", script, "0") == b"$-1\r\n"
 
 
-# What has no end that anybody would see, because captures have to match again, or texts are long.
+# What has no end that anybody would see: captures have to match again, texts are long, or it is done for ever.
 ENDLESS = [
     "return string.find(('a'):rep(900), '(a-)(a-)(a-)(a-)(a-)%1%2%3%4%5b')",
     "return string.gsub(('a'):rep(900), '(a*)(a*)(a*)(a*)(a*)%1%2%3%4%5b', '')",
     "return string.find(('a'):rep(8000000), ('a'):rep(4000000) .. 'b', 1, true)",
     "return string.find(('a'):rep(8000000), ('a'):rep(4000000) .. 'b')",
+    "local a = ('x'):rep(4e7) local t = {} for i = 1, 1e5 do t[i] = a .. i % 2 end table.sort(t)",
+    "local t = {} for i = 1, 1e5 do t[i] = {} end while true do collectgarbage() end",
+    "local a = ('x'):rep(4e7) local b = a .. 1 while true do local is_less = a < b end",
+    "local s = ('x'):rep(3e7) while true do s:gsub('x', 'y') end",
 ]
 
 
 @pytest.mark.parametrize("script", ENDLESS)
-def test_a_search_without_end_is_ended(session: Session, script: str) -> None:
-    """The clock is looked at amid a search."""
+def test_what_has_no_end_is_ended(session: Session, script: str) -> None:
+    """The clock is looked at amid a search, while texts are sorted, and between instructions that take long."""
     session.do("CONFIG", "SET", "busy-reply-threshold", "20")
     session.server.state.let_clients_in = lambda: False
     assert session.do("EVAL", script, "0").startswith(b"-ERR the server is shutting down")

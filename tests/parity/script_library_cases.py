@@ -486,6 +486,13 @@ STRUCT = (
 
 # Numbers as arguments, and the tables of the libraries.
 NUMBERS_AND_TABLES = (
+    "local t={} for i=1,9000 do t[i]=(i*7919)%5003-i%3/7 end table.sort(t) return {#t,t[1]*100,t[777]*100,t[8999]*100}",
+    "local t={} for i=1,9000 do t[i]=tostring((i*7919)%5003) end table.sort(t) return {#t,t[1],t[777],t[8999]}",
+    "local t={} for i=1,9000 do t[i]=i%2==0 and i or tostring(i) end return pcall(table.sort,t)",
+    "local x=('x'):rep(99999) local t={x..'b',x..'a',x} table.sort(t) return {#t[1],t[2]:sub(-1),t[3]:sub(-1)}",
+    "return {pcall(table.concat,{1,{},3})}",
+    "return table.concat({1,{},3})",
+    "return table.concat(nil)",
     "local n=0 for k in pairs(struct) do n=n+1 end return n",
     "local n=0 for k in pairs(bit) do n=n+1 end return n",
     "local n=0 for k in pairs(math) do n=n+1 end return n",

@@ -28,7 +28,7 @@ from geventcache.services.scripting.plain_door import PlainDoor
 from geventcache.services.scripting.replies import Tokens, integer_of
 
 ENTRIES = (b"compile", b"run", b"call", b"load", b"registered", b"slice", b"verdict", b"release", b"forget", b"collect")
-MODULES = ("cjson", "cmsgpack", "struct", "strings", "dialect", "resp", "results")
+MODULES = ("cjson", "cmsgpack", "struct", "strings", "sorting", "dialect", "resp", "results")
 HAS_FFI = b"return jit ~= nil and (pcall(require, 'ffi'))"
 SLICE = 4000
 SPARE_REFERENCES = 16

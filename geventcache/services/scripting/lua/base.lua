@@ -106,7 +106,7 @@ function base.charge(work)
   spent = spent + work
   if spent >= WORK then
     spent = 0
-    base.look()
+    base.look(work >= WORK)
   end
 end
 

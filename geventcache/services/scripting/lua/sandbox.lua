@@ -148,19 +148,59 @@ local function end_script(reason)
   error(dying, 0)
 end
 
-local function hook()
-  if is_over then
-    return
+-- Instructions may take long where texts are: as many as a look at the clock is for become fewer then, and more again later.
+local hook, restart, set_hook
+do
+  local SLOW_S, QUICK_S = 0.02, 0.005 -- between two looks
+  local FEW_AT_ONCE = 10
+  local max, min = math.max, math.min
+  local window, looked_at = HOOK_COUNT, 0
+
+  local function set_window(count)
+    window = count
+    sethook(hook, "", count)
   end
-  local reason = door.tick()
-  if reason then
-    end_script(reason)
-  elseif dying then
-    error(dying, 0)
+
+  function hook()
+    if is_over then
+      return
+    end
+    local now = clock()
+    local took = now - looked_at
+    looked_at = now
+    if took > SLOW_S then
+      set_window(max(1, floor(window * QUICK_S / took)))
+    elseif took < QUICK_S and window < HOOK_COUNT then
+      set_window(min(HOOK_COUNT, window * 4))
+    end
+    local reason = door.tick()
+    if reason then
+      end_script(reason)
+    elseif dying then
+      error(dying, 0)
+    end
+  end
+
+  -- What was counted is much; where it was much at once, more of that may follow.
+  function base.look(was_at_once)
+    if was_at_once and window > FEW_AT_ONCE then
+      set_window(FEW_AT_ONCE)
+    end
+    hook()
+  end
+
+  function set_hook(co)
+    sethook(co, hook, "", window)
+  end
+
+  function restart()
+    looked_at = clock()
+  end
+
+  for _, f in ipairs({ hook, base.look, set_window }) do
+    jit_off(f)
   end
 end
-jit_off(hook)
-base.look = hook
 
 -- The outermost handler: from here on the hook ends nothing, since what follows is outside of the script's own protection. It notes
 -- the place alone, in one frame: where the stack has overflowed there is little room.
@@ -355,6 +395,7 @@ local HARMLESS_OPTIONS = { stop = true, restart = true, setpause = true, setstep
 
 local function guarded_collectgarbage(option, argument)
   if option == nil or COLLECTOR_OPTIONS[option] then
+    charge(option == "count" and 1 or gcinfo() * 4)
     return collectgarbage(option, argument)
   elseif HARMLESS_OPTIONS[option] then
     return 0
@@ -432,7 +473,7 @@ local function create(f, name)
   end
   local co = co_create(f)
   if not has_jit then
-    sethook(co, hook, "", HOOK_COUNT)
+    set_hook(co)
   end
   return co
 end
@@ -488,13 +529,21 @@ end
 string_functions.dump, string_functions.tostring, string_functions.tonumber = guarded_dump, nil, nil
 
 local tables = {}
-for _, name in ipairs({ "concat", "getn", "maxn", "remove", "sort" }) do
+for _, name in ipairs({ "getn", "maxn", "remove", "sort" }) do
   tables[name] = counted(name)
 end
 for _, name in ipairs({ "foreach", "foreachi" }) do
   tables[name] = visiting(name)
 end
 tables.insert = guarded_insert
+tables.concat = function(...)
+  local ok, text = pcall(concat, ...)
+  if not ok then
+    return concat(...) -- fails again, in the name of the script
+  end
+  charge(#(...) / 8 + #text / 16)
+  return text
+end
 local sort = tables.sort
 tables.sort = function(...)
   local t, comparison = ...
@@ -503,6 +552,15 @@ tables.sort = function(...)
     fault("C stack overflow")
   elseif comparison ~= nil then
     expect("function", 2, "sort", ...)
+  end
+  local count, is_pure, work = #t, nil, nil
+  if comparison == nil and not contents[t] then
+    is_pure, work = modules.sorting.judge(t, count)
+  end
+  if is_pure and getmetatable(t) == nil then
+    return modules.sorting.sort(t, count, work)
+  elseif is_pure ~= nil then
+    comparison = modules.sorting.less
   end
   inner = inner + 1
   sort(t, comparison)
@@ -1021,6 +1079,7 @@ local function ended(ok, value)
 end
 
 local function begin()
+  restart()
   dying, found_source, found_line = nil, nil, nil
   outer, inner = 0, 0
   is_resp3 = false

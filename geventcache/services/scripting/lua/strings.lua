@@ -12,6 +12,7 @@ local MOST_PARTS = 4000
 local PIECE = 16384 -- characters that one call of the engine's looks at
 local FEW_STEPS = 1e7 -- of the engine's matcher: as long as they take, nothing is looked at
 local MOST_COMPARED = 1e9
+local MOST_REPLACED = 2 ^ 22 -- characters, by the engine's own function
 local PREFIX = 32
 local KEPT = 200
 local FEW = 4
@@ -207,7 +208,11 @@ function result.format(...)
       and (not third or is_plain(third, c))
       and (not fourth or is_plain(fourth, d))
     then
-      return (format(...))
+      local shown_text = format(...)
+      if #shown_text > PIECE then
+        charge(#shown_text / 16)
+      end
+      return shown_text
     end
   end
   text = base.text(text, 1, "format", select("#", ...) == 0)
@@ -355,6 +360,7 @@ local function replaced(text, pattern, replacement, limit, finder)
       break
     end
     done = done + 1
+    charge(8 + (first - at) / 8)
     if first > at then
       size = size + 1
       parts[size] = sub(text, at, first - 1)
@@ -463,7 +469,7 @@ function result.gsub(...)
   if not (type(text) == "string" and #text <= (reaches[pattern] or -1)) then
     finder, subject = finder_of("gsub", select("#", ...), text, pattern, false, kind ~= "function")
   end
-  if not REPLACEMENTS[kind] or not (finder or is_script) then
+  if not REPLACEMENTS[kind] or not (finder or is_script or #tostring(text) > MOST_REPLACED) then
     return gsub(...)
   end
   subject, pattern = base.text(text, 1, "gsub"), base.text(pattern, 2, "gsub")
