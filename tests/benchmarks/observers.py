@@ -1,7 +1,9 @@
 """Onlookers of a server under load, each a process of its own, so that the load's work does not delay its clock.
 
-A bystander sends GET every millisecond and times the replies. An event reader subscribes to expired events; the keys'
-names carry their deadlines (`due_key`), so that it knows how late each event is.
+A bystander sends GET every millisecond and times the replies; where it knows the server's process, it also notes for
+how long the two of them were ready and had no processor, which tells of the machine and not of the server. An event
+reader subscribes to expired events; the keys' names carry their deadlines (`due_key`), so that it knows how late each
+event is.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import re
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import NamedTuple
 
 from .client import Client, encode
@@ -24,15 +28,20 @@ _END_LIMIT_S = 60.0
 
 
 class Series(NamedTuple):
-    """Points in time, in seconds since the epoch, and what was seen then, in milliseconds."""
+    """Points in time, in seconds since the epoch, and what was seen then, in milliseconds.
+
+    A bystander that knows the server's process also tells how much of that was no wait for a processor.
+    """
 
     at_s: array[float]
     ms: array[float]
+    own_ms: array[float] = array("d")
 
     def since(self, start_s: float) -> Series:
         """Return the part from an instant on."""
         kept = [i for i, at_s in enumerate(self.at_s) if at_s >= start_s]
-        return Series(array("d", (self.at_s[i] for i in kept)), array("d", (self.ms[i] for i in kept)))
+        parts = (array("d", (values[i] for i in kept)) if values else values for values in self)
+        return Series(*parts)
 
 
 class Observer:
@@ -51,9 +60,9 @@ class Observer:
 
 
 @contextlib.contextmanager
-def bystander(port: int) -> Iterator[Observer]:
+def bystander(port: int, pid: int = 0) -> Iterator[Observer]:
     """Run a bystander; its series has the latency of each GET at the time it was sent."""
-    with _observer(_watch_latency, port) as observer:
+    with _observer(partial(_watch_latency, pid=pid), port) as observer:
         yield observer
 
 
@@ -85,17 +94,27 @@ def _observer(watch: Callable[[int, Connection], None], port: int) -> Iterator[O
         process.join()
 
 
-def _watch_latency(port: int, pipe: Connection) -> None:
-    seen = Series(array("d"), array("d"))
+def _unserved_ms(pid: int) -> float:
+    """For how long this process and the server's main thread were ready and had no processor, so far."""
+    if not pid:
+        return 0.0
+    waits = (Path(place, "schedstat").read_text().split()[1] for place in ("/proc/self", f"/proc/{pid}/task/{pid}"))
+    return sum(map(int, waits)) / 1e6
+
+
+def _watch_latency(port: int, pipe: Connection, pid: int) -> None:
+    seen = Series(array("d"), array("d"), array("d"))
     request = encode("GET", BYSTANDER_KEY)
     with Client(port) as client:
         client.do("SET", BYSTANDER_KEY, "x" * 64)
         pipe.send(None)
         while not pipe.poll():
+            unserved_ms = _unserved_ms(pid)
             seen.at_s.append(time.time())
             started = time.perf_counter()
             client.exchange(request, 1)
             seen.ms.append((time.perf_counter() - started) * 1e3)
+            seen.own_ms.append(max(0.0, seen.ms[-1] - (_unserved_ms(pid) - unserved_ms)))
             time.sleep(_INTERVAL_S)
     pipe.send(seen)
 

@@ -1,9 +1,10 @@
 """Snapshots: what a bystander waits at most while the data are saved under writes, what that takes, and the load.
 
 The keys have 20 bytes and values of 64 that do not compress. While BGSAVE runs, a writer sets random ones of them,
-fifty a pipeline, up to a tenth of all; a bystander sends GET every millisecond. The memory is what the processes take
-more than before, at most; pages that a forked one has in common with its parent count once. Then the same with one
-list of as many elements, at whose front a writer pushes.
+fifty a pipeline, up to a tenth of all; a bystander sends GET every millisecond. The second of its longest waits leaves
+out what it and the server waited for a processor. The memory is what the processes take more than before, at most;
+pages that a forked one has in common with its parent count once. Then the same with one list of as many elements, at
+whose front a writer pushes.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Outcome(NamedTuple):
     """What one save and one load were like."""
 
     longest_ms: float
+    longest_own_ms: float
     p99_ms: float
     seconds: float
     writes: int
@@ -85,17 +87,19 @@ def _measured(
             server.settle()
             before = _own_bytes(server)
             act = partial(write, count=options.keys, choose=random.Random(2))
-            with bystander(server.port) as passer:
+            with bystander(server.port, server.pid) as passer:
                 started = time.time()
                 writes = _save(client, Writer(server, act, options.keys // 10), lambda: None)
                 seconds = time.time() - started
-                waits = sorted(passer.finish().since(started).ms)
+                seen_waits = passer.finish().since(started)
+                waits = sorted(seen_waits.ms)
             server.settle()
             seen = [before]
             _save(client, Writer(server, act, options.keys // 10), lambda: seen.append(_own_bytes(server)))
         size = Path(folder, "dump.rdb").stat().st_size
         return Outcome(
             waits[-1],
+            max(seen_waits.own_ms),
             waits[len(waits) * 99 // 100],
             seconds,
             writes,
@@ -145,6 +149,7 @@ def _load_s(program: Program, folder: str) -> float:
 _HEAD = [
     "server",
     "GET max, ms",
+    "own",
     "p99, ms",
     "save, s",
     "writes",
@@ -158,11 +163,13 @@ _HEAD = [
 def _row(label: str, done: list[Outcome]) -> list[str]:
     """Medians of the rounds, but the worst of the maxima."""
     outcomes = [list(outcome) for outcome in done]
-    longest, p99, seconds, writes, size, more, memory, load = map(median, zip(*outcomes, strict=True))
+    longest, longest_own, p99, seconds, writes, size, more, memory, load = map(median, zip(*outcomes, strict=True))
     longest = max(outcome.longest_ms for outcome in done)
+    longest_own = max(outcome.longest_own_ms for outcome in done)
     return [
         label,
         number(longest, 1),
+        number(longest_own, 1),
         number(p99, 1),
         number(seconds, 2),
         f"{writes:,.0f}",
