@@ -33,11 +33,11 @@ SHARED = "geventcache._cyutility"
 # What every request passes, and the everyday types: there -O2 gains up to a fifth (100 elements of LRANGE), and in the
 # modules of single commands nothing that can be measured.
 HOT = {
-    "base": {"deadlines", "native", "numbers", "table"},
+    "base": {"deadlines", "native", "table"},
     "resp": {"encoders", "reader", "requests", "scan", "writer"},
-    "server": {"connection", "wire"},
+    "server": {"wire"},
     "engine": {"engine", "runs"},
-    "services": {"scripting/door", "scripting/service"},
+    "services": {"scripting/door"},
     "upstream": {"door"},
     "store": {"changes", "eviction", "keyspace", "places", "uses"},
     "types": {
@@ -67,11 +67,13 @@ RARE = {
         "scripting",
         "set_operations",
         "sorted_set_operations",
+        "stream_parts",
         "stream_pending",
+        "stream_reading",
         "strings_parts",
         "transactions",
     },
-    "persistence": {"listpack", "streams"},
+    "persistence": {"listpack", "snapshot_reader", "streams"},
     "types": {"stream_groups"},
 }
 # Without copies of what a function of Cython does as well: look up a name, call a method.
@@ -79,6 +81,8 @@ RARE_FLAGS = ["-Og", "-DCYTHON_USE_DICT_VERSIONS=0", "-DCYTHON_UNPACK_METHODS=0"
 # What makes a module when it is imported is a fifth of its code and runs once: there is nothing to optimise. Compilers
 # that do not know the attribute ignore it.
 UNOPTIMISED_ONCE = ["-DCYTHON_SMALL_CODE=__attribute__((cold,optimize(0)))", "-Wno-attributes"]
+# Names and texts are unpacked by code that each module would have for itself.
+PLAIN_TEXTS = ["-DCYTHON_COMPRESS_STRINGS=0"]
 # Looking for what -Wall warns of takes a tenth of the compiler's time, in code that nobody wrote.
 UNWATCHED = ["-Wno-all"]
 # Each of these would otherwise add code to every function or class: ways to pickle them, which nothing does, or things
@@ -154,7 +158,7 @@ def extensions() -> list[Extension]:
         sources = [source for source in sources if source.relative_to(PACKAGE).parts[0] in CHECKED.split(",")]
     sources.sort(key=lambda source: (-source.stat().st_size, source))
     modules = [extension(".".join(source.with_suffix("").parts), [str(source)], flags_of(source)) for source in sources]
-    return [extension(SHARED, [], ["-O1"]), *modules]
+    return [extension(SHARED, [], RARE_FLAGS), *modules]
 
 
 def source_of(declarations: Path) -> Path:
@@ -171,7 +175,7 @@ def flags_of(source: Path) -> list[str]:
 
 def extension(name: str, sources: list[str], optimised: list[str]) -> Extension:
     """Describe an extension; -g0 also keeps the paths of the build out of it."""
-    flags = [] if CHECKED else [*optimised, "-g0", *UNWATCHED, *UNOPTIMISED_ONCE]
+    flags = [] if CHECKED else [*optimised, "-g0", *UNWATCHED, *PLAIN_TEXTS, *UNOPTIMISED_ONCE]
     return Extension(name, sources, extra_compile_args=flags)
 
 
