@@ -50,5 +50,7 @@ cdef extern from "<string.h>" nogil:
     void *memset(void *block, int byte, size_t size)
 
 cdef extern from "<math.h>" nogil:
+    const double INFINITY
+    double nextafter(double number, double towards)
     long long llrint(double number)
     bint signbit(double number)

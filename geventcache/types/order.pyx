@@ -17,6 +17,7 @@ The invariants:
 """
 
 from geventcache.base.c_api cimport (
+    INFINITY,
     PyBytes_FromStringAndSize,
     PyMem_Free,
     PyMem_Malloc,
@@ -24,6 +25,7 @@ from geventcache.base.c_api cimport (
     memcmp,
     memcpy,
     memmove,
+    nextafter,
 )
 from geventcache.base.table cimport AHEAD_MOST, Record, Table, key_of
 
@@ -56,16 +58,27 @@ cdef Bound bound_of(double score, const char *member, Py_ssize_t length) noexcep
     return bound
 
 
+cdef inline Py_ssize_t below(const Pair *pairs, Py_ssize_t count, double score) noexcept:
+    """How many of some pairs have a lower score.
+
+    Which half it is takes no branch: half of those would be guessed wrong, which costs as much as several steps do. What
+    the next step reads is fetched meanwhile, whichever half it is.
+    """
+    cdef Py_ssize_t low = 0, half, next_half
+    while count > 1:
+        half = count >> 1
+        next_half = (count - half) >> 1
+        ORDER_PREFETCH(&pairs[low + next_half])
+        ORDER_PREFETCH(&pairs[low + half + next_half])
+        low += half & -<Py_ssize_t>(pairs[low + half - 1].score < score)
+        count -= half
+    return low + (count == 1 and pairs[low].score < score)
+
+
 cdef inline bint is_before(const Pair *pair, const Bound *bound) noexcept:
-    """Does a pair stand in front of a place?"""
-    cdef int difference
-    cdef Py_ssize_t length
-    if pair.score != bound.score and bound.side != ANY_SCORE:
-        return pair.score < bound.score
-    if bound.side & 1:
-        return bound.side > 0
-    length = pair.record.key_length
-    difference = memcmp(key_of(pair.record), bound.member, min(length, bound.length))
+    """Does a pair's member stand in front of that of a place?"""
+    cdef Py_ssize_t length = pair.record.key_length
+    cdef int difference = memcmp(key_of(pair.record), bound.member, min(length, bound.length))
     if difference == 0:
         return length < bound.length or (bound.after and length == bound.length)
     return difference < 0
@@ -74,11 +87,22 @@ cdef inline bint is_before(const Pair *pair, const Bound *bound) noexcept:
 cdef inline Py_ssize_t position(const Pair *pairs, Py_ssize_t count, const Bound *bound) noexcept:
     """How many of some pairs stand in front of a place."""
     cdef Py_ssize_t low = 0, high = count, middle
+    if bound.side != ANY_SCORE:
+        low = below(pairs, count, bound.score)
+        if low >= count or pairs[low].score != bound.score or bound.side < 0:
+            return low
+        high = low + 1  # most scores are those of one member
+        if high < count and pairs[high].score == bound.score:
+            high = count
+            if bound.score != INFINITY:
+                high = low + below(pairs + low, count - low, nextafter(bound.score, INFINITY))
+        if bound.side > 0:
+            return high
     while low < high:
         middle = (low + high) >> 1
-        if pairs[middle].score == bound.score:  # the record has to be read, and then one of these two
-            ORDER_PREFETCH(pairs[(low + middle) >> 1].record)
-            ORDER_PREFETCH(pairs[min((middle + 1 + high) >> 1, count - 1)].record)
+        # The record has to be read, and then one of these two.
+        ORDER_PREFETCH(pairs[(low + middle) >> 1].record)
+        ORDER_PREFETCH(pairs[min((middle + 1 + high) >> 1, count - 1)].record)
         if is_before(&pairs[middle], bound):
             low = middle + 1
         else:
