@@ -17,11 +17,18 @@ cdef extern from "time.h" nogil:
 cdef extern from *:
     """
     /* The list's own items are the arguments of the call: no tuple is made. */
-    static CYTHON_INLINE PyObject *geventcache_invoke(PyObject *f, PyObject *list, Py_ssize_t start) {
-        return PyObject_Vectorcall(f, ((PyListObject *)list)->ob_item + start, (size_t)(PyList_GET_SIZE(list) - start), NULL);
+    static CYTHON_INLINE PyObject *geventcache_invoke(PyObject *f, PyObject *list, Py_ssize_t start, PyObject *first) {
+        PyObject **args = ((PyListObject *)list)->ob_item + start;
+        PyObject *kept = *args, *value;
+        Py_INCREF(first);
+        *args = first;
+        value = PyObject_Vectorcall(f, args, (size_t)(PyList_GET_SIZE(list) - start), NULL);
+        *args = kept;
+        Py_DECREF(first);
+        return value;
     }
     """
-    object invoke "geventcache_invoke"(object function, list args, Py_ssize_t start)
+    object invoke "geventcache_invoke"(object function, list args, Py_ssize_t start, object first)
 
 cdef inline long long monotonic_us() noexcept:
     """Microseconds of a clock that never goes back; its zero means nothing."""

@@ -19,9 +19,14 @@ def monotonic_us() -> int:
     return time.monotonic_ns() // 1000
 
 
-def invoke(function: Callable[..., Any], args: list[Any], start: int) -> Any:
-    """Call a function with the items of a list from `start` on."""
-    return function(*args[start:]) if start else function(*args)
+def invoke(function: Callable[..., Any], args: list[Any], start: int, first: Any) -> Any:
+    """Call a function with the items of a list from `start` on, the first of which is `first` meanwhile."""
+    kept = args[start]
+    args[start] = first
+    try:
+        return function(*args[start:]) if start else function(*args)
+    finally:
+        args[start] = kept
 
 
 def part(data: bytes, start: int, size: int) -> bytes:

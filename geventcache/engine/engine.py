@@ -182,12 +182,12 @@ class Engine:
         told = None
         depth: cython.Py_ssize_t = 0
         is_defect: cython.bint = False
-        name = self.spelling = args[command.start]
+        self.spelling = args[command.start]
         if effects is not None:
             depth = effects.begin()
-        args[command.start] = client
+        # The client takes the place of the command's name.
         try:
-            value = native.invoke(command.handler, args, command.start)
+            value = native.invoke(command.handler, args, command.start, client)
             if type(value) is Told:
                 told = value
                 value = cython.cast(Told, told).value
@@ -197,7 +197,6 @@ class Engine:
             is_defect = True
             value = self.defect(command, error)
             db.discard()
-        args[command.start] = name
         if db.opened:
             try:
                 db.settle()
