@@ -49,5 +49,6 @@ cdef inline long long nearest(double value) noexcept:
     return llrint(value)
 
 cpdef (long long, bint) scan_integer(bytes text) noexcept
+cpdef (double, bint) scan_decimal(bytes text) noexcept
 cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1
 cdef list histogram(bytearray data, Py_ssize_t kinds)

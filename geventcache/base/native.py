@@ -12,6 +12,7 @@ from typing import Any
 
 PIECE = 32 * 1024
 INT64_MAX = 2**63 - 1
+EXACT_DIGITS = 15
 
 
 def monotonic_us() -> int:
@@ -54,6 +55,14 @@ def scan_integer(text: bytes) -> tuple[int, bool]:
         return 0, False
     value = int(text)
     return (value, True) if -INT64_MAX - 1 <= value <= INT64_MAX else (0, False)
+
+
+def scan_decimal(text: bytes) -> tuple[float, bool]:
+    """Return the double of a short decimal and True, or 0.0 and False: then `text` may still be a number.
+
+    Compiled, it is one of up to 15 digits, which may have a sign, and a point between two of them.
+    """
+    return (float(text), True) if text.isdigit() and len(text) <= EXACT_DIGITS else (0.0, False)
 
 
 def count_ones(data: bytes | bytearray, start: int, stop: int) -> int:

@@ -3,6 +3,9 @@
 
 from geventcache.base.c_api cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, memcpy
 
+cdef enum:
+    EXACT_DIGITS = 15
+
 cdef long long INT64_MAX = 9223372036854775807
 cdef long long LOWEST_TENTH = -922337203685477580
 
@@ -42,6 +45,37 @@ cpdef (long long, bint) scan_integer(bytes text) noexcept:
     if total < -INT64_MAX:
         return 0, False
     return -total, True
+
+
+cpdef (double, bint) scan_decimal(bytes text) noexcept:
+    """Return the double of a short decimal and True, or 0.0 and False: then `text` may still be a number.
+
+    A double holds any 15 digits and the powers of ten by which they are divided, so that the quotient is the nearest.
+    """
+    if text is None:
+        return 0.0, False
+    cdef const char *characters = PyBytes_AS_STRING(text)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(text)
+    cdef bint is_negative = length > 0 and characters[0] == 45
+    cdef Py_ssize_t at, point = -1
+    cdef int digit
+    cdef long long total = 0, divisor = 1
+    cdef double number
+    if length - is_negative > EXACT_DIGITS:
+        return 0.0, False
+    for at in range(is_negative, length):
+        digit = characters[at] - 48
+        if 0 <= digit <= 9:
+            total = total * 10 + digit
+            divisor *= 10 if point >= 0 else 1
+        elif characters[at] == 46 and point < 0 and at > is_negative:
+            point = at
+        else:
+            return 0.0, False
+    if length == is_negative or point == length - 1:
+        return 0.0, False
+    number = <double>total / <double>divisor
+    return -number if is_negative else number, True
 
 
 cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1:

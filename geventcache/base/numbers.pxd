@@ -1,4 +1,4 @@
-from geventcache.base.native cimport scan_integer
+from geventcache.base.native cimport scan_decimal, scan_integer
 
 cdef long long _INT64_MAX
 cdef unsigned long long _UINT64_MAX

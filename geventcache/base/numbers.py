@@ -13,7 +13,7 @@ import math
 
 import cython
 
-from geventcache.base.native import scan_integer
+from geventcache.base.native import scan_decimal, scan_integer
 
 # Wide constants are named, and typed in the .pxd: a literal beyond 32 bits would be an object in compiled arithmetic.
 _INT64_MAX = 9223372036854775807
@@ -68,11 +68,11 @@ def parse_float(text: bytes) -> float | None:
 
     ``inf`` and ``infinity`` pass in any case and with a sign.
     """
-    value: cython.longlong
-    is_valid: cython.bint
-    value, is_valid = scan_integer(text)
-    if is_valid:
-        return float(value)
+    plain: cython.double
+    is_plain: cython.bint
+    plain, is_plain = scan_decimal(text)
+    if is_plain:
+        return float(plain)
     if text.strip(_FLOAT_BYTES):
         return _parse_infinity(text)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 
 import pytest
@@ -60,6 +61,8 @@ def test_unsigned(text: bytes, value: int | None) -> None:
     ("text", "value"),
     [
         *((b"1", 1.0), (b"-0", -0.0), (b".5", 0.5), (b"5.", 5.0), (b"+.5", 0.5), (b"1e5", 1e5), (b"1E+05", 1e5)),
+        *((b"000000012345", 12345.0), (b"-1.250", -1.25), (b"123456789012.345", 123456789012.345), (b"-0.0", -0.0)),
+        *((b"0.1", 0.1), (b"0.00000000000001", 1e-14), (b"999999999999999", 999999999999999.0)),
         *((b"-.5e-3", -0.0005), (b"01", 1.0), (b"1e-320", 1e-320), (b"0e-999", 0.0), (b"9" * 200, 1e200)),
         *((b"inf", math.inf), (b"+Inf", math.inf), (b"-INFINITY", -math.inf), (b"9223372036854775807", 2.0**63)),
     ],
@@ -70,6 +73,17 @@ def test_float(text: bytes, value: float) -> None:
     assert read == value
     assert read is not None
     assert math.copysign(1, read) == math.copysign(1, value)
+
+
+@pytest.mark.parametrize("digits", [1, 3, 9, 14, 15, 16, 17])
+def test_decimals(digits: int) -> None:
+    """A decimal is the double that is nearest to it, wherever its point stands."""
+    choice = random.Random(digits)
+    for _ in range(300):
+        text = "".join(choice.choices("0123456789", k=digits))
+        point = choice.randrange(digits + 1)
+        for written in (text, f"-{text}", f"{text[:point]}.{text[point:]}", f"-{text[:point]}.{text[point:]}"):
+            assert numbers.parse_float(written.encode()) == float(written)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +102,9 @@ def test_float(text: bytes, value: float) -> None:
             b"1e",
             b"1e+",
             b".",
+            b"-",
+            b"-.",
+            b"1.2.",
             b"e5",
             b"0x10",
         ),
