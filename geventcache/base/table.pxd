@@ -112,8 +112,8 @@ cdef class Table:
     cpdef list keys(self, long long now_ms)
     cpdef list draw(self, Py_ssize_t count)
     cpdef sample(self, Py_ssize_t count, Sampler sampler)
+    cpdef draw_ahead(self, Py_ssize_t count)
     cdef int offer(self, Bucket *bucket, Sampler sampler) except -1
-    cdef Bucket *random_bucket(self, uint64_t *seed) noexcept
     cpdef random_key(self)
     cpdef sift(self, Tickets tickets, Py_ssize_t start, Py_ssize_t stop, long long time_ms, Tickets kept)
     cpdef Table copy(self)
@@ -130,6 +130,8 @@ cdef class Table:
     cdef int seek_raw(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept
     # `put` of bytes, text or a packed container (up to PACKED_LIMIT bytes, not from this table's own memory).
     cdef int put_raw(self, int kind, const void *value, Py_ssize_t length) except -1
+    # `seek` of a record that stands here.
+    cdef void seek_record(self, Record *record) noexcept
     # The two passes of a look-ahead over some hashes: all buckets, then all records.
     cdef void prefetch_bucket(self, uint64_t hash) noexcept
     cdef void prefetch_record(self, uint64_t hash) noexcept
@@ -194,6 +196,9 @@ cdef class Table:
     cdef Py_ssize_t hand_over(self, Record *record) except? -1
     cdef void wipe_stamps(self) noexcept
     cdef void leave(self) noexcept
+    cdef bytes arrive(self, Bucket *bucket, int slot)
+    cdef Bucket *random_slot(self, uint64_t *seed, int *slot) noexcept
+    cdef Bucket *random_bucket(self, uint64_t *seed) noexcept
     cdef Record *record_at(self, Py_ssize_t index) noexcept
     cdef Segment *segment(self, uint64_t hash) noexcept
     cdef Record *find(self, const char *key, Py_ssize_t length, uint64_t hash) noexcept

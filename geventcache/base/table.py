@@ -228,6 +228,9 @@ class Table:
     def ahead(self, keys: list[bytes]) -> None:
         """Fetch what is known of some keys that are about to be sought from memory into the caches."""
 
+    def draw_ahead(self, count: int) -> None:
+        """Fetch what the next calls of `random_key` will come to from memory into the caches."""
+
     # ------------------------------------------------------------------ at the place
 
     def key(self) -> bytes:

@@ -130,6 +130,9 @@ cdef int64_t NEVER_MS = 0x7FFFFFFFFFFFFFFF
 cdef int64_t ANY_BUCKET = -1
 cdef uint64_t LAST_POSITION = (<uint64_t>1 << 53) - 1
 
+# Where the sequence of random keys is, of all tables: from here on those to come can be fetched before they are drawn.
+cdef uint64_t draws = getrandbits(64)
+
 END = <uint64_t>1 << POSITION_BITS
 
 
@@ -438,12 +441,15 @@ cdef inline uint64_t entry_number(uint64_t hash, int depth) noexcept nogil:
     return (hash >> 1) >> (63 - depth)
 
 
-cdef inline Bucket *home_of(uintptr_t entry, uint64_t hash, int depth) noexcept nogil:
-    """The bucket where a hash is at home, found without a look at the segment, unless that is far less deep."""
+cdef inline int depth_of(uintptr_t entry, int depth) noexcept nogil:
+    """How deep a segment is, found without a look at it, unless it is far less deep than the directory."""
     cdef int above = (entry >> 3) & 7
-    if above == 7:
-        above = depth - segment_of(entry).depth
-    return <Bucket *>(entry & ~<uintptr_t>63) + (((hash << (depth - above)) >> 1) >> (63 - (entry & 7)))
+    return depth - above if above < 7 else segment_of(entry).depth
+
+
+cdef inline Bucket *home_of(uintptr_t entry, uint64_t hash, int depth) noexcept nogil:
+    """The bucket where a hash is at home."""
+    return <Bucket *>(entry & ~<uintptr_t>63) + (((hash << depth_of(entry, depth)) >> 1) >> (63 - (entry & 7)))
 
 
 @cython.final
@@ -632,6 +638,9 @@ cdef class Table:
         self.hash = <uint64_t>ticket
         self.record = self.find_filed(self.hash, ANY_BUCKET, 0)
         return ABSENT if self.record is NULL else self.record.kind
+
+    cdef void seek_record(self, Record *record) noexcept:
+        self.seek_raw(key_of(record), record.key_length, hash_of_record(record))
 
     cdef void leave(self) noexcept:
         """Be at no place."""
@@ -1088,17 +1097,53 @@ cdef class Table:
         It is that of a random slot of a random bucket. Where that meets no key for long, as colliding hashes bring
         about, all segments are counted through.
         """
-        cdef uint64_t seed = getrandbits(64)
         cdef Bucket *bucket
         cdef int tries, slot
         if self.count == 0:
             return None
         for tries in range(DRAWS_MOST):
-            bucket = self.random_bucket(&seed)
-            slot = 1 + <int>(((scramble(seed) & 0xFFFF) * SLOTS) >> 16)
+            bucket = self.random_slot(&draws, &slot)
             if bucket is not NULL and bucket.tags[slot]:
-                return key_object(bucket.records[slot - 1])
-        return key_object(self.record_at(seed % <uint64_t>self.count))
+                return self.arrive(bucket, slot)
+        return key_object(self.record_at(scramble(draws) % <uint64_t>self.count))
+
+    cdef bytes arrive(self, Bucket *bucket, int slot):
+        """Go to the place of the record in a slot; return its key. Who removes it need not seek it."""
+        cdef Record *record = bucket.records[slot - 1]
+        cdef bytes key = key_object(record)
+        self.hash = hash_of(key)
+        self.held = key
+        self.sought = PyBytes_AS_STRING(key)
+        self.sought_length = record.key_length
+        self.record = record
+        self.bucket = bucket
+        self.slot = slot
+        return key
+
+    cpdef draw_ahead(self, Py_ssize_t count):
+        """Fetch what the next calls of `random_key` will come to from memory into the caches."""
+        cdef Bucket *buckets[AHEAD_MOST]
+        cdef int slots[AHEAD_MOST]
+        cdef int at, found = 0
+        cdef Py_ssize_t tries
+        cdef uint64_t seed = draws
+        count = min(count, <Py_ssize_t>AHEAD_MOST // 2)
+        for tries in range(4 * count):
+            buckets[found] = self.random_slot(&seed, &slots[found])
+            if buckets[found] is not NULL:
+                TABLE_PREFETCH(buckets[found])
+                found += 1
+                if found == 2 * count:  # every other slot may be empty
+                    break
+        for at in range(found):
+            if buckets[at].tags[slots[at]]:
+                TABLE_PREFETCH(buckets[at].records[slots[at] - 1])
+
+    cdef inline Bucket *random_slot(self, uint64_t *seed, int *slot) noexcept:
+        """A random bucket, or NULL, and a random slot of it."""
+        cdef Bucket *bucket = self.random_bucket(seed)
+        slot[0] = 1 + <int>(((scramble(seed[0]) & 0xFFFF) * SLOTS) >> 16)
+        return bucket
 
     cdef Bucket *random_bucket(self, uint64_t *seed) noexcept:
         """A bucket, each as likely as any other, or NULL: try again.
@@ -1108,15 +1153,15 @@ cdef class Table:
         """
         cdef int longest = self.depth + (FULL_BITS if self.depth else segment_of(self.directory[0]).bits)
         cdef uint64_t hash
-        cdef Segment *segment
+        cdef uintptr_t entry
         cdef int shared
         seed[0] += <uint64_t>0x9E3779B97F4A7C15
         hash = scramble(seed[0])
-        segment = self.segment(hash)
-        shared = segment.depth + segment.bits
+        entry = self.directory[entry_number(hash, self.depth)]
+        shared = depth_of(entry, self.depth) + <int>(entry & 7)
         if ((hash << shared) >> 1) >> (63 - (longest - shared)):
             return NULL
-        return buckets_of(segment) + home_in(segment, hash)
+        return home_of(entry, hash, self.depth)
 
     cdef Record *record_at(self, Py_ssize_t index) noexcept:
         """The record of that number, in a walk over all segments."""

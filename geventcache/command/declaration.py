@@ -125,7 +125,8 @@ class Declaration:
             ``subscriber`` (allowed to a RESP2 client that has subscribed), ``may_replicate`` (a pause of writes holds
             it back), ``no_cache`` (of no use to a cache without a socket), ``all_databases`` and ``other_databases``
             (it uses all, or but those that it names, not its client's), ``for_tests`` (scripts of tests may be
-            let call it, though it is not for scripts); and what its effects are (see `effect`):
+            let call it, though it is not for scripts), ``draws`` (it draws a random element, which is worth a look
+            ahead); and what its effects are (see `effect`):
             ``composite`` (those of the commands that it calls), ``noted`` (it is noted whenever it succeeds, though it
             changes no key), ``message`` (so is this one, but only for those who pass messages on); ``health`` (it is
             refused, too, when nothing can be saved, so that whoever probes the server hears of it).

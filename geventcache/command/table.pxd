@@ -8,7 +8,7 @@ cdef class Command:
     cdef readonly Py_ssize_t low, high, start, brief_high, plain_high
     cdef readonly Py_ssize_t first_key, last_key, key_step, element
     cdef readonly bint is_counted, is_write, may_write, is_denied_oom, is_admin, is_loud, is_immediate, runs_queue
-    cdef readonly bint is_logged, is_composite, is_noted, is_message, may_wait
+    cdef readonly bint is_logged, is_composite, is_noted, is_message, may_wait, draws
     cdef public dict subcommands
     cdef public long long calls, usec, rejected, failed
     cdef public bint is_measured

@@ -23,6 +23,7 @@ class Command:
         first_key, last_key, key_step: where the keys stand (a negative last one counts from the end); the step is 0
             for a command without keys, -1 if only its arguments tell.
         element: where the first name of an element of a container stands, 0 if there is none (options left out).
+        draws: it draws a random element.
         is_counted: the argument before the first key is the number of keys.
         may_wait: it is not known that it never lets others in while it runs.
         brief_high: most request items of a call that is brief (see `is_brief`), 0 if none is.
@@ -42,6 +43,7 @@ class Command:
         self.start = 1 if "|" in declaration.name else 0
         self.first_key, self.last_key, self.key_step = key_range(declaration)
         self.element = element_position(declaration)
+        self.draws = "draws" in declaration.traits
         self.is_counted = self.last_key == 0 and self.key_step > 0
         self.is_write = "write" in flags
         self.may_write = self.is_write or "may_replicate" in declaration.traits

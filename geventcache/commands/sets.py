@@ -170,6 +170,7 @@ def smembers(ctx: Client, key: bytes):
     args="key#0 count:integer@3.2.0?",
     history=[("3.2.0", "Added the `count` argument.")],
     effect=effects.spop,
+    traits="draws",
 )
 def spop(ctx: Client, key: bytes, *count: bytes):
     """Returns one or more random members from a set after removing them. Deletes the set if the last member was
@@ -201,6 +202,7 @@ def pop_counted(ctx: Client, key: bytes, count: tuple):
     tips="nondeterministic_output",
     args="key#0 count:integer@2.6.0?",
     history=[("2.6.0", "Added the optional `count` argument.")],
+    traits="draws",
 )
 def srandmember(ctx: Client, key: bytes, *count: bytes):
     """Gets one or multiple random members from a set."""

@@ -100,12 +100,13 @@ class Engine:
     def look_ahead(self, client, commands, start):
         """Fetch what the next requests of a pipeline will look up from memory into the caches, all of it at once.
 
-        Their first keys are sought, and where they go on about one large container its elements: nothing that a client
-        could notice. Returns the index up to which it looked.
+        Their first keys are sought, and where they go on about one large container the elements that they name or will
+        draw: nothing that a client could notice. Returns the index up to which it looked.
         """
         stop: cython.Py_ssize_t = min(start + AHEAD, len(commands))
         keys: list = []
         elements: list = []
+        draws: cython.Py_ssize_t = 0
         last: bytes = b""
         i: cython.Py_ssize_t
         args: list
@@ -120,11 +121,14 @@ class Engine:
                     keys.append(key)
                     last = key
                     elements = []
+                    draws = 0
                 if 0 < command.element < len(args):
                     elements.append(args[command.element])
+                elif command.draws:
+                    draws += 1
         if keys:
             db: Keyspace = client.db
-            db.ahead(keys, elements)
+            db.ahead(keys, elements, draws)
         return stop
 
     def execute(self, client, args):

@@ -21,7 +21,7 @@ cdef class Keyspace(Places):
     cdef readonly Py_ssize_t opened
     cdef public long long hits
     cdef public long long misses
-    cpdef ahead(self, list keys, list elements)
+    cpdef ahead(self, list keys, list elements, Py_ssize_t draws)
     cpdef find(self, bytes key)
     cdef opened_at(self, bytes key)
     cpdef find_string(self, bytes key)

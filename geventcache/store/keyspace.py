@@ -78,16 +78,16 @@ class Keyspace(Places):
 
     # ------------------------------------------------------------------ look-up
 
-    def ahead(self, keys, elements):
-        """Some keys will be sought, and elements of a container at the last: fetch them from memory into the caches.
+    def ahead(self, keys, elements, draws):
+        """Some keys will be sought, and at the last elements of a container, or as many will be drawn: fetch them.
 
-        Nobody could notice otherwise.
+        From memory into the caches, that is: nobody could notice otherwise.
         """
         self.table.ahead(keys)
-        if len(elements) > 1 and self.table.seek(keys[len(keys) - 1]) == OBJECT:
+        if len(elements) + draws > 1 and self.table.seek(keys[len(keys) - 1]) == OBJECT:
             value = self.table.object()
             if isinstance(value, Container):
-                value.ahead(elements)
+                value.ahead(elements, draws)
 
     def find(self, key):
         """The value at `key`, whatever its type, or None. Counts nothing: for commands that write or ask about keys."""

@@ -29,7 +29,7 @@ cdef class Container:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
-    cpdef ahead(self, list names):
+    cpdef ahead(self, list names, Py_ssize_t draws):
         """Fetch what is known of elements that are about to be asked for from memory into the caches."""
 
     cpdef elements_table(self):

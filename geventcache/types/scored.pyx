@@ -145,10 +145,12 @@ cdef class Scored(Container):
     def __iter__(self):
         return iter(self.between(0, len(self)))
 
-    cpdef ahead(self, list names):
-        """Fetch what is known of names that are about to be asked for from memory into the caches."""
+    cpdef ahead(self, list names, Py_ssize_t draws):
+        """Fetch what is known of names that are about to be asked for, or drawn, from memory into the caches."""
         if self.table is not None:
             self.table.ahead(names)
+            if draws:
+                self.table.draw_ahead(draws)
 
     cpdef elements_table(self):
         """The Table on which the members stand; None for a run."""
@@ -350,9 +352,18 @@ cdef class Scored(Container):
     cpdef tuple pop_end(self, bint last):
         """Remove and return the first member with its score, or the last; there is one at least."""
         cdef Py_ssize_t rank = len(self) - 1 if last else 0
-        pair = self.pairs_between(rank, rank + 1)[0]
-        self.delete_between(rank, rank + 1)
-        return pair
+        cdef tuple popped
+        if self.run is not NULL:
+            popped = self.pairs_between(rank, rank + 1)[0]
+            self.delete_between(rank, rank + 1)
+            return popped
+        self.table.seek_record(self.order.at(rank).record)
+        popped = (self.table.key(), self.table.number())
+        self.table.preserve()
+        self.order.delete(rank, rank + 1)
+        self.table.remove()
+        self.revision += 1
+        return popped
 
     # ------------------------------------------------------------------ all members
 

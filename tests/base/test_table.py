@@ -946,6 +946,7 @@ class TableMachine(RuleBasedStateMachine):
     def pick(self, count: int) -> None:
         """Random keys are keys."""
         assert set(self.table.draw(count)) <= set(self.model)
+        self.table.draw_ahead(count)
         assert (self.table.random_key() in self.model) == bool(self.model)
 
     @rule()

@@ -33,6 +33,27 @@ REQUESTS = (
 )
 
 
+def test_draws_that_were_looked_at_ahead_are_each_of_another_member() -> None:
+    """A set is drawn from until it is empty, by pipelines that also draw from what is no set."""
+    server = InProcessServer()
+    session = server.session()
+    members = {b"%d" % number for number in range(3000)}
+    session.do("SADD", "s", *members)
+    session.do("SET", "t", "x")
+    popped = []
+    for _ in range(300):
+        commands = [[b"SPOP", key] for key in (b"t", *[b"s"] * 11, b"none")]
+        server.engine.begin_turn()
+        server.engine.look_ahead(session.client, commands, 0)
+        for command in commands:
+            server.engine.execute(session.client, command)
+            reply = server.engine.out.take()
+            if command[1] == b"s" and reply != b"$-1\r\n":
+                popped.append(reply.split(b"\r\n")[1])
+    assert len(popped) == len(members)
+    assert set(popped) == members
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_looking_ahead_changes_no_reply(seed: int) -> None:
     """Runs of requests for one key, which goes and comes, grows and shrinks and expires meanwhile."""
