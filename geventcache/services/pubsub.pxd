@@ -1,4 +1,5 @@
 cimport cython
+from geventcache.base cimport native
 from geventcache.services.clients cimport Client
 
 cpdef bytes bulk(bytes text)
@@ -9,7 +10,7 @@ cdef class Topic:
     cdef readonly bytes head
     cdef readonly object matches
     cdef readonly dict clients
-    cpdef Py_ssize_t send(self, bytes head, bytes tail) except -1
+    cpdef Py_ssize_t send(self, bytes head, bytes text) except -1
 
 @cython.final
 cdef class Names:

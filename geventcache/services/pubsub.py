@@ -11,6 +11,7 @@ subscribed to it. The rules:
 
 import cython
 
+from geventcache.base import native
 from geventcache.base.glob import compile_glob
 from geventcache.services.clients import Client
 
@@ -34,19 +35,19 @@ class Topic:
         self.matches = matches
         self.clients: dict[Client, None] = {}
 
-    def send(self, head, tail):
-        """Push a message to all subscribers; return how many they are."""
+    def send(self, head, text):
+        """Push a message that begins with `head` to all subscribers; return how many they are."""
         resp2: bytes | None = None
         resp3: bytes | None = None
         client: Client
         for client in self.clients:
             if client.resp3:
                 if resp3 is None:
-                    resp3 = b">" + head + tail
+                    resp3 = native.message(b">", head, text)
                 client.push(resp3)
             else:
                 if resp2 is None:
-                    resp2 = b"*" + head + tail
+                    resp2 = native.message(b"*", head, text)
                 client.push(resp2)
         return len(self.clients)
 
@@ -153,7 +154,7 @@ class PubSub:
     def publish_to_shard(self, channel, message):
         """Send a message to all who listen to a shard channel; return to how many."""
         topic: Topic | None = self.shard_channels.topics.get(channel)
-        return 0 if topic is None else topic.send(topic.head, bulk(message))
+        return 0 if topic is None else topic.send(topic.head, message)
 
     def ways(self, channel):
         """The topics that a message to a channel goes to, each with the beginning of the message."""
@@ -176,10 +177,8 @@ class PubSub:
 def deliver(ways, message):
     """Send a message to topics; return to how many clients."""
     count: cython.Py_ssize_t = 0
-    if ways:
-        tail: bytes = bulk(message)
-        for head, topic in ways:
-            count += cython.cast(Topic, topic).send(head, tail)
+    for head, topic in ways:
+        count += cython.cast(Topic, topic).send(head, message)
     return count
 
 

@@ -212,7 +212,7 @@ class Subscriptions:
         head = topic.head
         if kind == b"pmessage":
             head += b"$%d\r\n%b\r\n" % (len(words[1]), words[1])
-        topic.send(head, b"$%d\r\n%b\r\n" % (len(words[-1]), words[-1]))
+        topic.send(head, words[-1])
 
     def close(self) -> None:
         """End all."""
