@@ -145,6 +145,12 @@ class RequestReader:
                 args = scan.roomy_list(want if want < ROOM else ROOM)
                 continue
             if length < 0:
+                length = scan.short_length(p, pos, end)
+                if length >= 0:
+                    pos += 4 if length < 10 else 5
+                    if length > self.max_bulk:
+                        return self.fail(done, b"invalid bulk length")
+            if length < 0:
                 eol = scan.find_byte(p, 13, pos, end)
                 if eol < 0 or eol + 1 >= end:
                     if eol < 0 and end - pos > MAX_INLINE:

@@ -53,6 +53,21 @@ cdef inline Py_ssize_t find_byte(const unsigned char *p, int byte, Py_ssize_t st
         i += 1
     return -1
 
+cdef inline Py_ssize_t short_length(const unsigned char *p, Py_ssize_t start, Py_ssize_t end) noexcept:
+    """The length of one or two digits in a header of which all is there, as most are; -1 for any other."""
+    cdef unsigned int first, second
+    if end - start < 5 or p[start] != 36:
+        return -1
+    first = p[start + 1] - 48
+    if first > 9:
+        return -1
+    if p[start + 2] == 13 and p[start + 3] == 10:
+        return first
+    second = p[start + 2] - 48
+    if first and second <= 9 and p[start + 3] == 13 and p[start + 4] == 10:
+        return 10 * first + second
+    return -1
+
 cdef inline Py_ssize_t parse_length(const unsigned char *p, Py_ssize_t start, Py_ssize_t end) noexcept:
     """The canonical decimal of 64 bits in p[start:end]; NOT_A_NUMBER when it is none; every negative number as -1."""
     cdef unsigned long long n = 0  # holds any 19 digits

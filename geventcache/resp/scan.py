@@ -46,6 +46,11 @@ def find_byte(p: bytes, byte: int, start: int, end: int) -> int:
     return p.find(byte, start, end)
 
 
+def short_length(p: bytes, start: int, end: int) -> int:
+    """-1: to the interpreter one way to read a header is enough."""
+    return -1
+
+
 def parse_length(p: bytes, start: int, end: int) -> int:
     """The canonical decimal of 64 bits in p[start:end]; NOT_A_NUMBER when it is none; every negative number as -1."""
     text = p[start:end]
