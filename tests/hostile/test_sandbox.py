@@ -291,6 +291,9 @@ ENDLESS = [
     "local t = {} for i = 1, 1e5 do t[i] = {} end while true do collectgarbage() end",
     "local a = ('x'):rep(4e7) local b = a .. 1 while true do local is_less = a < b end",
     "local s = ('x'):rep(3e7) while true do s:gsub('x', 'y') end",
+    "local s = ('a'):rep(1e8) return s:find('%d%d')",
+    "local s = ('('):rep(1e8) return s:find('^%b()')",
+    "return struct.size(('i'):rep(1e8))",
 ]
 
 

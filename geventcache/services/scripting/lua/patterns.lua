@@ -8,8 +8,8 @@
 -- The engine's own matcher is quicker and knows no end: `is_bounded` says whether what it may take for a pattern and a text is little.
 
 local base = ...
-local byte, char, find, sub, floor, max, pairs, unpack =
-  string.byte, string.char, string.find, string.sub, math.floor, math.max, pairs, unpack
+local byte, char, find, sub, floor, max, min, pairs, unpack =
+  string.byte, string.char, string.find, string.sub, math.floor, math.max, math.min, pairs, unpack
 local charge, fault, has_jit = base.charge, base.fault, base.has_jit
 
 local ONE, GREEDY, LAZY, MAYBE, OPEN, CLOSE, PLACE, BALANCED, FRONTIER, AGAIN, LAST, WRONG, DONE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
@@ -21,6 +21,7 @@ local MOST_MARKS = has_jit and 2 ^ 25 or 2 ^ 22
 local LONG_RUN, SHORT_RUN = 500, 8
 local KEPT, KEPT_LENGTH = 200, 1000
 local PIECE = 4096
+local STRETCH = 2 ^ 20 -- characters that are gone over without a look at the clock
 
 -- ---------------------------------------------------------------- sets of characters
 
@@ -354,11 +355,14 @@ local sampled_text, verdicts = nil, {}
 
 -- Has a text nowhere so many characters of a class in a row that there are `size` from a multiple of that on?
 local function has_short_runs(text, class, size)
-  local pattern = "^" .. class .. "*"
-  for at = size, #text, size do
-    local _, last = find(text, pattern, at)
-    charge(20 + (last - at) / 8)
-    if last - at + 1 >= size then
+  local set = set_of(class)
+  for first = size, #text, size do
+    local at = first
+    while at < first + size and set[byte(text, at)] do
+      at = at + 1
+    end
+    charge(1 + (at - first) / 8)
+    if at == first + size then
       return false
     end
   end
@@ -400,37 +404,48 @@ end
 
 -- Where the characters of a set end that begin at a place, or what is marked.
 local function run_end(text, set, at, marks)
+  local looked_at = at
   while set[byte(text, at)] and not (marks and marks[at + 1] == 1) do
     at = at + 1
+    if at - looked_at == STRETCH then
+      charge(STRETCH / 8)
+      looked_at = at
+    end
   end
   return at
 end
 
 -- The first place from `at` on whose character is in a set; behind the text if there is none.
 local function place_of(text, set, at)
-  for place = at, #text do
-    if set[byte(text, place)] then
-      charge((place - at) / 8)
-      return place
+  for first = at, #text, STRETCH do
+    local last = min(first + STRETCH - 1, #text)
+    for place = first, last do
+      if set[byte(text, place)] then
+        charge((place - first) / 8)
+        return place
+      end
     end
+    charge((last - first) / 8)
   end
-  charge((#text - at) / 8)
   return #text + 1
 end
 
 -- Where the sign ends that closes the one at a place.
 local function balanced_end(text, at, opening, closing)
   local depth = 1
-  for place = at + 1, #text do
-    local c = byte(text, place)
-    if c == closing then
-      depth = depth - 1
-      if depth == 0 then
-        return place
+  for first = at + 1, #text, STRETCH do
+    for place = first, min(first + STRETCH - 1, #text) do
+      local c = byte(text, place)
+      if c == closing then
+        depth = depth - 1
+        if depth == 0 then
+          return place
+        end
+      elseif c == opening then
+        depth = depth + 1
       end
-    elseif c == opening then
-      depth = depth + 1
     end
+    charge(STRETCH / 8)
   end
 end
 
@@ -476,17 +491,23 @@ end
 
 -- Take one character more for a lazy item, and on to where what comes behind it may begin: that place, if there is one.
 local function lengthened(text, set, at, ahead, marks)
+  local looked_at = at
   repeat
     if not set[byte(text, at)] or (marks and marks[at + 1] == 1) then
       return nil, at
     end
     at = at + 1
+    if at - looked_at == STRETCH then
+      charge(STRETCH / 8)
+      looked_at = at
+    end
   until not ahead or ahead[byte(text, at)]
   return at, at
 end
 
 -- Give a character of a greedy item back, and on to where what comes behind it may begin: that place, if there is one.
 local function shortened(text, least, at, ahead, marks)
+  local looked_at = at
   repeat
     if marks then
       marks[at] = 1
@@ -495,6 +516,10 @@ local function shortened(text, least, at, ahead, marks)
       return nil, at
     end
     at = at - 1
+    if looked_at - at == STRETCH then
+      charge(STRETCH / 8)
+      looked_at = at
+    end
   until not ahead or ahead[byte(text, at)]
   return at, at
 end

@@ -111,6 +111,7 @@ local function items_of(text, name)
   local at, state = 1, { is_big = false, alignment = 1 }
   while at <= #text and byte(text, at) > 0 do -- C ends it at a zero
     at = read(items, text, at, state, name)
+    charge(4)
   end
   if #text < MOST_KEPT then
     kept_count = kept_count + #text + 1
@@ -599,8 +600,8 @@ local function size_of(...)
       bad_argument(1, "size", "option 'c0' has no fixed size")
     end
     size = size + padding(item, size) + item.size
+    charge(2)
   end
-  charge(#items * 2)
   return size
 end
 
