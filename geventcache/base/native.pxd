@@ -18,12 +18,12 @@ cdef extern from *:
     """
     /* The list's own items are the arguments of the call: no tuple is made. */
     static CYTHON_INLINE PyObject *geventcache_invoke(PyObject *f, PyObject *list, Py_ssize_t start, PyObject *first) {
-        PyObject **args = ((PyListObject *)list)->ob_item + start;
-        PyObject *kept = *args, *value;
+        PyObject *kept = PyList_GET_ITEM(list, start), *value;
         Py_INCREF(first);
-        *args = first;
-        value = PyObject_Vectorcall(f, args, (size_t)(PyList_GET_SIZE(list) - start), NULL);
-        *args = kept;
+        PyList_SET_ITEM(list, start, first);
+        value = PyObject_Vectorcall(
+            f, ((PyListObject *)list)->ob_item + start, (size_t)(PyList_GET_SIZE(list) - start), NULL);
+        PyList_SET_ITEM(list, start, kept);
         Py_DECREF(first);
         return value;
     }
