@@ -1,4 +1,4 @@
-from geventcache.base.numbers cimport parse_integer
+from geventcache.base.numbers cimport format_integer, parse_integer
 from geventcache.persistence.cursor cimport Cursor
 
 cdef unsigned int END

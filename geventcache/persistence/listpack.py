@@ -9,7 +9,7 @@ from typing import Any
 
 import cython
 
-from geventcache.base.numbers import parse_integer
+from geventcache.base.numbers import format_integer, parse_integer
 from geventcache.persistence.cursor import Cursor, DataError
 
 END = 0xFF
@@ -82,7 +82,7 @@ def back_length(size: cython.Py_ssize_t) -> bytes:
 
 def as_text(element: Any) -> bytes:
     """An element as the string that it stands for."""
-    return element if isinstance(element, bytes) else b"%d" % element
+    return element if isinstance(element, bytes) else format_integer(element)
 
 
 class Listpack:
