@@ -8,7 +8,7 @@
 """
 
 from math import copysign
-from typing import Any
+from typing import Any, cast
 
 from geventcache.base import errors
 from geventcache.base.clock import monotonic_us
@@ -18,6 +18,7 @@ from geventcache.command.table import Command
 from geventcache.resp.values import OK
 from geventcache.resp.writer import ReplyWriter
 from geventcache.services.observing.info import REDIS_VERSION, VALKEY_VERSION
+from geventcache.services.runner import Runner
 from geventcache.services.scripting.door import (
     ALLOWED,
     CALL,
@@ -137,7 +138,7 @@ class Scripting(Host):
         self.known: dict[bytes, Any] = {}
         self.allows_tests = False
         self.door: Any = None
-        self.engine: Any = None
+        self.engine = cast(Runner, None)  # until there is a runtime
         self.writer = ReplyWriter()
         self.pending: list[Any] = []
         self.position = 0
