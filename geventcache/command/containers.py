@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from geventcache.base import errors
@@ -16,6 +17,10 @@ INDENT = "    "
 SUMMARY = "Returns helpful text about the different subcommands."
 
 
+def allow(ctx: Any) -> None:
+    """HELP answers every client."""
+
+
 def container(
     name: str,
     group: str,
@@ -26,8 +31,13 @@ def container(
     help_since: str = "",
     help_acl: str | None = None,
     help_summary: str = SUMMARY,
+    help_check: Callable[[Any], object] = allow,
 ) -> None:
-    """Declare a command of nothing but subcommands, of which HELP is one unless `help_since` is empty."""
+    """Declare a command of nothing but subcommands, of which HELP is one unless `help_since` is empty.
+
+    Args:
+        help_check: is called with the client before HELP answers, to refuse it by a CommandError.
+    """
     add(
         Declaration(
             name,
@@ -42,13 +52,21 @@ def container(
         )
     )
     if help_since:
-        add_help(name, group, help_since, help_acl, help_summary)
+        add_help(name, group, help_since, help_acl, help_summary, help_check)
 
 
-def add_help(name: str, group: str, since: str, acl: str | None = None, summary: str = SUMMARY) -> None:
-    """Declare the subcommand HELP of a command."""
+def add_help(
+    name: str,
+    group: str,
+    since: str,
+    acl: str | None = None,
+    summary: str = SUMMARY,
+    check: Callable[[Any], object] = allow,
+) -> None:
+    """Declare the subcommand HELP of a command; see `container`."""
 
     def show(ctx: Any) -> list[Simple]:
+        check(ctx)
         return help_lines(DECLARATIONS[name])
 
     show.__doc__ = summary

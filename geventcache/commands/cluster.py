@@ -3,8 +3,8 @@
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.numbers import parse_integer
-from geventcache.command.containers import bad_use, container, help_lines
-from geventcache.command.declaration import DECLARATIONS, command
+from geventcache.command.containers import bad_use, container
+from geventcache.command.declaration import command
 from geventcache.command.integers import integer
 from geventcache.resp.values import OK, Verbatim
 from geventcache.services.clients import Client
@@ -31,6 +31,8 @@ container(
     "cluster",
     summary="A container for Cluster commands.",
     since="3.0.0",
+    help_since="5.0.0",
+    help_check=cluster_of,
 )
 
 
@@ -172,20 +174,6 @@ def cluster_replicas(ctx: Client, node_id: bytes):
 def cluster_slaves(ctx: Client, node_id: bytes):
     """Lists the replica nodes of a primary node."""
     return cluster_replicas(ctx, node_id)
-
-
-@command(
-    "CLUSTER|HELP",
-    "cluster",
-    arity=2,
-    flags="loading stale",
-    since="5.0.0",
-    complexity="O(1)",
-)
-def cluster_help(ctx: Client):
-    """Returns helpful text about the different subcommands."""
-    cluster_of(ctx)
-    return help_lines(DECLARATIONS["CLUSTER"])
 
 
 # ---------------------------------------------------------------------- slots
