@@ -48,6 +48,7 @@ INT64_MAX = 2**63 - 1
 LEAST_LIMIT = 1 << 20
 
 
+@cython.cfunc
 def bits_of(v):
     """A string value as bytes or bytearray, uncopied; None stays None.
 
@@ -57,6 +58,7 @@ def bits_of(v):
     return v if v is None or type(v) is bytearray else as_string(v)
 
 
+@cython.cfunc
 def bit_offset(ctx: Client, text: bytes) -> cython.longlong:
     """The offset of a bit within the greatest string there may be.
 
@@ -116,6 +118,7 @@ def getbit(ctx: Client, key: bytes, offset: bytes):
     return 0 if data is None else get_bit(data, place)
 
 
+@cython.cfunc
 def is_bit_unit(text: bytes) -> cython.bint:
     """Whether a word is BIT, and not BYTE.
 
@@ -128,7 +131,8 @@ def is_bit_unit(text: bytes) -> cython.bint:
     return unit == b"BIT"
 
 
-def range_of(args: tuple) -> tuple[int, int, bool]:
+@cython.cfunc
+def range_of(args: tuple) -> tuple[cython.longlong, cython.longlong, cython.bint]:
     """The start, the end and whether they are bits, of ``[start [end [BYTE|BIT]]]``.
 
     Raises:
@@ -241,6 +245,7 @@ class FieldStep:
         return answer, answer is not None, get_field(data, self.kind, self.offset) != old
 
 
+@cython.cfunc
 def field_offset(ctx: Client, text: bytes, kind: FieldKind) -> cython.longlong:
     """The offset of an integer in bits; after ``#`` it counts integers of this size, and wraps as 64 bits do.
 
@@ -268,6 +273,7 @@ def overflow_policy(text: bytes) -> bytes:
     return policy
 
 
+@cython.cfunc
 def parse_steps(ctx: Client, args: tuple) -> list[FieldStep]:
     """The operations that BITFIELD is asked for.
 

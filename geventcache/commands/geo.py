@@ -21,6 +21,7 @@ SEARCH_STORE = event(b"geosearchstore", "z")
 OPTIONS = (b"NX", b"XX", b"CH")
 
 
+@cython.cfunc
 def score_of(longitude: bytes, latitude: bytes) -> cython.double:
     """The score of a position.
 
@@ -53,6 +54,7 @@ def geoadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     return add_positions(ctx, key, (first, second, third, *others))
 
 
+@cython.cfunc
 def add_positions(ctx: Client, key: bytes, args: tuple):
     """GEOADD with options or several positions."""
     db: Keyspace = ctx.db
@@ -170,21 +172,22 @@ def georadiusbymember_keys(args: list[bytes]) -> list[int]:
     return store_positions(args, 5)
 
 
-def around_position(ctx: Client, key: bytes, args: tuple, is_storing: bool):
+def around_position(ctx: Client, key: bytes, args: tuple, is_storing: cython.bint):
     """GEORADIUS; `args` are longitude, latitude, radius, unit and options."""
     search = Search(ctx.db.read_container(key, SortedSet))
     search.centre = position(args[0], args[1])
     return around(ctx, search, args[2:], is_storing)
 
 
-def around_member(ctx: Client, key: bytes, args: tuple, is_storing: bool):
+def around_member(ctx: Client, key: bytes, args: tuple, is_storing: cython.bint):
     """GEORADIUSBYMEMBER; `args` are member, radius, unit and options."""
     search = Search(ctx.db.read_container(key, SortedSet))
     search.centre_at_member(args[0])
     return around(ctx, search, args[1:], is_storing)
 
 
-def around(ctx: Client, search: Search, args: tuple, is_storing: bool):
+@cython.cfunc
+def around(ctx: Client, search: Search, args: tuple, is_storing: cython.bint):
     """The rest of both: radius, unit and options."""
     if search.source is not None or search.centre is not None:
         search.within_radius(args[0], args[1])

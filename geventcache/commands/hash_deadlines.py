@@ -20,11 +20,11 @@ from geventcache.store.places import DEL, NEW
 from geventcache.types.hashes import Hash
 
 # What is answered for a field.
-NO_FIELD = -2
-NO_DEADLINE = -1
-NOT_MET = 0
-DONE = 1
-EXPIRED = 2
+NO_FIELD = cython.declare(cython.int, -2)
+NO_DEADLINE = cython.declare(cython.int, -1)
+NOT_MET = cython.declare(cython.int, 0)
+DONE = cython.declare(cython.int, 1)
+EXPIRED = cython.declare(cython.int, 2)
 
 HSET = event(b"hset", "h")
 HDEL = event(b"hdel", "h")
@@ -45,6 +45,7 @@ def named_fields(word: bytes, words: tuple, mismatch: bytes):
 # ---------------------------------------------------------------------- deadlines set and taken away
 
 
+@cython.cfunc
 def expire_fields(
     db: Keyspace,
     key: bytes,
@@ -71,11 +72,13 @@ def expire_fields(
     return [expire_field(db, target, field, condition, deadline_ms) for field in fields]
 
 
+@cython.cfunc
 def event_of(db: Keyspace, deadline_ms: cython.longlong):
     """The event of fields that are given a deadline, which may be over."""
     return HEXPIRE if deadline_ms > db.clock.now_ms else HEXPIRED_AT_ONCE
 
 
+@cython.cfunc
 def expire_field(db: Keyspace, target: Hash, field: bytes, condition: cython.int, deadline_ms: cython.longlong):
     """Give a field a deadline if it meets the condition; return what happened."""
     if target.get_live(field, db.clock.now_ms) is None:
@@ -87,6 +90,7 @@ def expire_field(db: Keyspace, target: Hash, field: bytes, condition: cython.int
     return give_deadline(db, target, field, deadline_ms)
 
 
+@cython.cfunc
 def give_deadline(db: Keyspace, target: Hash, field: bytes, deadline_ms: cython.longlong):
     """Give an existing field a deadline, or remove it if that is over; return what happened."""
     if deadline_ms > db.clock.now_ms:
@@ -191,6 +195,7 @@ def hpersist(ctx: Client, key: bytes, word: bytes, numfields: bytes, field: byte
     return [persist_field(db, target, name) for name in names]
 
 
+@cython.cfunc
 def persist_field(db: Keyspace, target: Hash, field: bytes):
     """Take a field's deadline away; return what happened."""
     if target.get_live(field, db.clock.now_ms) is None:
@@ -201,7 +206,8 @@ def persist_field(db: Keyspace, target: Hash, field: bytes):
 # ---------------------------------------------------------------------- deadlines read
 
 
-def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple):
+@cython.cfunc
+def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple) -> list:
     """The deadline of each named field in milliseconds since the epoch, NO_FIELD or NO_DEADLINE."""
     fields: tuple = named_fields(word, words, errors.SYNTAX)
     target: Hash = db.read_container(key, Hash)
@@ -210,6 +216,7 @@ def read_deadlines(db: Keyspace, key: bytes, word: bytes, words: tuple):
     return [read_deadline(target, field, db.clock.now_ms) for field in fields]
 
 
+@cython.cfunc
 def read_deadline(target: Hash, field: bytes, now_ms: cython.longlong):
     """The deadline of a field in milliseconds since the epoch, NO_FIELD or NO_DEADLINE."""
     if target.get_live(field, now_ms) is None:
@@ -348,6 +355,7 @@ def hgetex(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *
     return [get_and_expire(db, target, field, deadline_ms) for field in fields]
 
 
+@cython.cfunc
 def get_and_expire(db: Keyspace, target: Hash, field: bytes, deadline_ms: cython.longlong):
     """Return the value of a field, which is given a deadline then; 0 takes it away."""
     value = target.get_live(field, db.clock.now_ms)
@@ -402,7 +410,8 @@ def deadlines_of(target: Hash, pairs: tuple):
     return {field: target.deadline(field) for field in fields if target.deadline(field) is not None}
 
 
-def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
+@cython.cfunc
+def may_set(db: Keyspace, target: Hash | None, pairs: tuple, is_wanted: cython.bint):
     """Tell whether all the fields are there, or none of them if that is wanted; `target` is None without a key."""
     i: cython.Py_ssize_t
     for i in range(0, len(pairs), 2):
@@ -411,6 +420,7 @@ def may_set(db: Keyspace, target: Hash, pairs: tuple, is_wanted: cython.bint):
     return True
 
 
+@cython.cfunc
 def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlong, keeps_deadline: cython.bint):
     """Set fields, which are given a deadline then unless that is 0; return their hash."""
     i: cython.Py_ssize_t
@@ -426,7 +436,8 @@ def set_until(db: Keyspace, key: bytes, pairs: tuple, deadline_ms: cython.longlo
     return target
 
 
-def set_in_vain(ctx: Client, key: bytes, target: Hash, pairs: tuple):
+@cython.cfunc
+def set_in_vain(ctx: Client, key: bytes, target: Hash | None, pairs: tuple):
     """Set fields whose deadline is over: all that is seen of them are events, and that those which were there go.
 
     The events are published, and there is a change only if a field goes. `target` is None without a key.

@@ -21,7 +21,7 @@ from geventcache.types.dict_pick import random_keys
 from geventcache.types.hashes import Hash
 from geventcache.types.random_pick import below
 
-INT64_MIN = -9223372036854775808
+INT64_MIN = cython.declare(cython.longlong, -9223372036854775808)
 ZERO = LongDouble(0, 0)
 
 HSET = event(b"hset", "h")
@@ -72,6 +72,7 @@ def hmset(ctx: Client, key: bytes, field: bytes, value: bytes, *pairs: bytes):
     return OK
 
 
+@cython.cfunc
 def set_many(db: Keyspace, key: bytes, pairs: tuple, name: bytes):
     """Set fields to values, given one after the other; return how many are new. `name` is the command."""
     i: cython.Py_ssize_t
@@ -366,7 +367,8 @@ def hrandfield(ctx: Client, key: bytes, *options: bytes):
     return Pairs([(name, target.get(name)) for name in found]) if len(options) == 2 else found
 
 
-def draw(target: Hash, count: cython.longlong, now_ms: cython.longlong):
+@cython.cfunc
+def draw(target: Hash, count: cython.longlong, now_ms: cython.longlong) -> list:
     """Up to `count` different fields of a hash that are not due; if `count` is negative, as many that may repeat."""
     if not target.has_due(now_ms):
         return target.random_names(count) if count >= 0 else [target.random_name() for _ in range(-count)]

@@ -1,6 +1,3 @@
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace, as_string
 from geventcache.types.hyperloglog cimport add
-
-cdef valid(v)
-cdef count_one(Keyspace db, bytes key)

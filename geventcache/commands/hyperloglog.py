@@ -28,6 +28,7 @@ SELF_TEST_SPARSE_BYTES = 3000
 SELF_TEST_ERROR = 0.05
 
 
+@cython.cfunc
 def valid(v):
     """The value of a key as a HyperLogLog, uncopied; None stays None.
 
@@ -102,6 +103,7 @@ def pfcount(ctx: Client, key: bytes, *keys: bytes):
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
 
 
+@cython.cfunc
 def count_one(db: Keyspace, key: bytes):
     """The count of one HyperLogLog, which remembers it."""
     v = db.read(key)

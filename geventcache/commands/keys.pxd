@@ -4,8 +4,3 @@ from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.store.places cimport type_name_of
 from geventcache.types.container cimport Container
-
-cdef delete_all(Keyspace db, bytes first, tuple others)
-cdef count_existing(Keyspace db, bytes first, tuple others)
-cdef check_exists(Keyspace db, bytes key)
-cdef copy_of(value)

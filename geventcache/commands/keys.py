@@ -71,6 +71,7 @@ def unlink(ctx: Client, key: bytes, *keys: bytes) -> Any:
     return delete_all(ctx.db, key, keys)
 
 
+@cython.cfunc
 def delete_all(db: Keyspace, first: bytes, others: tuple):
     """Delete keys; return how many there were. Large values are freed in slices, whoever asked for it."""
     deleted: cython.Py_ssize_t = 1 if db.delete(first) else 0
@@ -114,6 +115,7 @@ def touch(ctx: Client, key: bytes, *keys: bytes) -> Any:
     return sum([db.touch(one) for one in (key, *keys)])
 
 
+@cython.cfunc
 def count_existing(db: Keyspace, first: bytes, others: tuple):
     """How many of the keys exist, repeated ones counted each time."""
     found: cython.Py_ssize_t = 0 if db.read_untouched(first) is None else 1
@@ -182,6 +184,7 @@ def renamenx(ctx: Client, key: bytes, newkey: bytes) -> Any:
     return 1
 
 
+@cython.cfunc
 def check_exists(db: Keyspace, key: bytes):
     """Refuse to rename what is not there.
 
@@ -275,6 +278,7 @@ def copy(ctx: Client, source: bytes, destination: bytes, *words: bytes) -> Any:
     return 1
 
 
+@cython.cfunc
 def copy_of(value):
     """A value that shares nothing that changes with `value`."""
     if isinstance(value, Container):

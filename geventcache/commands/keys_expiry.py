@@ -13,10 +13,11 @@ from geventcache.command.keyspecs import at
 from geventcache.services.clients import Client
 from geventcache.store.keyspace import Keyspace
 
-NO_KEY = -2
-NO_DEADLINE = -1
+NO_KEY = cython.declare(cython.int, -2)
+NO_DEADLINE = cython.declare(cython.int, -1)
 
 
+@cython.cfunc
 def expire_at(
     db: Keyspace,
     key: bytes,
@@ -112,6 +113,8 @@ def pexpireat(ctx: Client, key: bytes, milliseconds: bytes, *words: bytes) -> An
     return expire_at(ctx.db, key, milliseconds, words, False, 0, b"pexpireat")
 
 
+@cython.cfunc
+@cython.exceptval(-3, check=True)
 def read_deadline(db: Keyspace, key: bytes) -> cython.longlong:
     """The deadline of a key in milliseconds since the epoch, NO_KEY or NO_DEADLINE; counted as a read."""
     if db.read_untouched(key) is None:

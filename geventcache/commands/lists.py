@@ -21,9 +21,10 @@ RPUSH = event(b"rpush", "l")
 LPOP = event(b"lpop", "l")
 RPOP = event(b"rpop", "l")
 LTRIM = event(b"ltrim", "l")
-INT64_MAX = 9223372036854775807
+INT64_MAX = cython.declare(cython.longlong, 9223372036854775807)
 
 
+@cython.cfunc
 def push_to(target: List, value: bytes, values: tuple, left: cython.bint):
     """Push `value`, then `values`, at one end of a list; return its length."""
     if not values:
@@ -35,6 +36,7 @@ def push_to(target: List, value: bytes, values: tuple, left: cython.bint):
     return len(target)
 
 
+@cython.cfunc
 def push_existing(ctx: Client, key: bytes, value: bytes, values: tuple, left: cython.bint):
     """`push_to` the list at `key`; 0 if there is none."""
     target: List = ctx.db.edit(key, List, LPUSH if left else RPUSH)
@@ -113,6 +115,7 @@ def rpushx(ctx: Client, key: bytes, value: bytes, *values: bytes):
     return push_existing(ctx, key, value, values, False)
 
 
+@cython.cfunc
 def pop(ctx: Client, key: bytes, count: bytes | None, left: cython.bint):
     """Pop one element from one end of the list at `key`, or up to `count` as a list."""
     if count is not None:
@@ -123,6 +126,7 @@ def pop(ctx: Client, key: bytes, count: bytes | None, left: cython.bint):
     return target.pop_left() if left else target.pop_right()
 
 
+@cython.cfunc
 def pop_counted(ctx: Client, key: bytes, count: cython.Py_ssize_t, left: cython.bint):
     """Pop up to `count` elements from one end of the list at `key`; a null array if there is no such key."""
     target: List = ctx.db.edit(key, List, LPOP if left else RPOP)
@@ -266,6 +270,7 @@ def linsert(ctx: Client, key: bytes, where: bytes, pivot: bytes, element: bytes)
     return 0 if target is None else target.insert(pivot, element, side == b"BEFORE")
 
 
+@cython.cfunc
 def invertible(text: bytes) -> cython.longlong:
     """The integer that an argument is.
 

@@ -38,6 +38,7 @@ def is_left(where: bytes) -> bool:
     return word == b"LEFT"
 
 
+@cython.cfunc
 def move(ctx: Client, source: bytes, destination: bytes, from_left: cython.bint, to_left: cython.bint):
     """Move an element from one list to another, or within one; return it, None if there is no source."""
     db: Keyspace = ctx.db

@@ -30,6 +30,7 @@ def read_sets(ctx: Client, keys: Sequence[bytes]):
     return [db.read_container(key, Set) for key in keys]
 
 
+@cython.cfunc
 def store(ctx: Client, key: bytes, result: Set, event: bytes):
     """Put `result` in the place of what is at `key`, which is deleted if there are no members; return how many."""
     db: Keyspace = ctx.db

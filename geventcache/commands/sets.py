@@ -182,6 +182,7 @@ def spop(ctx: Client, key: bytes, *count: bytes):
     return None if target is None else target.pop_random()
 
 
+@cython.cfunc
 def pop_counted(ctx: Client, key: bytes, count: tuple):
     """Pop up to `count` members of the set at `key`."""
     if len(count) > 1:
@@ -212,6 +213,7 @@ def srandmember(ctx: Client, key: bytes, *count: bytes):
     return None if target is None else target.random_name()
 
 
+@cython.cfunc
 def draw(ctx: Client, key: bytes, count: tuple):
     """Up to `count` different members of the set at `key`; if `count` is negative, as many that may repeat."""
     if len(count) > 1:

@@ -22,7 +22,9 @@ from geventcache.store.keyspace import Keyspace
 from geventcache.types.sets import Set
 from geventcache.types.sorted_sets import SortedSet, in_order
 
-SUM, MIN, MAX = range(3)
+SUM = cython.declare(cython.int, 0)
+MIN = cython.declare(cython.int, 1)
+MAX = cython.declare(cython.int, 2)
 ZUNIONSTORE = event(b"zunionstore", "z")
 ZINTERSTORE = event(b"zinterstore", "z")
 ZDIFFSTORE = event(b"zdiffstore", "z")
@@ -122,12 +124,14 @@ def scores_at(ctx: Client, key: bytes):
     raise CommandError(WRONG_TYPE)
 
 
+@cython.cfunc
 def weighted(weight: cython.double, score: cython.double) -> cython.double:
     """A score times a weight; nothing times infinity is 0."""
     product: cython.double = weight * score
     return 0.0 if math.isnan(product) else product
 
 
+@cython.cfunc
 def combined(a: cython.double, b: cython.double, aggregate: cython.int) -> cython.double:
     """Two scores of one member as one; opposite infinities cancel out."""
     if aggregate == MIN:

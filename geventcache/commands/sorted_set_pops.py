@@ -24,6 +24,7 @@ ZPOPMIN_EVENT = event(b"zpopmin", "z")
 ZPOPMAX_EVENT = event(b"zpopmax", "z")
 
 
+@cython.cfunc
 def pop(ctx: Client, key: bytes, count: tuple, last: cython.bint):
     """Pop the member at one end of a sorted set with its score, or up to `count` members as pairs."""
     if count:
@@ -32,6 +33,7 @@ def pop(ctx: Client, key: bytes, count: tuple, last: cython.bint):
     return () if target is None else target.pop_end(last)
 
 
+@cython.cfunc
 def pop_counted(ctx: Client, key: bytes, count: tuple, last: cython.bint):
     """Pop up to `count` members, as pairs."""
     if len(count) > 1:

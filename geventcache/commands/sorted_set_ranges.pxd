@@ -2,5 +2,3 @@ from geventcache.command.sorted_ranges cimport LexRange, RangeQuery, RankRange, 
 from geventcache.services.clients cimport Client
 from geventcache.store.keyspace cimport Keyspace
 from geventcache.types.sorted_sets cimport SortedSet
-
-cdef answer(Client ctx, bytes key, RangeQuery query)

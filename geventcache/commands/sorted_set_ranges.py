@@ -1,5 +1,7 @@
 """Sorted sets by ranges of rank, score or member: read, counted, stored and removed."""
 
+import cython
+
 from geventcache.base.events import event
 from geventcache.command.declaration import command
 from geventcache.command.keyspecs import at
@@ -25,6 +27,7 @@ ZREMRANGEBYSCORE = event(b"zremrangebyscore", "z")
 ZREMRANGEBYLEX = event(b"zremrangebylex", "z")
 
 
+@cython.cfunc
 def answer(ctx: Client, key: bytes, query: RangeQuery):
     """What a query finds at `key`."""
     target: SortedSet = ctx.db.read_container(key, SortedSet)

@@ -77,6 +77,7 @@ def read_rules(args: tuple[bytes, ...]):
     return rules, pairs
 
 
+@cython.cfunc
 def add_pairs(ctx: Client, key: bytes, args: tuple):
     """ZADD with options or several pairs."""
     db: Keyspace = ctx.db
@@ -91,6 +92,7 @@ def add_pairs(ctx: Client, key: bytes, args: tuple):
     return set_scores(target, members, scores, rules)
 
 
+@cython.cfunc
 def set_scores(target: SortedSet, members, scores: list, rules):
     """Give members their scores as far as the rules allow; return what ZADD answers."""
     added: cython.Py_ssize_t = 0
@@ -226,6 +228,7 @@ def zmscore(ctx: Client, key: bytes, member: bytes, *members: bytes):
     return [None if target is None else target.score(name) for name in (member, *members)]
 
 
+@cython.cfunc
 def rank_of(ctx: Client, key: bytes, member: bytes, options: tuple, reverse: cython.bint):
     """The rank of a member, with its score if the options say so."""
     with_score: cython.bint = len(options) == 1 and options[0].upper() == b"WITHSCORE"
@@ -289,6 +292,7 @@ def zrandmember(ctx: Client, key: bytes, *options: bytes):
     return None if target is None else target.random_member()
 
 
+@cython.cfunc
 def draw(ctx: Client, key: bytes, options: tuple):
     """Up to `count` different members of a sorted set; if `count` is negative, as many that may repeat."""
     with_scores: cython.bint = len(options) == 2 and options[1].upper() == b"WITHSCORES"

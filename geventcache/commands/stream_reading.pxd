@@ -18,7 +18,3 @@ cdef class Request:
     cdef refuse_option(self, bytes word, bint is_group)
     cdef take_streams(self, Py_ssize_t start, bint is_group)
     cpdef list with_ids(self, list ids)
-
-cdef object id_to_follow(Stream stream, bytes text)
-cdef object id_to_read(bytes text)
-cdef read_as_member(Request request, Stream stream, Group group, Consumer consumer, object after_id, long long now_ms)

@@ -113,7 +113,8 @@ class Request:
         return [b"XREAD", *self.args[: len(self.args) - len(ids)], *map(format_id, ids)]
 
 
-def id_to_follow(stream: "Stream | None", text: bytes) -> EntryId:
+@cython.cfunc
+def id_to_follow(stream: Stream | None, text: bytes) -> EntryId:
     """The ID after which XREAD is to read.
 
     Raises:
@@ -162,6 +163,7 @@ def xread(ctx: Client, first: bytes, second: bytes, third: bytes, *others: bytes
     return Wait(request.keys, request.timeout_ms, Stream, args=request.with_ids(ids))
 
 
+@cython.cfunc
 def id_to_read(text: bytes) -> EntryId:
     """The ID from which XREADGROUP reads a consumer's own entries; MAX_ID for new ones.
 
@@ -243,6 +245,7 @@ def tell_of(delivery: Delivery, group: Group, entries: list, are_new: cython.bin
         delivery.place = (group.last_delivered_id, group.entries_read)
 
 
+@cython.cfunc
 def read_as_member(
     request: Request, stream: Stream, group: Group, consumer: Consumer, after_id: EntryId, now_ms: cython.longlong
 ):

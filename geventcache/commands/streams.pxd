@@ -19,8 +19,3 @@ cdef class Trim:
     cdef Py_ssize_t take_strategy(self, bytes word, tuple args, Py_ssize_t i) except -1
     cdef check(self, Py_ssize_t node_entries, bint is_needed=*)
     cdef Py_ssize_t run(self, Stream stream) except -1
-
-cdef append(Client ctx, Stream stream, bytes id_text, halves, tuple fields)
-cdef add_with_options(Client ctx, bytes key, tuple args)
-cdef tuple parse_options(tuple args)
-cdef read_range(Client ctx, bytes key, object start, object end, tuple options, bint reverse)

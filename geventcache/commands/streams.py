@@ -107,6 +107,7 @@ class Trim:
         return stream.trim_below(self.threshold, self.is_approximate, self.limit or 0)
 
 
+@cython.cfunc
 def append(ctx: Client, stream: Stream, id_text: bytes, halves, fields: tuple):
     """Add an entry; return its ID as text.
 
@@ -158,6 +159,7 @@ def xadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *ot
     return add_with_options(ctx, key, (first, second, third, *others))
 
 
+@cython.cfunc
 def add_with_options(ctx: Client, key: bytes, args: tuple):
     """XADD with all that it can be asked for; `args` are options, ID, fields and values."""
     db: Keyspace = ctx.db
@@ -181,7 +183,8 @@ def add_with_options(ctx: Client, key: bytes, args: tuple):
     return Told(added, (added, 2 + i, length))
 
 
-def parse_options(args: tuple):
+@cython.cfunc
+def parse_options(args: tuple) -> tuple:
     """The options of XADD, the index of the ID behind them (which may be missing), and its halves unless it is ``*``.
 
     Raises:
@@ -288,6 +291,7 @@ def range_count(options: tuple[bytes, ...]):
     return count
 
 
+@cython.cfunc
 def read_range(ctx: Client, key: bytes, start: EntryId, end: EntryId, options: tuple, reverse: cython.bint):
     """The entries of a range; null if none is asked for."""
     count: cython.Py_ssize_t = range_count(options)

@@ -72,6 +72,7 @@ def mget(ctx: Client, first: bytes, *others: bytes) -> Any:
     return found
 
 
+@cython.cfunc
 def value_or_none(db: Keyspace, key: bytes):
     """Read a string as bytes; None for a missing key and for another type."""
     v = db.read(key)
@@ -125,6 +126,7 @@ def set_(ctx: Client, key: bytes, value: bytes, *options: bytes) -> Any:
     return set_with_options(db, key, value, options)
 
 
+@cython.cfunc
 def set_with_options(db: Keyspace, key: bytes, value: bytes, words: tuple):
     """SET with all that it can be asked for."""
     options = StringOptions(words, SET_OPTIONS)
@@ -146,6 +148,7 @@ def may_set(db: Keyspace, key: bytes, options: StringOptions) -> Any:
     return (db.find(key) is None) == (options.condition == b"NX")
 
 
+@cython.cfunc
 def store(db: Keyspace, key: bytes, value: bytes, options: StringOptions, deadline_ms: cython.longlong):
     """Store a value as the options say; `deadline_ms` is their deadline, 0 for none."""
     if deadline_ms == 0:
@@ -189,6 +192,7 @@ def psetex(ctx: Client, key: bytes, milliseconds: bytes, value: bytes) -> Any:
     return set_until(ctx.db, key, milliseconds, value, False, b"psetex")
 
 
+@cython.cfunc
 def set_until(db: Keyspace, key: bytes, amount: bytes, value: bytes, is_seconds: cython.bint, name: bytes):
     """Store a value that expires after `amount` seconds or milliseconds."""
     db.put_until(key, value, deadline_of(integer(amount), is_seconds, True, db.clock.now_ms, name), SET)
@@ -400,6 +404,7 @@ def key_count(count: bytes) -> Any:
 # ---------------------------------------------------------------------- counters
 
 
+@cython.cfunc
 def increment(ctx: Client, key: bytes, by: cython.longlong, event: bytes):
     """Add to a counter; return what it is then."""
     db: Keyspace = ctx.db

@@ -5,6 +5,8 @@ A string that was changed in place stands in the keyspace as a ``bytearray``: th
 
 from typing import Any
 
+import cython
+
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
@@ -86,6 +88,7 @@ def setrange(ctx: Client, key: bytes, offset: bytes, value: bytes) -> Any:
     return len(buffer)
 
 
+@cython.cfunc
 def length_of(v):
     """Bytes of a string value; 0 for None.
 
@@ -113,6 +116,7 @@ def strlen(ctx: Client, key: bytes) -> Any:
     return 0 if v is None else length_of(v)
 
 
+@cython.cfunc
 def part(ctx: Client, key: bytes, start: bytes, end: bytes):
     """The bytes from index `start` to index `end`, both counted from the end if negative."""
     first, last = integer(start), integer(end)
