@@ -14,7 +14,7 @@ import pwd
 import select
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from geventcache.base.numbers import parse_integer
@@ -157,8 +157,8 @@ def _exists(process: int) -> bool:
     return status.rpartition(b") ")[2][:1] != b"Z"  # in a container there may be nobody to reap what was killed
 
 
-def settle(config: Config, *files: Path) -> PidFile | None:
-    """Write the pid file and become the user that the settings ask for, to whom `files` belong from now on.
+def settle(config: Config, *sockets: Path) -> PidFile | None:
+    """Write the pid file and become the user that the settings ask for, to whom `sockets` belong from now on.
 
     Returns: the pid file, if one is asked for.
 
@@ -167,12 +167,15 @@ def settle(config: Config, *files: Path) -> PidFile | None:
     """
     named = [Path(os.fsdecode(config[name])) for name in ("pid", "logfile") if config[name]]
     pid_file = PidFile(named[0]) if config["pid"] else None
-    become(config["user"], config["group"], *named, *files)
+    keep_group = sockets if config["unixsocketgroup"] else ()
+    become(config["user"], config["group"], *named, *sockets, keep_group=keep_group)
     return pid_file
 
 
-def become(user: bytes, group: bytes, *files: Path) -> None:
+def become(user: bytes, group: bytes, *files: Path, keep_group: Collection[Path] = ()) -> None:
     """Continue as another user and group, to whom `files` belong from now on.
+
+    Files of `keep_group` change their user alone.
 
     Raises:
         OSError: there are none of such names, or this user may not become them.
@@ -183,7 +186,8 @@ def become(user: bytes, group: bytes, *files: Path) -> None:
     group_id = _group(group) if group else own_group
     for file in files:
         with contextlib.suppress(FileNotFoundError):
-            os.chown(file, user_id, group_id, follow_symlinks=False)  # a link may lead to what is not ours to give
+            given = -1 if file in keep_group else group_id
+            os.chown(file, user_id, given, follow_symlinks=False)  # a link may lead to what is not ours to give
     if os.geteuid() == 0:
         if name:
             os.initgroups(name, group_id)

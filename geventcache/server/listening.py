@@ -6,6 +6,7 @@ Nothing here knows gevent: the sockets are plain ones, and whoever serves them t
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import socket
 import stat
@@ -16,6 +17,8 @@ from geventcache.services.settings.addresses import Address
 from geventcache.services.settings.config import Config
 
 Listening = tuple[socket.socket, Address]
+
+OWN_GROUP = -1  # leaves the process's
 
 
 class ListenError(OSError):
@@ -52,9 +55,12 @@ def _bind(address: Address, config: Config) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     permissions = config["unixsocketperm"] if address.path else 0
     try:
+        group = _group_id(os.fsdecode(config["unixsocketgroup"])) if address.path else OWN_GROUP
         if permissions:
             os.fchmod(sock.fileno(), permissions)  # what it has from the first moment on, less the umask
         sock.bind(address.path or (address.host, address.port))
+        if group != OWN_GROUP:
+            os.chown(address.path, -1, group)
         if permissions:
             os.chmod(address.path, permissions)
         sock.listen(config["tcp-backlog"])
@@ -62,6 +68,16 @@ def _bind(address: Address, config: Config) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _group_id(name: str) -> int:
+    """The number of a group; raise OSError if there is none of that name."""
+    if not name:
+        return OWN_GROUP
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {name}") from None
 
 
 def _remove_stale_socket(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
 import stat
@@ -112,6 +113,23 @@ def test_permissions_of_a_socket(tmp_path: Path, permissions: int) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == permissions
 
 
+def test_group_of_a_socket(tmp_path: Path) -> None:
+    """It is the one that was asked for; where there is none of that name, nothing is listened on or left behind."""
+    path = tmp_path / "socket"
+    config = Config()
+    # Only root may give a file to a group that it is not in.
+    wanted = grp.getgrall()[-1] if os.geteuid() == 0 else grp.getgrgid(os.getegid())
+    config.load("unixsocketgroup", wanted.gr_name.encode())
+    ((sock, _),) = listen_on([Address(path=str(path))], config, NoLog())
+    sock.close()
+    assert path.stat().st_gid == wanted.gr_gid
+    path.unlink()
+    config.load("unixsocketgroup", b"no-such-group")
+    with pytest.raises(ListenError, match="no-such-group"):
+        listen_on([Address(path=str(path))], config, NoLog())
+    assert not path.exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_what_a_link_leads_to_is_not_given_away(tmp_path: Path) -> None:
     """A user gets the link, and not the file behind it."""
@@ -128,3 +146,22 @@ def test_what_a_link_leads_to_is_not_given_away(tmp_path: Path) -> None:
     assert os.waitpid(pid, 0)[1] == 0
     assert precious.stat().st_uid == 0
     assert path.lstat().st_uid != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_group_of_its_own_stays(tmp_path: Path) -> None:
+    """A user gets a socket, but a group that it was given to keeps it."""
+    socket_path, log = tmp_path / "socket", tmp_path / "log"
+    for path in (socket_path, log):
+        path.write_text("")
+        os.chown(path, -1, 1)
+    pid = os.fork()
+    if not pid:
+        try:
+            become(b"nobody", b"", socket_path, log, keep_group=(socket_path,))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert socket_path.stat().st_uid != 0
+    assert [path.stat().st_gid == 1 for path in (socket_path, log)] == [True, False]

@@ -133,6 +133,14 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
         "Permissions of unix sockets, in octal; 0 keeps the umask's.",
         is_mutable=False,
     ),
+    Setting(
+        "unixsocketgroup",
+        Kind(),
+        b"",
+        _NETWORK,
+        "Group that unix sockets are given to, by its name; empty keeps the process's.",
+        is_mutable=False,
+    ),
     Setting("tcp-backlog", Integer(), 511, _NETWORK, "Connections that may wait to be accepted.", is_mutable=False),
     Setting(
         "tcp-keepalive",
