@@ -184,6 +184,7 @@ def speak(ctx, is_resp3):
 
 def greeting(ctx):
     """What HELLO tells. Clients choose what they use by server and version, so they are told what they know."""
+    zone = ctx.server.config["availability-zone"]
     return {
         b"server": b"redis",
         b"version": REDIS_VERSION.encode(),
@@ -192,6 +193,7 @@ def greeting(ctx):
         b"mode": mode(ctx.server).encode(),
         b"role": b"master",
         b"modules": [],
+        **({b"availability_zone": zone} if zone else {}),
     }
 
 

@@ -197,6 +197,14 @@ def test_hello_greets_alike(pair: Pair, argv: tuple[str, ...]) -> None:
     pair.do("GET", "missing")
 
 
+def test_hello_tells_the_zone(pair: Pair) -> None:
+    """The availability zone is told by HELLO if there is one."""
+    with pair.configured(availability_zone="here 1"):
+        pair.do("HELLO", "3", match=GREETING)
+        pair.do("CONFIG", "GET", "availability-zone")
+    pair.do("HELLO", "3", match=GREETING)
+
+
 def test_reset_returns_to_resp2(pair: Pair) -> None:
     """RESET ends MULTI, WATCH, the name and the protocol."""
     pair.play("""

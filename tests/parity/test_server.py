@@ -343,7 +343,7 @@ def test_config_set_is_all_or_nothing(pair: Pair) -> None:
 INFO_FIELDS = {
     "server": """
         redis_version server_name os arch_bits process_id run_id tcp_port server_time_usec uptime_in_seconds
-        uptime_in_days hz configured_hz executable config_file
+        uptime_in_days hz configured_hz executable config_file availability_zone
     """,
     "clients": """
         connected_clients maxclients client_recent_max_input_buffer client_recent_max_output_buffer blocked_clients

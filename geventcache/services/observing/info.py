@@ -95,6 +95,7 @@ def server(state: Any) -> Fields:
         "configured_hz": state.config["hz"],
         "executable": sys.executable,
         "config_file": state.config_file,
+        "availability_zone": state.config["availability-zone"].decode("utf-8", "replace"),
         **({"shutdown_in_milliseconds": state.shutdown.left_ms} if state.shutdown.is_waiting else {}),
         **{f"listener{i}": address for i, address in enumerate(state.addresses)},
     }

@@ -141,6 +141,13 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
         "Group that unix sockets are given to, by its name; empty keeps the process's.",
         is_mutable=False,
     ),
+    Setting(
+        "availability-zone",
+        Kind(),
+        b"",
+        _NETWORK,
+        "Where the server stands, for clients that prefer near ones: HELLO and INFO tell it.",
+    ),
     Setting("tcp-backlog", Integer(), 511, _NETWORK, "Connections that may wait to be accepted.", is_mutable=False),
     Setting(
         "tcp-keepalive",
