@@ -204,3 +204,13 @@ def test_a_save_that_fails_afterwards(make: str, tmp_path: Path) -> None:
         asking.send("SHUTDOWN", "SAVE")
         assert asking.receive().value == FAILED
         assert pair.primary.do("INCR", "number").value == 1
+
+
+@pytest.mark.parametrize("make", PRIMARIES)
+def test_a_save_that_fails_afterwards_and_does_not_matter(make: str, tmp_path: Path) -> None:
+    """With FORCE the server ends all the same."""
+    with lagging_pair(make, "--dir", str(tmp_path)) as pair:
+        (tmp_path / "dump.rdb" / "in the way").mkdir(parents=True)
+        pair.primary.do("CONFIG", "SET", "shutdown-timeout", 1)
+        pair.primary.send("SHUTDOWN", "SAVE", "FORCE")
+        assert is_closed(pair.primary)
