@@ -20,6 +20,10 @@ class CommandError(Exception):
         self.text = text
 
 
+class DefectError(Exception):
+    """What another server has done was not done here, or only half, for a defect or want of memory."""
+
+
 class ProtocolError(Exception):
     """A request that breaks the protocol: `text` follows ``ERR Protocol error: `` and the connection ends."""
 

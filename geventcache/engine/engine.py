@@ -17,7 +17,7 @@ import cython
 
 from geventcache.base import errors, native
 from geventcache.base.clock import monotonic_us
-from geventcache.base.errors import CommandError
+from geventcache.base.errors import CommandError, DefectError
 from geventcache.command.effects import Told
 from geventcache.command.table import Command
 from geventcache.engine.effects import Effects
@@ -613,11 +613,15 @@ class Engine:
         It decides what is over, so the clock stands still meanwhile. The numbers of arguments have been checked.
 
         Returns: (command, its error) of each of them.
+
+        Raises:
+            DefectError: one was not carried out, or only half, though it was there.
         """
         effects: Effects | None = self.effects
         failed: list = []
         depth: cython.Py_ssize_t = 0
         client.is_repeating = True
+        self.state.is_in_doubt = False
         self.clock.stand_still()
         try:
             if effects is not None:
@@ -630,6 +634,8 @@ class Engine:
                 effects.end(depth)
         finally:
             self.clock.go_on()
+        if self.state.is_in_doubt:
+            raise DefectError("a request was not carried out, for want of memory or by a defect: the data may differ")
         return failed
 
     def mute(self):

@@ -179,6 +179,7 @@ class Replay:
 
         Raises:
             StreamError: one of them is for a database that is not here.
+            DefectError: one was not carried out, though it could be: it does not count, and the data may differ.
         """
         for command, error in self.engine.replay(self.client, calls):
             if command.name == b"select":

@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 
 from geventcache.base.clock import monotonic_us
-from geventcache.base.errors import CommandError
+from geventcache.base.errors import CommandError, DefectError
 from geventcache.engine.replay import Replay, StreamError
 from geventcache.persistence.snapshot_loader import Loaded, load_records
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
@@ -114,14 +114,24 @@ class Following:
                     delay_s = 0.0
                 self.knows_history &= not isinstance(error, StreamError)
                 self.log.warning("replication_link_down", primary=primary.place, reason=str(error))
-            except Exception as error:  # a defect of ours, or no memory: the link is for that no less needed
-                self.state.engine.abandon()
-                self.knows_history = False
-                self.log.error("replication_failed", primary=primary.place, error=repr(error), exc_info=error)
+            except Exception as error:
+                self.give_up(primary, error)
             finally:
                 self.hang_up(primary)
             if primary.takes_over:
                 delay_s = TAKING_OVER_S
+
+    def give_up(self, primary: Primary, error: Exception) -> None:
+        """A defect of ours, or no memory: the data may differ, so all are asked for anew. Raises nothing itself."""
+        self.knows_history = False
+        try:
+            self.state.engine.abandon()
+            if isinstance(error, (DefectError, MemoryError)):
+                self.log.error("replication_data_differ", primary=primary.place, reason=repr(error))
+            else:
+                self.log.error("replication_failed", primary=primary.place, error=repr(error), exc_info=error)
+        except MemoryError:
+            pass
 
     def hang_up(self, primary: Primary) -> None:
         """The link is down."""

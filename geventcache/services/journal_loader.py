@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from geventcache.base.errors import DefectError
 from geventcache.persistence.cursor import DataError, EndError
 from geventcache.persistence.files import OldFile, Run
 from geventcache.persistence.journal_manifest import JournalError, Manifest, sizes_of
@@ -135,7 +136,11 @@ class JournalLoader:
 
     def run_calls(self, calls: list[tuple[Any, list[bytes]]], path: str, offset: int) -> None:
         """Run requests, the last of which ends at that offset."""
-        for command, error in self.state.engine.replay(self.client, calls):
+        try:
+            failed = self.state.engine.replay(self.client, calls)
+        except DefectError as defect:
+            raise JournalError(f"{path}: {defect}, before byte {offset}") from None
+        for command, error in failed:
             text = error.text.decode(errors="replace")
             if command.name == SELECT:  # what follows would go where it does not belong
                 raise JournalError(f"{path}: {text}, before byte {offset}")

@@ -62,6 +62,7 @@ class ServerState:
             losses, expire_streams, extensions: services.
         upstream: what takes requests to the server that has the data, None if that is this one.
         cluster: the shards that this server is one of, None if it stands alone.
+        is_in_doubt: `doubt` was called since somebody made it False, who wants to know.
         pushed: clients whose outbox is to be emptied at the end of the turn; chores: what else is to be done then.
         engine, expiry, cron, travel: the Engine that runs the commands, the server's timers, and what moves the time by
             hand; None until there are some.
@@ -107,6 +108,7 @@ class ServerState:
         self.snapshots = Snapshots(self)
         self.journal = Journal(self)
         self.replication = Replication(self)
+        self.is_in_doubt = False
         self.pushed: list[Client] = []
         self.chores: list[Callable[[], None]] = []
         self.engine = cast(Runner, None)  # until `attach`
@@ -357,6 +359,7 @@ class ServerState:
         So all who wait for keys try again, whatever is watched counts as changed, and what clients have read is out of
         date.
         """
+        self.is_in_doubt = True
         for keyspace in self.databases.existing():
             self.waiters.look_at(keyspace)
         self.watch.doubt()

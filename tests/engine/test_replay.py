@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geventcache.base.errors import CommandError
+from geventcache.base.errors import CommandError, DefectError
 from geventcache.commands import functions
 from geventcache.engine.replay import Replay, StreamError
 
@@ -193,6 +193,21 @@ def test_what_fails_is_told_and_the_rest_goes_on() -> None:
     assert [name for name, _ in follower.failures] == [b"NOSUCH", b"SET", b"rpush"]
     assert follower.session.do("EXISTS", "a", "b") == b":2\r\n"
     assert not follower.replay.unpassed
+
+
+def test_what_is_not_carried_out_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes on as if it had been, and it does not count."""
+
+    def fail(*args: object) -> None:
+        raise MemoryError
+
+    follower = Follower()
+    monkeypatch.setattr(functions, "read_library", fail)
+    monkeypatch.setattr(follower.server.state, "on_defect", lambda error, name: b"OOM")
+    with pytest.raises(DefectError):
+        follower.get(stream("SET a 1", "FUNCTION LOAD a", "SET b 1"))
+    assert follower.passed == stream("SET a 1")
+    assert follower.session.do("EXISTS", "b") == b":0\r\n"
 
 
 def test_a_database_that_is_not_here() -> None:

@@ -16,7 +16,7 @@ from geventcache.services.observing.info import VALKEY_VERSION
 
 from ..support.client import Client
 from ..support.ports import free_port
-from ..support.process import GRACE_S, eventually, information, running
+from ..support.process import GRACE_S, eventually, information, memory_kb, running
 from ..support.snapshots import Record
 from ..support.snapshots import snapshot as file_of
 from ..support.wire import Source, read_reply, request
@@ -256,6 +256,20 @@ def test_a_request_that_fails(primary: Primary, replica: Client, log: Path) -> N
     primary.say(request((b"NOSUCH", b"a")) + request((b"SET", b"a", b"1")))
     assert eventually(lambda: replica.do("GET", "a").value == b"1")
     assert eventually(lambda: "replication_request_failed" in log.read_text())
+
+
+@pytest.mark.limits_memory
+def test_a_request_for_which_there_is_no_memory(primary: Primary, replica: Client, log: Path) -> None:
+    """All data are asked for anew, rather than to go on with others than the primary's."""
+    resource = pytest.importorskip("resource")
+    send_all(primary)
+    pid = int(information(replica, "server")["process_id"])
+    limit = memory_kb(pid, "VmSize") * 1024 + 100_000_000
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+    primary.say(request((b"SETRANGE", b"a", b"200000000", b"x")) + request((b"SET", b"b", b"1")))
+    assert primary.greet() == [b"PSYNC", b"?", b"-1"]
+    assert replica.do("EXISTS", "a", "b").value == 0
+    assert "replication_data_differ" in log.read_text()
 
 
 def test_a_silent_primary_is_given_up(primary: Primary, replica: Client, log: Path) -> None:
