@@ -60,7 +60,8 @@ def range_end(text: bytes) -> EntryId:
     return entry_id
 
 
-def entry_reply(entry):
+@cython.cfunc
+def entry_reply(entry: tuple) -> tuple:
     """An entry as clients see it; fields and values are null when it was deleted."""
     fields = entry[1]
     return format_id(entry[0]), NULL_ARRAY if fields is None else fields
