@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ..support.inprocess import InProcessServer
 from ..support.wire import Reply, split_line
 from .pair import Pair, Twin
 
@@ -132,3 +133,19 @@ def test_the_slow_log_redacts_the_same_arguments(resp2_pair: Pair) -> None:
     resp2_pair.do("CONFIG", "SET", "slowlog-log-slower-than", "10000")
     resp2_pair.do("SLOWLOG", "RESET")
     resp2_pair.do("ACL", "LOG", "RESET")
+
+
+@pytest.mark.parametrize("mode", ["OFF", "SKIP"])
+def test_who_wants_no_replies_is_shown_nothing(mode: str) -> None:
+    """CLIENT REPLY holds for the lines as well, as with the reference."""
+    server = InProcessServer()
+    watcher = server.session()
+    watcher.do("MONITOR")
+    [client] = server.state.monitors.clients
+    watcher.do("CLIENT", "REPLY", mode)
+    client.outbox.clear()
+    server.session().do("GET", "k")
+    assert not client.outbox
+    watcher.do("CLIENT", "REPLY", "ON")
+    server.session().do("GET", "k")
+    assert len(client.outbox) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from geventcache.command.secrets import redact
 from geventcache.resp.inline import quoted
+from geventcache.services.clients import REPLY_ON
 from geventcache.services.observing.client_report import is_unix
 
 
@@ -49,10 +50,11 @@ class Monitors:
             self.show(client, command, args)
 
     def show(self, client: Any, command: Any, args: list[bytes]) -> None:
-        """Send the line of a command."""
+        """Send the line of a command to all but those that want no replies."""
         line = b"+%b\r\n" % line_of(client, redact(command.declaration, args))
         for monitor in self.clients:
-            monitor.push(line)
+            if monitor.reply_mode == REPLY_ON:
+                monitor.push(line)
 
 
 def is_script(command: Any) -> bool:
