@@ -1,11 +1,14 @@
 """Publish and subscribe: messages to channels, and who is listening."""
 
+from geventcache.base.errors import CommandError
 from geventcache.command.containers import bad_use, container
 from geventcache.command.declaration import Channels, command
 from geventcache.command.keyspecs import at
 from geventcache.resp.values import NO_REPLY, Many, Push
 from geventcache.services.clients import REPLY_ON, Client
 from geventcache.services.pubsub import Names
+
+SSUBSCRIBE_DENIED = b"ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
 
 
 def enter(ctx: Client, names: Names, wanted: tuple[bytes, ...]):
@@ -128,6 +131,8 @@ def punsubscribe(ctx: Client, *patterns: bytes):
 )
 def ssubscribe(ctx: Client, channel: bytes, *channels: bytes):
     """Listens for messages published to shard channels."""
+    if ctx.is_in_exec:
+        raise CommandError(SSUBSCRIBE_DENIED)
     return enter(ctx, ctx.server.pubsub.shard_channels, (channel, *channels))
 
 

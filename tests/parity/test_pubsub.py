@@ -71,6 +71,14 @@ CONVERSATIONS = {
         UNSUBSCRIBE
         PUNSUBSCRIBE
     """,
+    "shard channels in a transaction": """
+        MULTI
+        SSUBSCRIBE s
+        SUNSUBSCRIBE s
+        SPUBLISH s x
+        EXEC
+        SPUBLISH s x
+    """,
     "what a RESP2 subscriber may do": """
         SSUBSCRIBE s
         PING
