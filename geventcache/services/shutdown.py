@@ -1,9 +1,9 @@
 """The end of a server that somebody asks for, by SHUTDOWN or by a signal.
 
-From then on nothing is written. What was written is to reach the replicas: as long as one of them lags, but for
-`shutdown-timeout` seconds at most, who asked waits; they are asked at once how far they are. Then the data are saved,
-if that is wanted; if they cannot be, the server stays, and who asked is told so. After a signal they are saved when all
-clients have gone, come what may.
+If there are replicas, nothing is written from then on. What was written is to reach them: as long as one of them
+lags, but for `shutdown-timeout` seconds at most, who asked waits; they are asked at once how far they are. Then the
+data are saved, if that is wanted; if they cannot be, the server stays, and who asked is told so. After a signal they
+are saved when all clients have gone, come what may.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Shutdown:
         timeout_ms = self.state.config["shutdown-timeout"] * 1000
         is_urgent = b"now" in words or self.is_over or self.state.scripting.is_busy
         self.words = words
-        self.state.pause(FOREVER_MS, False, SHUTDOWN)
+        if self.state.replication.replicas:
+            self.state.pause(FOREVER_MS, False, SHUTDOWN)
         self.position = self.state.replication.position
         lagging = [] if is_urgent or not timeout_ms else self.lagging()
         if not lagging:
