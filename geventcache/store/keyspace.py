@@ -86,8 +86,11 @@ class Keyspace(Places):
         self.table.ahead(keys)
         if len(elements) + draws > 1 and self.table.seek(keys[len(keys) - 1]) == OBJECT:
             value = self.table.object()
-            if isinstance(value, Container):
-                value.ahead(elements, draws)
+            table: Table | None = value.elements_table() if isinstance(value, Container) else None
+            if table is not None:
+                table.ahead(elements)
+                if draws:
+                    table.draw_ahead(draws)
 
     def find(self, key):
         """The value at `key`, whatever its type, or None. Counts nothing: for commands that write or ask about keys."""

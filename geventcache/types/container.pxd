@@ -8,7 +8,6 @@ cdef class Container:
     cdef public long long charge
     cdef public Py_ssize_t charged_length
     cdef public bint is_volatile
-    cpdef ahead(self, list names, Py_ssize_t draws)
     cpdef elements_table(self)
     cpdef bytes pack(self)
     cpdef long long next_deadline(self)

@@ -47,11 +47,8 @@ class Container:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
-    def ahead(self, names: list[bytes], draws: int) -> None:
-        """Fetch what is known of elements that are about to be asked for, or drawn, from memory into the caches."""
-
     def elements_table(self) -> Any:
-        """The Table on which all elements stand, so that it can be watched; None if they stand elsewhere."""
+        """The Table on which all elements stand, to be watched and looked ahead on; None if they stand elsewhere."""
 
     def pack(self) -> bytes | None:
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""

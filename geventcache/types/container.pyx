@@ -29,11 +29,8 @@ cdef class Container:
         """The earliest deadline of an element in milliseconds since the epoch, NEVER_MS when no element has one."""
         return NEVER
 
-    cpdef ahead(self, list names, Py_ssize_t draws):
-        """Fetch what is known of elements that are about to be asked for from memory into the caches."""
-
     cpdef elements_table(self):
-        """The Table on which all elements stand, so that it can be watched; None if they stand elsewhere."""
+        """The Table on which all elements stand, to be watched and looked ahead on; None if they stand elsewhere."""
 
     cpdef bytes pack(self):
         """The container as a run of bytes, from which `unpack` makes it anew; None if it is too large for that."""

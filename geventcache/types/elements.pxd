@@ -14,7 +14,6 @@ cdef class Elements(Container):
     cdef int stride
     cdef PyObject *run
     cdef Table table
-    cpdef ahead(self, list names, Py_ssize_t draws)
     cpdef elements_table(self)
     cpdef bint has(self, bytes name) except -1
     cpdef bytes get(self, bytes name)

@@ -17,7 +17,6 @@ cdef class Scored(Container):
     cpdef begin(self, EncodingLimits limits)
     cpdef bytes pack(self)
     cpdef load(self, bytes run, EncodingLimits limits)
-    cpdef ahead(self, list names, Py_ssize_t draws)
     cpdef elements_table(self)
     cpdef bint has(self, bytes member) except -1
     cpdef score(self, bytes member)

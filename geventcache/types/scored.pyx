@@ -145,13 +145,6 @@ cdef class Scored(Container):
     def __iter__(self):
         return iter(self.between(0, len(self)))
 
-    cpdef ahead(self, list names, Py_ssize_t draws):
-        """Fetch what is known of names that are about to be asked for, or drawn, from memory into the caches."""
-        if self.table is not None:
-            self.table.ahead(names)
-            if draws:
-                self.table.draw_ahead(draws)
-
     cpdef elements_table(self):
         """The Table on which the members stand; None for a run."""
         return self.table
