@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import grp
 import os
 import pwd
 import select
@@ -18,6 +17,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from geventcache.base.numbers import parse_integer
+from geventcache.server.listening import group_of
 from geventcache.services.settings.config import Config
 
 _STARTED = b"started"
@@ -218,10 +218,7 @@ def _number(word: bytes, kind: str) -> int | None:
 
 def _group(word: bytes) -> int:
     number = _number(word, "group")
-    try:
-        return grp.getgrnam(os.fsdecode(word)).gr_gid if number is None else number
-    except KeyError:
-        raise OSError(f"there is no group {os.fsdecode(word)}") from None
+    return group_of(os.fsdecode(word)) if number is None else number
 
 
 def explain(error: OSError) -> str:

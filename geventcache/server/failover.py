@@ -16,7 +16,6 @@ from geventcache.services.replication.failover import IN_PROGRESS
 from geventcache.services.replication.replicas import Replica
 
 POLL_SECONDS = 0.005
-FOREVER_MS = 1 << 60
 FAILOVER = "failover_in_progress"
 
 
@@ -35,7 +34,7 @@ class FailoverRun:
     def begin(self) -> None:
         """A failover was asked for."""
         self.log.info("failover_begins")
-        self.state.pause(FOREVER_MS, False, FAILOVER)
+        self.state.hold_writes(FAILOVER)
         self.greenlet = gevent.spawn(self.run)
 
     def run(self) -> None:

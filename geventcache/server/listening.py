@@ -55,7 +55,7 @@ def _bind(address: Address, config: Config) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     permissions = config["unixsocketperm"] if address.path else 0
     try:
-        group = _group_id(os.fsdecode(config["unixsocketgroup"])) if address.path else OWN_GROUP
+        group = _socket_group(config) if address.path else OWN_GROUP
         if permissions:
             os.fchmod(sock.fileno(), permissions)  # what it has from the first moment on, less the umask
         sock.bind(address.path or (address.host, address.port))
@@ -70,10 +70,14 @@ def _bind(address: Address, config: Config) -> socket.socket:
     return sock
 
 
-def _group_id(name: str) -> int:
+def _socket_group(config: Config) -> int:
+    """The number of the group that unix sockets are given to."""
+    name = config["unixsocketgroup"]
+    return group_of(os.fsdecode(name)) if name else OWN_GROUP
+
+
+def group_of(name: str) -> int:
     """The number of a group; raise OSError if there is none of that name."""
-    if not name:
-        return OWN_GROUP
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

@@ -18,7 +18,6 @@ from geventcache.services.listeners.waiters import Wait
 from geventcache.services.replication.replicas import Replica
 
 SHUTDOWN = "shutdown_in_progress"
-FOREVER_MS = 1 << 60
 # In the place of options, for who asks by a signal.
 SIGNAL = b"signal"
 SIGNALLED = (SIGNAL,)
@@ -78,7 +77,7 @@ class Shutdown:
         is_urgent = b"now" in words or self.is_over or self.state.scripting.is_busy
         self.words = words
         if self.state.replication.replicas:
-            self.state.pause(FOREVER_MS, False, SHUTDOWN)
+            self.state.hold_writes(SHUTDOWN)
         self.position = self.state.replication.position
         lagging = [] if is_urgent or not timeout_ms else self.lagging()
         if not lagging:

@@ -43,8 +43,9 @@ from geventcache.services.snapshots import Snapshots
 from geventcache.store.databases import Databases
 from geventcache.store.keyspace import Keyspace
 
-# What each client and `Stats` count, by the names of their attributes.
 CLIENT_PAUSE = "client_pause"
+FOREVER_MS = 1 << 60
+# What each client and `Stats` count, by the names of their attributes.
 TRAFFIC = ("bytes_in", "bytes_out", "reads", "writes")
 
 # Names of classes in client-output-buffer-limit, by those of clients.
@@ -264,6 +265,10 @@ class ServerState:
         before_ms, paused_all = self.pauses.get(reason, (0, False))
         self.pauses[reason] = max(before_ms, until_ms), paused_all or pauses_all
         self.review_pauses()
+
+    def hold_writes(self, reason: str) -> None:
+        """Hold back commands that may write, until `resume` with the same reason."""
+        self.pause(FOREVER_MS, False, reason)
 
     def resume(self, reason: str = CLIENT_PAUSE) -> None:
         """End a pause; postponed clients go on, as far as there is no other one."""
