@@ -404,12 +404,10 @@ end
 
 -- Where the characters of a set end that begin at a place, or what is marked.
 local function run_end(text, set, at, marks)
-  local looked_at = at
   while set[byte(text, at)] and not (marks and marks[at + 1] == 1) do
     at = at + 1
-    if at - looked_at == STRETCH then
+    if at % STRETCH == 0 then
       charge(STRETCH / 8)
-      looked_at = at
     end
   end
   return at
@@ -491,15 +489,13 @@ end
 
 -- Take one character more for a lazy item, and on to where what comes behind it may begin: that place, if there is one.
 local function lengthened(text, set, at, ahead, marks)
-  local looked_at = at
   repeat
     if not set[byte(text, at)] or (marks and marks[at + 1] == 1) then
       return nil, at
     end
     at = at + 1
-    if at - looked_at == STRETCH then
+    if at % STRETCH == 0 then
       charge(STRETCH / 8)
-      looked_at = at
     end
   until not ahead or ahead[byte(text, at)]
   return at, at
@@ -507,7 +503,6 @@ end
 
 -- Give a character of a greedy item back, and on to where what comes behind it may begin: that place, if there is one.
 local function shortened(text, least, at, ahead, marks)
-  local looked_at = at
   repeat
     if marks then
       marks[at] = 1
@@ -516,9 +511,8 @@ local function shortened(text, least, at, ahead, marks)
       return nil, at
     end
     at = at - 1
-    if looked_at - at == STRETCH then
+    if at % STRETCH == 0 then
       charge(STRETCH / 8)
-      looked_at = at
     end
   until not ahead or ahead[byte(text, at)]
   return at, at

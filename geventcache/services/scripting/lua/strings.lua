@@ -462,13 +462,13 @@ local REPLACEMENTS = { ["string"] = true, ["number"] = true, ["table"] = true, [
 function result.gsub(...)
   local text, pattern, replacement, limit = ...
   local kind = type(replacement)
-  -- LuaJIT calls what is a script's in frames of C: those are large, and it does not count them.
-  local is_script = has_jit
-    and (kind == "function" or (kind == "table" and (getmetatable(replacement) ~= nil or #tostring(text) > PIECE)))
   local finder, subject
   if not (type(text) == "string" and #text <= (reaches[pattern] or -1)) then
     finder, subject = finder_of("gsub", select("#", ...), text, pattern, false, kind ~= "function")
   end
+  -- LuaJIT calls what is a script's in frames of C: those are large, and it does not count them.
+  local is_script = has_jit
+    and (kind == "function" or (kind == "table" and (getmetatable(replacement) ~= nil or #tostring(text) > PIECE)))
   if not REPLACEMENTS[kind] or not (finder or is_script or #tostring(text) > MOST_REPLACED) then
     return gsub(...)
   end
