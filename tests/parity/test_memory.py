@@ -257,15 +257,6 @@ def test_limit_of_clients_is_read_alike(resp2_pair: Pair, value: str) -> None:
         resp2_pair.do("CONFIG", "GET", "maxmemory-clients")
 
 
-def is_closed(client: Client) -> bool:
-    """Wait for what the server does with a connection; True if it ends it, with or without a reset."""
-    try:
-        client.receive()
-    except (EOFError, ConnectionError):
-        return True
-    return False
-
-
 def test_largest_client_is_closed(resp2_pair: Pair) -> None:
     """When clients exceed maxmemory-clients the largest is closed; one with NO-EVICT, larger still, is not."""
     with resp2_pair.configured(maxmemory_clients="0"):
@@ -274,7 +265,7 @@ def test_largest_client_is_closed(resp2_pair: Pair) -> None:
             for client in resp2_pair.client(name).clients:
                 client.send_bytes(b"*2\r\n$3\r\nGET\r\n$4000000\r\n" + b"x" * size)
         resp2_pair.do("CONFIG", "SET", "maxmemory-clients", "5mb")
-        assert all(map(is_closed, resp2_pair.client("closed").clients))
+        assert all(map(Client.is_closed, resp2_pair.client("closed").clients))
         for client in resp2_pair.client("spared").clients:
             client.send_bytes(b"x" * 1_000_000 + b"\r\n")
         resp2_pair.client("spared").answer()
@@ -288,4 +279,4 @@ def test_query_buffer_limit(resp2_pair: Pair) -> None:
         for client in resp2_pair.client("closed").clients:
             with contextlib.suppress(ConnectionError):
                 client.send_bytes(b"*2\r\n$3\r\nGET\r\n$3000000\r\n" + b"x" * 2_000_000)
-        assert all(map(is_closed, resp2_pair.client("closed").clients))
+        assert all(map(Client.is_closed, resp2_pair.client("closed").clients))

@@ -336,6 +336,11 @@ def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "dump.rdb"
     blocks = [bytes([number]) * 50_000 for number in range(20)]
     monkeypatch.setattr(os, "writev", lambda descriptor, parts: os.write(descriptor, b"".join(parts)[:70_000]))
+    assert_written(path, blocks)
+
+
+def assert_written(path: Path, blocks: list[bytes]) -> None:
+    """Write blocks into a new file: they are there."""
     file = NewFile(str(path))
     file.open()
     for block in blocks:
@@ -356,12 +361,7 @@ def test_no_call_writes_much_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "writev", note)
     blocks = [b"", os.urandom(files.CALL_BYTES + 1), *(b"%d" % number * 10_000 for number in range(30)), b""]
-    file = NewFile(str(path))
-    file.open()
-    for block in blocks:
-        file.write(block)
-    file.commit()
-    assert path.read_bytes() == b"".join(blocks)
+    assert_written(path, blocks)
     assert max(sizes) == files.CALL_BYTES
 
 

@@ -67,15 +67,6 @@ def shared_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         yield pair
 
 
-def is_closed(client: Client) -> bool:
-    """The server has ended the connection without a word."""
-    try:
-        client.receive()
-    except (EOFError, OSError):
-        return True
-    return False
-
-
 def test_clients_meanwhile(shared_pair: Pair) -> None:
     """Who reads is served, who writes waits, whatever CLIENT UNPAUSE says; ABORT tells who asked, and writes go on."""
     pair, primary = shared_pair, shared_pair.primary
@@ -127,8 +118,8 @@ def test_it_ends_as_soon_as_the_replica_has_all(make: str) -> None:
             assert eventually(pair.is_waiting)
             writing.send("SET", "never", 1)
             pair.thaw()
-            assert is_closed(asking)
-            assert is_closed(writing)
+            assert asking.is_closed()
+            assert writing.is_closed()
         assert eventually(lambda: pair.replica.do("GET", LATE).value == b"1")
         assert pair.replica.do("EXISTS", "never").value == 0
 
@@ -156,7 +147,7 @@ def test_it_ends_without_the_replica(make: str, end: Callable[[Pair], None]) -> 
     """If that is said, or when the time is over."""
     with lagging_pair(make) as pair:
         end(pair)
-        assert is_closed(pair.primary)
+        assert pair.primary.is_closed()
 
 
 def test_now_ends_the_wait() -> None:
@@ -165,8 +156,8 @@ def test_now_ends_the_wait() -> None:
         asking.send("SHUTDOWN")
         assert eventually(pair.is_waiting)
         by_now(pair)
-        assert is_closed(asking)
-        assert is_closed(pair.primary)
+        assert asking.is_closed()
+        assert pair.primary.is_closed()
 
 
 @pytest.mark.parametrize("make", PRIMARIES)
@@ -181,7 +172,7 @@ def test_a_signal_waits(make: str) -> None:
         os.kill(pid, signal.SIGTERM)
         assert eventually(pair.is_waiting)
         pair.thaw()
-        assert is_closed(pair.primary)
+        assert pair.primary.is_closed()
         assert eventually(lambda: pair.replica.do("GET", "number").value == b"1")
 
 
@@ -192,7 +183,7 @@ def test_sigquit_waits_for_nobody() -> None:
         os.kill(pid, signal.SIGTERM)
         assert eventually(pair.is_waiting)
         os.kill(pid, signal.SIGQUIT)
-        assert is_closed(pair.primary)
+        assert pair.primary.is_closed()
 
 
 @pytest.mark.parametrize("make", PRIMARIES)
@@ -213,4 +204,4 @@ def test_a_save_that_fails_afterwards_and_does_not_matter(make: str, tmp_path: P
         (tmp_path / "dump.rdb" / "in the way").mkdir(parents=True)
         pair.primary.do("CONFIG", "SET", "shutdown-timeout", 1)
         pair.primary.send("SHUTDOWN", "SAVE", "FORCE")
-        assert is_closed(pair.primary)
+        assert pair.primary.is_closed()

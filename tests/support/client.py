@@ -37,6 +37,14 @@ class Client:
         """Return the next reply or push; raises EOFError when the server closed, TimeoutError when nothing comes."""
         return read_reply(self._source)
 
+    def is_closed(self) -> bool:
+        """Wait for what the server does with the connection; True if it ends it, with or without a reset."""
+        try:
+            self.receive()
+        except (EOFError, ConnectionError):
+            return True
+        return False
+
     def do(self, *arguments: Argument) -> Reply:
         """Send one command and return its reply; pushes before it are dropped."""
         self.send(*arguments)
