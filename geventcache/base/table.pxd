@@ -137,6 +137,7 @@ cdef class Table:
     cdef void prefetch_record(self, uint64_t hash) noexcept
     # Both, for some hashes.
     cdef void prefetch(self, const uint64_t *hashes, Py_ssize_t count) noexcept
+    cdef void prefetch_leaving(self, const uint64_t *hashes, Py_ssize_t count) noexcept
     # Both, for up to AHEAD_MOST bytes objects, whose hashes are kept in them from then on.
     cdef int prefetch_keys(self, PyObject **keys, Py_ssize_t count) except -1
     # The records of the same keys as some of another table; see table.pyx.

@@ -331,9 +331,9 @@ cdef inline uint32_t probes(uint32_t mask) noexcept nogil:
     return PROBES if mask >= PROBES else mask + 1
 
 
-cdef Bucket *settle_in(Segment *segment, Record *record, uint64_t hash, int *slot) noexcept:
+cdef Bucket *settle_in(Segment *segment, Record *record, uint32_t home, uint8_t tag, int *slot) noexcept:
     """Put a record into a segment; return its bucket and tell its slot, or NULL if there is no room in its buckets."""
-    cdef uint32_t mask = (1 << segment.bits) - 1, home = home_in(segment, hash), step, passed
+    cdef uint32_t mask = (1 << segment.bits) - 1, step, passed
     cdef Bucket *bucket
     cdef unsigned free
     for step in range(probes(mask)):
@@ -341,7 +341,7 @@ cdef Bucket *settle_in(Segment *segment, Record *record, uint64_t hash, int *slo
         free = table_match(bucket.tags, 0)
         if free:
             slot[0] = TABLE_LOWEST(free)
-            bucket.tags[slot[0]] = tag_of(hash)
+            bucket.tags[slot[0]] = tag
             bucket.records[slot[0] - 1] = record
             segment.count += 1
             for passed in range(step):
@@ -357,26 +357,40 @@ cdef inline void prefetch_records(Bucket *bucket) noexcept:
             TABLE_PREFETCH(bucket.records[slot - 1])
 
 
-cdef bint pour(Segment *source, Segment *low, Segment *high) noexcept:
-    """Put all records of a segment into its successors; False if they do not fit.
+cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) noexcept:
+    """Put all records of a segment, in which the hash `within` is, into its successors; False if they do not fit.
 
     The first bit that they do not share tells into which: `low` and `high`, or one that is given as both. The source
-    stays as it is.
+    stays as it is. Where the successor tells no more hashes apart than the source does, the home of a record there
+    follows from its home here, which is where it stands if none passed the bucket before: most are not looked at.
     """
-    cdef uint32_t number, last = (1 << source.bits) - 1
+    cdef int blurred = source.depth + source.bits - low.depth - low.bits
+    cdef uint32_t number, last = (1 << source.bits) - 1, first = home_in(low, first_hash(source, within))
+    cdef uint32_t home
     cdef int slot, ignored
     cdef uint64_t hash, bit = (<uint64_t>1 << 63) >> source.depth
     cdef Bucket *bucket
-    prefetch_records(buckets_of(source))
+    cdef Bucket *before = buckets_of(source) + last
+    cdef Segment *target
+    if blurred < 0 or before.tags[0]:
+        prefetch_records(buckets_of(source))
     for number in range(last + 1):
         bucket = buckets_of(source) + number
-        if number < last:
+        if number < last and (blurred < 0 or bucket.tags[0]):
             prefetch_records(bucket + 1)
         for slot in range(1, SLOTS + 1):
-            if bucket.tags[slot]:
+            if not bucket.tags[slot]:
+                continue
+            if blurred < 0 or before.tags[0]:
                 hash = hash_of_record(bucket.records[slot - 1])
-                if settle_in(high if hash & bit else low, bucket.records[slot - 1], hash, &ignored) is NULL:
-                    return False
+                target = high if hash & bit else low
+                home = home_in(target, hash)
+            else:
+                target = low
+                home = first + (number >> blurred)
+            if settle_in(target, bucket.records[slot - 1], home, bucket.tags[slot], &ignored) is NULL:
+                return False
+        before = bucket
     return True
 
 
@@ -413,7 +427,7 @@ cdef bint pour_by_homes(Segment *source, Segment *target, uint64_t bit, uint64_t
     for home in range(first, first + mask + 1):
         for number in range(found):
             if home_in(target, hashes[number]) == (home & mask):
-                if settle_in(target, records[number], hashes[number], &ignored) is NULL:
+                if settle_in(target, records[number], home & mask, tag_of(hashes[number]), &ignored) is NULL:
                     return False
     return True
 
@@ -626,7 +640,7 @@ cdef class Table:
         if tickets is None or not 0 <= at < tickets.count:
             raise IndexError("no such ticket")
         if at & 15 == 0:
-            self.prefetch(<uint64_t *>tickets.items + at, min(16, tickets.count - at))
+            self.prefetch_leaving(<uint64_t *>tickets.items + at, min(16, tickets.count - at))
         self.leave()
         self.hash = <uint64_t>tickets.items[at]
         self.record = self.find_filed(self.hash, time_ms, 0)
@@ -724,6 +738,13 @@ cdef class Table:
             self.prefetch_bucket(hashes[at])
         for at in range(count):
             self.prefetch_record(hashes[at])
+
+    cdef void prefetch_leaving(self, const uint64_t *hashes, Py_ssize_t count) noexcept:
+        """`prefetch` of keys that are likely to be removed: their segments count them."""
+        cdef Py_ssize_t at
+        self.prefetch(hashes, count)
+        for at in range(count):
+            TABLE_PREFETCH(self.segment(hashes[at]))
 
     cpdef ahead(self, list keys):
         """Fetch what is known of up to AHEAD_MOST keys that are about to be sought from memory into the caches."""
@@ -931,10 +952,12 @@ cdef class Table:
     cdef int insert(self, Record *record) except -1:
         """Put a new record at the place; it is freed if there is no room for it."""
         cdef Segment *segment
+        cdef uint32_t home
         while True:
             segment = self.segment(self.hash)
             if segment.count < most(segment.bits):
-                self.bucket = settle_in(segment, record, self.hash, &self.slot)
+                home = home_in(segment, self.hash)
+                self.bucket = settle_in(segment, record, home, tag_of(self.hash), &self.slot)
                 if self.bucket is not NULL:
                     self.count += 1
                     self.structure -= SLOT_BYTES
@@ -1470,7 +1493,7 @@ cdef class Table:
         cdef Segment *successor = self.new_segment(bits, segment.depth)
         if successor is NULL:
             return False
-        if not pour(segment, successor, successor):
+        if not pour(segment, hash, successor, successor):
             self.free_segment(successor)
             return False
         self.enter(successor, hash)
@@ -1488,7 +1511,7 @@ cdef class Table:
         low = self.new_segment(FULL_BITS, depth + 1)
         high = self.new_segment(FULL_BITS, depth + 1) if low is not NULL else NULL
         if high is NULL or not (
-            pour(segment, low, high)
+            pour(segment, hash, low, high)
             or (pour_by_homes(segment, low, bit, 0) and pour_by_homes(segment, high, bit, bit))
         ):
             if low is not NULL:
@@ -1525,14 +1548,15 @@ cdef class Table:
     cdef bint merge(self, Segment *segment, uint64_t hash) noexcept:
         """Make one segment of two halves; False, and nothing changed, if that cannot be."""
         cdef int depth = segment.depth
-        cdef Segment *other = self.segment(hash ^ (<uint64_t>1 << (64 - depth)))
+        cdef uint64_t across = hash ^ (<uint64_t>1 << (64 - depth))
+        cdef Segment *other = self.segment(across)
         cdef Segment *whole
         if other.depth != depth or segment.count + other.count > MERGED_MOST:
             return False
         whole = self.new_segment(fitting_bits(segment.count + other.count), depth - 1)
         if whole is NULL:
             return False
-        if not (pour(segment, whole, whole) and pour(other, whole, whole)):
+        if not (pour(segment, hash, whole, whole) and pour(other, across, whole, whole)):
             self.free_segment(whole)
             return False
         self.enter(whole, hash)
