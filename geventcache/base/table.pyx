@@ -350,11 +350,13 @@ cdef Bucket *settle_in(Segment *segment, Record *record, uint32_t home, uint8_t 
     return NULL
 
 
-cdef inline void prefetch_records(Bucket *bucket) noexcept:
+cdef inline void prefetch_records(Bucket *bucket, bint with_keys) noexcept:
     cdef int slot
     for slot in range(1, SLOTS + 1):
         if bucket.tags[slot]:
             TABLE_PREFETCH(bucket.records[slot - 1])
+            if with_keys:  # they may stand on the next line
+                TABLE_PREFETCH(<char *>bucket.records[slot - 1] + LINE)
 
 
 cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) noexcept:
@@ -373,11 +375,11 @@ cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) no
     cdef Bucket *before = buckets_of(source) + last
     cdef Segment *target
     if blurred < 0 or before.tags[0]:
-        prefetch_records(buckets_of(source))
+        prefetch_records(buckets_of(source), True)
     for number in range(last + 1):
         bucket = buckets_of(source) + number
         if number < last and (blurred < 0 or bucket.tags[0]):
-            prefetch_records(bucket + 1)
+            prefetch_records(bucket + 1, True)
         for slot in range(1, SLOTS + 1):
             if not bucket.tags[slot]:
                 continue
@@ -1025,7 +1027,7 @@ cdef class Table:
         cdef int slot
         for step in range(probes(mask)):
             bucket = buckets_of(segment) + ((home + step) & mask)
-            prefetch_records(bucket)
+            prefetch_records(bucket, True)
             for slot in range(1, SLOTS + 1):
                 if bucket.tags[slot]:
                     record = bucket.records[slot - 1]
@@ -1049,7 +1051,7 @@ cdef class Table:
             number += <uint64_t>1 << (self.depth - segment.depth)
             for at in range(<uint32_t>1 << segment.bits):
                 bucket = buckets_of(segment) + at
-                prefetch_records(bucket)
+                prefetch_records(bucket, True)
                 for slot in range(1, SLOTS + 1):
                     if bucket.tags[slot] and deadline_of(bucket.records[slot - 1]) > now_ms:
                         found.append(key_object(bucket.records[slot - 1]))
@@ -1105,7 +1107,7 @@ cdef class Table:
         """Offer the records of a bucket; return how many there are."""
         cdef Record *record
         cdef int slot, count = 0
-        prefetch_records(bucket)
+        prefetch_records(bucket, False)
         for slot in range(1, SLOTS + 1):
             if bucket.tags[slot]:
                 record = bucket.records[slot - 1]
@@ -1285,11 +1287,11 @@ cdef class Table:
         cdef Bucket *bucket
         cdef Record *record
         cdef Record *twin
-        prefetch_records(buckets_of(source))
+        prefetch_records(buckets_of(source), True)
         for at in range(last + 1):
             bucket = buckets_of(source) + at
             if at < last:
-                prefetch_records(bucket + 1)
+                prefetch_records(bucket + 1, True)
             buckets_of(target)[at].tags[0] = bucket.tags[0]
             for slot in range(1, SLOTS + 1):
                 if bucket.tags[slot] == 0:
@@ -1388,11 +1390,11 @@ cdef class Table:
         while position <= LAST_POSITION:
             segment = self.segment(position << (64 - POSITION_BITS))
             depth = segment.depth
-            prefetch_records(buckets_of(segment))
+            prefetch_records(buckets_of(segment), True)
             for at in range(<uint32_t>1 << segment.bits):
                 bucket = buckets_of(segment) + at
                 if at + 1 < <uint32_t>1 << segment.bits:
-                    prefetch_records(bucket + 1)
+                    prefetch_records(bucket + 1, True)
                 for slot in range(1, SLOTS + 1):
                     if bucket.tags[slot] and bucket.records[slot - 1].flags & STAMPS != self.stamp:
                         if most <= 0:
@@ -1436,7 +1438,7 @@ cdef class Table:
             number += <uint64_t>1 << (self.depth - segment.depth)
             for at in range(<uint32_t>1 << segment.bits):
                 bucket = buckets_of(segment) + at
-                prefetch_records(bucket)
+                prefetch_records(bucket, False)
                 for slot in range(1, SLOTS + 1):
                     if bucket.tags[slot]:
                         bucket.records[slot - 1].flags &= ~STAMPS
