@@ -7,15 +7,20 @@ from geventcache.resp.writer cimport ReplyWriter
 from geventcache.server cimport wire
 from geventcache.services.clients cimport Client
 
-cdef Py_ssize_t BACKLOG_LIMIT, UNREAD_LIMIT, GATHER_SIZE
+cdef Py_ssize_t BACKLOG_LIMIT, UNREAD_LIMIT, BRIEF_SIZE, GATHER_SIZE
 cdef long long TURN_BUDGET_US
 
 @cython.final
 cdef class Arrivals:
     cdef readonly list connections
+    cdef list answered
+    cdef long long since_us
     cdef readonly bint is_reversed
+    cdef bint is_serving
     cdef readonly object watcher
     cpdef serve(self)
+    cdef keep(self, Connection connection, long long now_us)
+    cdef send(self)
     cpdef close(self)
 
 @cython.final
@@ -30,6 +35,7 @@ cdef class Connection:
     cdef int fd
     cdef Py_ssize_t sent
     cdef readonly Py_ssize_t held
+    cdef bytes kept
     cdef long long measured_in
     cdef readonly bint is_idle, is_reading, is_ended, is_deaf, is_broken
     cpdef arrive(self)
@@ -59,6 +65,7 @@ cdef class Connection:
     cdef list pull(self)
     cdef list pull_tls(self)
     cpdef flush(self)
+    cdef send_kept(self)
     cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
     cdef bint must_wait(self) except -1
     cdef withhold(self, data)

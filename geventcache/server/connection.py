@@ -10,7 +10,8 @@ The rules:
 - A turn reads once, runs what is complete and sends once. A turn that exceeds its budget leaves the rest in `backlog`
   and lets the loop poll: a long pipeline does not hold others up. (`gevent.sleep(0)` would not do: the loop runs
   callbacks before it polls.)
-- Connections are served in the order in which their input came (`Arrivals`).
+- Connections are served in the order in which their input came (`Arrivals`), and what they are answered briefly is sent
+  when all have been.
 - While the client is held (blocked, paused), input is still read, into the backlog, so that a client that leaves is
   noticed.
 - A client that has said all, or that cannot be told anything any more, or whose server stops, while it waits for the
@@ -42,6 +43,7 @@ WRITE = 2
 TURN_BUDGET_US = 2000
 BACKLOG_LIMIT = 1000
 UNREAD_LIMIT = 256 * 1024 * 1024
+BRIEF_SIZE = 16 * 1024
 GATHER_SIZE = 256 * 1024
 
 
@@ -51,11 +53,23 @@ class Arrivals:
     Programs rely on that order: they subscribe on one connection and publish on another without waiting for the
     first reply. libev calls the watchers of one poll in reverse, so these only note their connections; a watcher of the
     lowest priority is called after all of them and serves.
+
+    What each is answered is kept until all have been served, or for as long as one turn may take: who has several of
+    the connections is woken once for all replies, rather than for each, and sends what follows together. In pipelines
+    of 16, from 50 connections of one process, that spares two switches of three, and a twentieth of the server's time.
+
+    Attributes:
+        connections: those that have input.
+        is_serving: several are being served.
+        answered: those whose replies are kept, of the first one since `since_us`.
     """
 
     def __init__(self) -> None:
         loop = get_hub().loop
         self.connections: list[Connection] = []
+        self.answered: list[Connection] = []
+        self.since_us = 0
+        self.is_serving = False
         self.is_reversed = "libuv" not in type(loop).__module__
         self.watcher = loop.check(ref=False, priority=loop.MINPRI)
         self.watcher.start(self.serve)
@@ -68,8 +82,28 @@ class Arrivals:
             self.connections = []
             if self.is_reversed:
                 connections.reverse()
+            self.is_serving = len(connections) > 1
             for connection in connections:
                 connection.ready()
+            self.is_serving = False
+            self.send()
+
+    def keep(self, connection, now_us):
+        """A connection keeps its replies until those of the others are sent."""
+        if not self.answered:
+            self.since_us = now_us
+        self.answered.append(connection)
+        if now_us - self.since_us > TURN_BUDGET_US:
+            self.send()
+
+    def send(self):
+        """Send the replies that are kept."""
+        connection: Connection
+        if self.answered:
+            connections = self.answered
+            self.answered = []
+            for connection in connections:
+                connection.send_kept()
 
     def close(self):
         """Serve nobody any more."""
@@ -88,6 +122,7 @@ class Connection:
         is_idle: the greenlet waits for `ready` or `resume`.
         is_ended: nothing more is read from the client; is_deaf: nor sent to it.
         held: how many pieces of output wait for the journal.
+        kept: replies that are sent with those of other connections (see `Arrivals`), before all that is in the outbox.
     """
 
     def __init__(self, server, sock, client, tls=None) -> None:
@@ -110,6 +145,7 @@ class Connection:
         self.timer: Any = None
         self.sent = 0
         self.held = 0
+        self.kept: bytes | None = None
         self.measured_in = 0
         self.is_idle = False
         self.is_reading = False
@@ -165,6 +201,7 @@ class Connection:
         if not self.is_idle:
             self.stop_reading()
         elif not self.turn_at_once():
+            self.arrivals.send()
             wire.switch(self.greenlet)
 
     def turn_at_once(self):
@@ -388,6 +425,7 @@ class Connection:
         self.timer = None
         self.backlog = []
         client.transport = None
+        self.kept = None
         client.outbox.clear()
         try:
             self.server.leave(client)
@@ -450,6 +488,10 @@ class Connection:
                 self.withhold(data)
             return
         if out.parts is None and not client.outbox and self.tls is None:
+            if self.is_idle and self.arrivals.is_serving and 0 < out.size_since(0) < BRIEF_SIZE:
+                self.kept = out.take_buffer()
+                self.arrivals.keep(self, self.engine.last_us)
+                return
             rest: bytes | None = wire.send_replies(self.fd, self.sock, client, out)
             if rest is None:
                 self.lose_client()
@@ -463,6 +505,23 @@ class Connection:
             client.outbox.append(part)
             client.outbox_size += len(part)
         self.drain()
+
+    def send_kept(self):
+        """Send the replies that were kept, if they have not gone since. Raises nothing, as `drain`."""
+        data = self.kept
+        if data is None or self.is_broken:
+            return
+        self.kept = None
+        try:
+            size: cython.Py_ssize_t = len(data)
+            self.client.bytes_out += size
+            n: cython.Py_ssize_t = self.send(data, 0)
+            if n < size and not self.is_broken:
+                self.client.outbox.appendleft(data[n:])
+                self.client.outbox_size += size - n
+                self.congest()
+        except Exception as error:
+            self.give_up(error)
 
     def send(self, data, start):
         """Send data[start:] as far as the socket takes it; return how much that was."""
@@ -535,6 +594,8 @@ class Connection:
         client.is_pushed_to = False
         if self.is_deaf:
             self.forget_output()
+        if self.kept is not None:
+            self.send_kept()
         while outbox and not self.is_broken:
             if self.sent == 0 and len(outbox) > 1 and len(outbox[0]) < GATHER_SIZE:
                 self.gather()
@@ -609,6 +670,7 @@ class Connection:
 
     def forget_output(self):
         """Nobody takes what was to be sent."""
+        self.kept = None
         self.client.outbox.clear()
         self.client.outbox_size = 0
         self.sent = 0

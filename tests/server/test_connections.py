@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -122,11 +123,51 @@ def test_connections_are_served_in_the_order_of_their_input(connect: Connect, co
     clients = [connect() for _ in range(5)]
     for client in clients:
         client.do("PING")
+    with one_poll(control):
+        for i, client in enumerate(clients):
+            client.send("RPUSH", "order", str(i))
+    assert [client.receive().value for client in clients] == [1, 2, 3, 4, 5]
+
+
+def test_all_that_one_poll_finds_is_answered(connect: Connect, control: Client) -> None:
+    """Short replies and large ones, those of a script, an error that ends the connection, and a half-closed one."""
+    control.do("SET", "large", MEGABYTE)
+    short, large, script, broken, leaver = clients = [connect() for _ in range(5)]
+    for client in clients:
+        client.do("PING")
+    with one_poll(control):
+        short.send_bytes(PING * 3)
+        large.send_bytes(PING + request((b"GET", b"large")) + PING)
+        script.send_bytes(PING + request((b"EVAL", b"return 7", b"0")) + PING)
+        broken.send_bytes(PING + b"*x\r\n")
+        leaver.send_bytes(PING + request((b"QUIT",)))
+    assert [short.receive().value for _ in range(3)] == [b"PONG"] * 3
+    assert [large.receive().value for _ in range(3)] == [b"PONG", MEGABYTE, b"PONG"]
+    assert [script.receive().value for _ in range(3)] == [b"PONG", 7, b"PONG"]
+    assert [broken.receive().kind for _ in range(2)] == ["+", "-"]
+    assert broken.is_closed()
+    assert [leaver.receive().value for _ in range(2)] == [b"PONG", b"OK"]
+    assert leaver.is_closed()
+
+
+def test_reply_comes_before_the_message_of_one_served_later(connect: Connect, control: Client) -> None:
+    """One poll finds a request, and one of another client that sends the first one a message."""
+    client = subscriber_of(connect, "ch", 3)
+    other = connect()
+    with one_poll(control):
+        client.send("PING")
+        other.send("PUBLISH", "ch", "m")
+    assert client.receive() == Reply("+", b"PONG")
+    assert client.receive().value[2].value == b"m"
+    assert other.receive().value == 1
+
+
+@contextlib.contextmanager
+def one_poll(control: Client) -> Iterator[None]:
+    """What is sent meanwhile is found by one poll of the server, which stands still."""
     pid = int(control.do("INFO", "server").value.split(b"process_id:")[1].split()[0])
     os.kill(pid, signal.SIGSTOP)
     try:
-        for i, client in enumerate(clients):
-            client.send("RPUSH", "order", str(i))
+        yield
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert [client.receive().value for client in clients] == [1, 2, 3, 4, 5]
