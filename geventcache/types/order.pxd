@@ -30,6 +30,7 @@ cdef class Order:
     cdef readonly Py_ssize_t size, memory
     cdef int add(self, double score, Record *record) except -1
     cdef int remove(self, double score, Record *record) except -1
+    cdef void fetch_end(self, bint last) noexcept
     cdef Py_ssize_t rank(self, const Bound *bound) noexcept
     cdef Pair *at(self, Py_ssize_t rank) noexcept
     cdef list members(self, Py_ssize_t start, Py_ssize_t stop)

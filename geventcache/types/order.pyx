@@ -44,6 +44,7 @@ cdef enum:
     FEW = 48  # a leaf that shrinks below this is merged with a neighbour, if both together stay under MERGED
     MERGED = 192
     STEP = 16  # leaves grow by so many places
+    LINE = 64
     AHEAD = 4  # how many records ahead of the one that is read are fetched
 
 
@@ -174,6 +175,16 @@ cdef class Order:
         self.resized(index, -1)
         self.mend(index)
         return 0
+
+    cdef void fetch_end(self, bint last) noexcept:
+        """Fetch the record of the first pair, or of the last, which will mostly go next, into the caches."""
+        cdef Leaf *leaf
+        cdef Record *record
+        if self.number:
+            leaf = self.leaves[self.number - 1 if last else 0]
+            record = leaf.pairs[leaf.count - 1 if last else 0].record
+            ORDER_PREFETCH(record)
+            ORDER_PREFETCH(<char *>record + LINE)
 
     cdef Py_ssize_t rank(self, const Bound *bound) noexcept:
         """How many pairs stand in front of a place."""

@@ -354,6 +354,7 @@ cdef class Scored(Container):
         popped = (self.table.key(), self.table.number())
         self.table.preserve()
         self.order.delete(rank, rank + 1)
+        self.order.fetch_end(last)
         self.table.remove()
         self.revision += 1
         return popped
