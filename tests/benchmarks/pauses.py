@@ -1,4 +1,7 @@
-"""Pauses while the keyspace grows: keys are filled in without rest, and a bystander sends GET every millisecond."""
+"""Pauses while the keyspace grows: keys are filled in without rest, and a bystander sends GET every millisecond.
+
+`own` leaves the time out in which server or bystander were ready and had no processor.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def main() -> None:
     made.add_argument("-n", "--keys", type=int, default=10_000_000, help="keys (default %(default)s)")
     options = parse(made)
     show_command()
-    head = ["server", "keys/s", "GET p50, ms", "p99", "max", *(f"over {ms} ms" for ms in _PAUSES_MS), "bytes a key"]
+    pauses = [f"over {ms} ms" for ms in _PAUSES_MS]
+    head = ["server", "keys/s", "GET p50, ms", "p99", "max", "own", *pauses, "bytes a key"]
     show(
         f"{options.keys:,} keys filled in, pipelines of {_DEPTH}, seen by a bystander",
         head,
@@ -31,7 +35,7 @@ def main() -> None:
 
 
 def _fill(program: Program, count: int) -> list[str]:
-    with running(program) as server, Client(server.port) as client, bystander(server.port) as observer:
+    with running(program) as server, Client(server.port) as client, bystander(server.port, server.pid) as observer:
         before = server.resident_bytes()
         started = time.perf_counter()
         client.fill(_keys(count), _DEPTH)
@@ -52,6 +56,7 @@ def _row(label: str, rate: float, seen: Series, key_bytes: float) -> list[str]:
         label,
         number(rate),
         *(number(ms, 2) for ms in spread(seen.ms)),
+        number(max(seen.own_ms), 2),
         *(number(count) for count in pauses),
         number(key_bytes),
     ]
