@@ -12,6 +12,9 @@ from geventcache.store.keyspace cimport Keyspace
 from geventcache.base.table cimport Table
 
 cdef Py_ssize_t AHEAD
+cdef char INTEGER
+cdef long long MILLISECOND_US
+cdef int REPLY_ON, REPLY_SKIP, REPLY_SKIP_NEXT
 
 @cython.final
 cdef class Engine:

@@ -30,6 +30,7 @@ from geventcache.store.keyspace import Keyspace
 
 OK_LINE = b"+OK\r\n"
 CROSS_PROTOCOL = (b"post", b"host:")
+INTEGER = 58  # ":", which begins the line of one
 MILLISECOND_US = 1000
 AHEAD = 16
 
@@ -161,6 +162,8 @@ class Engine:
         try:
             if type(value) is bytes:
                 out.bulk(value)
+            elif type(value) is int:
+                out.number(INTEGER, value)
             elif value is OK:
                 out.raw(OK_LINE)
             elif type(value) is CommandError:
