@@ -48,7 +48,6 @@ cdef inline long long nearest(double value) noexcept:
     """The nearest integer, the even one of two."""
     return llrint(value)
 
-cdef bytes message(bytes mark, bytes head, bytes text)
 cpdef (long long, bint) scan_integer(bytes text) noexcept
 cpdef (double, bint) scan_decimal(bytes text) noexcept
 cdef long long count_ones(data, Py_ssize_t start, Py_ssize_t stop) except -1

@@ -40,11 +40,6 @@ def part_of_buffer(data: bytearray, start: int, size: int) -> bytes:
     return bytes(data[start : start + size])
 
 
-def message(mark: bytes, head: bytes, text: bytes) -> bytes:
-    """The mark and the head of a message, and its text as a bulk string."""
-    return b"%b%b$%d\r\n%b\r\n" % (mark, head, len(text), text)
-
-
 def nearest(value: float) -> int:
     """The nearest integer, the even one of two."""
     return round(value)

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """What C does in another way than Python: of native.py, what is not so short that it stands in ``native.pxd``."""
 
-from geventcache.base.c_api cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, memcpy
+from geventcache.base.c_api cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, memcpy
 
 cdef enum:
     EXACT_DIGITS = 15
@@ -14,35 +14,6 @@ cdef unsigned long long PAIRS = 0x5555555555555555
 cdef unsigned long long FOURS = 0x3333333333333333
 cdef unsigned long long BYTES = 0x0F0F0F0F0F0F0F0F
 cdef unsigned long long EACH_BYTE = 0x0101010101010101
-
-
-cdef bytes message(bytes mark, bytes head, bytes text):
-    """The mark and the head of a message, and its text as a bulk string: one allocation."""
-    cdef Py_ssize_t begin = 1 + PyBytes_GET_SIZE(head), length = PyBytes_GET_SIZE(text), rest = length, at
-    cdef Py_ssize_t digits = 1
-    cdef bytes made
-    cdef char *p
-    while rest >= 10:
-        rest //= 10
-        digits += 1
-    made = PyBytes_FromStringAndSize(NULL, begin + 1 + digits + 2 + length + 2)
-    p = PyBytes_AS_STRING(made)
-    p[0] = PyBytes_AS_STRING(mark)[0]
-    memcpy(p + 1, PyBytes_AS_STRING(head), begin - 1)
-    p += begin
-    p[0] = 36
-    rest = length
-    for at in range(digits, 0, -1):
-        p[at] = 48 + rest % 10
-        rest //= 10
-    p += 1 + digits
-    p[0] = 13
-    p[1] = 10
-    memcpy(p + 2, PyBytes_AS_STRING(text), length)
-    p += 2 + length
-    p[0] = 13
-    p[1] = 10
-    return made
 
 
 cpdef (long long, bint) scan_integer(bytes text) noexcept:

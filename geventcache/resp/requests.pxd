@@ -2,6 +2,7 @@ cimport cython
 
 cpdef Py_ssize_t size_of(list request) except -1
 cpdef append_request(bytearray data, list request)
+cpdef bytes encode_message(bytes mark, bytes head, bytes text)
 
 @cython.final
 cdef class RequestBuffer:

@@ -1,4 +1,4 @@
-"""Requests as bytes, as they are sent: arrays of bulk strings.
+"""Requests and messages as bytes, as they are sent: arrays of bulk strings.
 
 The compiled build has this from ``requests.pyx``; this is its twin, which serves uncompiled.
 """
@@ -20,6 +20,11 @@ def append_request(data: bytearray, request: Sequence[bytes]) -> None:
     data += b"*%d\r\n" % len(request)
     for text in request:
         data += b"$%d\r\n%b\r\n" % (len(text), text)
+
+
+def encode_message(mark: bytes, head: bytes, text: bytes) -> bytes:
+    """A message by its first byte, what it begins with, encoded, and its last text."""
+    return b"%b%b$%d\r\n%b\r\n" % (mark, head, len(text), text)
 
 
 class RequestBuffer:

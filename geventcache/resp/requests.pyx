@@ -1,7 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Requests as bytes, compiled: what requests.py says, with room for more at the end of what there is."""
+"""Requests and messages as bytes, compiled: what requests.py says, with room for more at the end of what there is."""
 
-from geventcache.base.c_api cimport PyByteArray_AS_STRING, PyByteArray_Resize, PyBytes_AS_STRING, memcpy
+from geventcache.base.c_api cimport (
+    PyByteArray_AS_STRING,
+    PyByteArray_Resize,
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    memcpy,
+)
 
 cdef enum:
     START_BYTES = 4096
@@ -29,16 +35,20 @@ cdef inline Py_ssize_t digits_of(Py_ssize_t number) noexcept:
 cdef char *write_request(char *p, list request) except NULL:
     """Write a request at `p`; return what comes behind."""
     cdef bytes text
-    cdef Py_ssize_t size
     p = write_header(p, 42, len(request))
     for text in request:
-        size = len(text)
-        p = write_header(p, 36, size)
-        memcpy(p, PyBytes_AS_STRING(text), size)
-        p[size] = 13
-        p[size + 1] = 10
-        p += size + 2
+        p = write_text(p, text)
     return p
+
+
+cdef inline char *write_text(char *p, bytes text) noexcept:
+    """Write a bulk string at `p`; return what comes behind."""
+    cdef Py_ssize_t size = len(text)
+    p = write_header(p, 36, size)
+    memcpy(p, PyBytes_AS_STRING(text), size)
+    p[size] = 13
+    p[size + 1] = 10
+    return p + size + 2
 
 
 cdef inline char *write_header(char *p, char mark, Py_ssize_t number) noexcept:
@@ -59,6 +69,17 @@ cpdef append_request(bytearray data, list request):
     cdef Py_ssize_t start = len(data)
     PyByteArray_Resize(data, start + size_of(request))
     write_request(PyByteArray_AS_STRING(data) + start, request)
+
+
+cpdef bytes encode_message(bytes mark, bytes head, bytes text):
+    """A message by its first byte, what it begins with, encoded, and its last text: one allocation."""
+    cdef Py_ssize_t begin = len(head), size = len(text)
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, 1 + begin + 5 + digits_of(size) + size)
+    cdef char *p = PyBytes_AS_STRING(made)
+    p[0] = PyBytes_AS_STRING(mark)[0]
+    memcpy(p + 1, PyBytes_AS_STRING(head), begin)
+    write_text(p + 1 + begin, text)
+    return made
 
 
 cdef class RequestBuffer:

@@ -1,5 +1,5 @@
 cimport cython
-from geventcache.base cimport native
+from geventcache.resp.requests cimport encode_message
 from geventcache.services.clients cimport Client
 
 cpdef bytes bulk(bytes text)

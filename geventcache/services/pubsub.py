@@ -11,8 +11,8 @@ subscribed to it. The rules:
 
 import cython
 
-from geventcache.base import native
 from geventcache.base.glob import compile_glob
+from geventcache.resp.requests import encode_message
 from geventcache.services.clients import Client
 
 
@@ -43,11 +43,11 @@ class Topic:
         for client in self.clients:
             if client.resp3:
                 if resp3 is None:
-                    resp3 = native.message(b">", head, text)
+                    resp3 = encode_message(b">", head, text)
                 client.push(resp3)
             else:
                 if resp2 is None:
-                    resp2 = native.message(b"*", head, text)
+                    resp2 = encode_message(b"*", head, text)
                 client.push(resp2)
         return len(self.clients)
 
