@@ -27,15 +27,24 @@ CRLF = b"\r\n"
 WRITERS = writers = {}
 
 
+# The digits of the numbers from 00 to 99: a number is written by two at a time.
+cdef bytes pairs = b"".join([b"%02d" % number for number in range(100)])
+cdef const char *PAIRS = PyBytes_AS_STRING(pairs)
+
+
 cdef inline char *write_decimal(char *end, long long n) noexcept:
     """Write the decimal of a number so that it ends before `end`; return where it begins."""
     cdef unsigned long long u = n if n >= 0 else 0 - <unsigned long long>n
-    while True:
+    while u >= 100:
+        end -= 2
+        memcpy(end, PAIRS + 2 * (u % 100), 2)
+        u //= 100
+    if u >= 10:
+        end -= 2
+        memcpy(end, PAIRS + 2 * u, 2)
+    else:
         end -= 1
-        end[0] = 48 + <char>(u % 10)
-        u //= 10
-        if u == 0:
-            break
+        end[0] = 48 + <char>u
     if n < 0:
         end -= 1
         end[0] = 45
