@@ -67,7 +67,7 @@ def set_(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Request
     deadline_ms: cython.longlong = deadline_among(words, now_ms)
     if deadline_ms:
         return set_until(args[1], args[2], deadline_ms, now_ms)
-    return [[b"SET", args[1], args[2], *(word for word in words if word.upper() == KEEPTTL)]]
+    return [[b"SET", args[1], args[2], *[word for word in words if word.upper() == KEEPTTL]]]
 
 
 @cython.cfunc
@@ -122,7 +122,7 @@ def msetex(args: list[bytes], value: Any, now_ms: cython.longlong) -> list[Reque
     if 0 < deadline_ms <= now_ms:
         return [[DEL, *pairs[::2]]]
     options: Request = [PXAT, number(deadline_ms)] if deadline_ms else []
-    if not options and any(word.upper() == KEEPTTL for word in words):
+    if not options and KEEPTTL in [word.upper() for word in words]:
         options = [KEEPTTL]
     if not options:
         return [[b"MSET", *pairs]]

@@ -170,10 +170,12 @@ class CommandTable:
 
     def all(self):
         """All commands, containers before their subcommands."""
+        found = []
         for command in self.commands.values():
-            yield command
+            found.append(command)
             if command.subcommands is not None:
-                yield from command.subcommands.values()
+                found.extend(command.subcommands.values())
+        return found
 
     def measure(self, is_measured):
         """Begin or stop to keep how long calls take."""

@@ -41,6 +41,7 @@ DEL = event(b"del", "g")
 UNNAMED = b""
 # How many arguments an operation of BITFIELD has after its name.
 STEP_SIZES = {b"GET": 2, b"SET": 3, b"INCRBY": 3}
+WRITING_STEPS = frozenset((b"SET", b"INCRBY"))
 HASH_SIGN = 35
 INT64_SPAN = 2**64
 INT64_MAX = 2**63 - 1
@@ -312,7 +313,7 @@ def read_fields(ctx: Client, key: bytes, steps: list[FieldStep]) -> list[int]:
 
 def bitfield_key_flags(args: list[bytes]) -> tuple[str, ...]:
     """BITFIELD only reads its key unless it is to set or increment something."""
-    if any(arg.upper() in (b"SET", b"INCRBY") for arg in args[2:]):
+    if not WRITING_STEPS.isdisjoint([arg.upper() for arg in args[2:]]):
         return ("RW", "access", "update")
     return ("RO", "access")
 
@@ -347,9 +348,9 @@ def bitfield(ctx: Client, key: bytes, *args: bytes):
     grow_to_bit(data, max(ends))
     outcomes = [step.run(data) for step in steps]
     has_grown = len(data) != size
-    if has_grown or any(is_changed for _, _, is_changed in outcomes):
+    if has_grown or True in [is_changed for _, _, is_changed in outcomes]:
         # A string that grew for a number that then did not fit has grown in silence.
-        event = SETBIT if any(is_written for _, is_written, _ in outcomes) else UNNAMED
+        event = SETBIT if True in [is_written for _, is_written, _ in outcomes] else UNNAMED
         db.put_buffer(key, data, event)
     return [answer for answer, _, _ in outcomes]
 
@@ -367,6 +368,6 @@ def bitfield(ctx: Client, key: bytes, *args: bytes):
 def bitfield_ro(ctx: Client, key: bytes, *args: bytes):
     """Performs arbitrary read-only bitfield integer operations on strings."""
     steps = parse_steps(ctx, args)
-    if any(step.name != b"GET" for step in steps):
+    if [step for step in steps if step.name != b"GET"]:
         raise CommandError(errors.BITFIELD_READ_ONLY)
     return read_fields(ctx, key, steps)

@@ -170,8 +170,9 @@ def check_name(name, error_text):
     Raises:
         CommandError: with `error_text`: there are some.
     """
-    if any(not 33 <= byte <= 126 for byte in name):
-        raise CommandError(error_text)
+    for byte in name:
+        if not 33 <= byte <= 126:
+            raise CommandError(error_text)
     return name
 
 

@@ -147,7 +147,7 @@ def parse_limit(options: tuple[bytes, ...]):
 
 def are_integers(sets: Sequence[Set]):
     """All sets that exist hold integers alone, and are kept in order."""
-    return all(members is None or members.encoding() == b"intset" for members in sets)
+    return {members.encoding() for members in sets if members is not None} <= {b"intset"}
 
 
 @command(

@@ -64,7 +64,7 @@ def read_rules(args: tuple[bytes, ...]):
     at = 0
     while at < len(args) and args[at].upper() in RULES:
         at += 1
-    rules = frozenset(word.upper() for word in args[:at])
+    rules = frozenset([word.upper() for word in args[:at]])
     pairs = args[at:]
     if not pairs or len(pairs) % 2:
         raise CommandError(errors.SYNTAX)

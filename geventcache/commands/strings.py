@@ -83,7 +83,7 @@ def value_or_none(db: Keyspace, key: bytes):
 
 def set_key_flags(args: list[bytes]) -> tuple[str, ...]:
     """SET overwrites its key unless it also reads it."""
-    if any(arg.upper() == b"GET" for arg in args[3:]):
+    if b"GET" in [arg.upper() for arg in args[3:]]:
         return ("RW", "access", "update")
     return ("OW", "update")
 

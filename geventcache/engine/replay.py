@@ -69,7 +69,7 @@ class Replay:
         self.clock = state.clock
         self.engine = state.engine
         self.table = state.table
-        self.multi, self.exec, self.replconf = (self.table.find([name]) for name in (b"MULTI", b"EXEC", b"REPLCONF"))
+        self.multi, self.exec, self.replconf = [self.table.find([name]) for name in (b"MULTI", b"EXEC", b"REPLCONF")]
         self.client = client
         self.position = position
         self.on_passed = on_passed
@@ -199,5 +199,5 @@ def absolute(command: Any, args: list[bytes], now_ms: int) -> list[list[bytes]]:
 def is_relative(effect: Any, args: list[bytes]) -> bool:
     """Does a request set a time that counts from now?"""
     if effect in PLACES_OF_WORDS:
-        return any(word.upper() in RELATIVE_WORDS for word in args[PLACES_OF_WORDS[effect] :])
-    return effect is not effects.restore or not any(word.upper() == ABSOLUTE for word in args[4:])
+        return not RELATIVE_WORDS.isdisjoint([word.upper() for word in args[PLACES_OF_WORDS[effect] :]])
+    return effect is not effects.restore or ABSOLUTE not in [word.upper() for word in args[4:]]

@@ -17,7 +17,6 @@ from geventcache.persistence.output import Output
 from geventcache.persistence.payload import footer
 from geventcache.persistence.snapshot_reader import SnapshotError, SnapshotReader
 from geventcache.persistence.streams import copied_stream
-from geventcache.persistence.value_reader import times
 from geventcache.persistence.value_writer import NO_DEADLINE
 from geventcache.resp.frames import pack
 from geventcache.types.limits import EncodingLimits
@@ -123,23 +122,23 @@ def requests_of(key: bytes, value: bytes | tuple[int, Cursor], deadline_ms: int)
 
 def list_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
     """The requests that make a list."""
-    return pushes(b"RPUSH", key, ([cursor.string()] for _ in times(cursor.length())))
+    return pushes(b"RPUSH", key, ([cursor.string()] for _ in range(cursor.length())))
 
 
 def set_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
     """The requests that make a set."""
-    return pushes(b"SADD", key, ([cursor.string()] for _ in times(cursor.length())))
+    return pushes(b"SADD", key, ([cursor.string()] for _ in range(cursor.length())))
 
 
 def sorted_set_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
     """The requests that make a sorted set."""
-    pairs = ((cursor.string(), cursor.score()) for _ in times(cursor.length()))
+    pairs = ((cursor.string(), cursor.score()) for _ in range(cursor.length()))
     return pushes(b"ZADD", key, ([format_float(score), member] for member, score in pairs))
 
 
 def hash_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
     """The requests that make a hash."""
-    return pushes(b"HSET", key, ([cursor.string(), cursor.string()] for _ in times(cursor.length())))
+    return pushes(b"HSET", key, ([cursor.string(), cursor.string()] for _ in range(cursor.length())))
 
 
 def volatile_hash_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
@@ -147,7 +146,7 @@ def volatile_hash_requests(key: bytes, cursor: Cursor) -> Iterator[Request]:
     deadlines: list[Request] = []
 
     def fields() -> Iterator[Request]:
-        for _ in times(cursor.length()):
+        for _ in range(cursor.length()):
             field, text, deadline_ms = cursor.string(), cursor.string(), cursor.signed_number(8)
             if deadline_ms != NO_DEADLINE:
                 deadlines.append([b"HPEXPIREAT", key, b"%d" % deadline_ms, b"FIELDS", b"1", field])

@@ -8,7 +8,7 @@ The elements of a large value go into it one by one as they are read, for others
 waited for: nothing is done for all of them at once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cython
@@ -67,7 +67,7 @@ def read_list(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
     """A list, element by element."""
     value: List = List(limits)
     value.begin()
-    for _ in times(cursor.length()):
+    for _ in range(cursor.length()):
         value.put(cursor.string(), False)
     value.end()
     check_some(value)
@@ -83,7 +83,7 @@ def read_quicklist(cursor: Cursor, kind: int, limits: EncodingLimits) -> List:
     """A list in several ziplists, or, since version 7, listpacks and single elements."""
     value = List(limits)
     value.begin()
-    for _ in times(cursor.length()):
+    for _ in range(cursor.length()):
         node_kind = PACKED_NODE if kind == kinds.LIST_QUICKLIST else cursor.length()
         text = cursor.string()
         if node_kind == PLAIN_NODE:
@@ -113,10 +113,10 @@ def read_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Set:
     """A set, member by member."""
     count: cython.ulonglong = cursor.length()
     if count <= max(limits.set_max_intset_entries, limits.set_max_listpack_entries):
-        return make_set([cursor.string() for _ in times(count)], limits)
+        return make_set([cursor.string() for _ in range(count)], limits)
     value: Set = Set(limits)
     value.become(HASHTABLE)
-    for _ in times(count):
+    for _ in range(count):
         if not value.add(cursor.string()):
             raise DataError(REPEATED_MEMBER)
     return value
@@ -153,7 +153,7 @@ def read_sorted_set(cursor: Cursor, kind: int, limits: EncodingLimits) -> Sorted
     count: cython.ulonglong = cursor.length()
     if count > limits.zset_max_listpack_entries:
         return read_large_sorted_set(cursor, kind, count, limits)
-    for _ in times(count):
+    for _ in range(count):
         member = cursor.string()
         scores[member] = read_score(cursor, kind)
     return make_sorted_set(scores, count, limits)
@@ -164,7 +164,7 @@ def read_large_sorted_set(cursor: Cursor, kind: int, count: cython.ulonglong, li
     """A sorted set of more members than stand in a listpack."""
     value: SortedSet = SortedSet(limits)
     value.become(SKIPLIST)
-    for _ in times(count):
+    for _ in range(count):
         member = cursor.string()
         score: cython.double = read_score(cursor, kind)
         if score != score:
@@ -215,8 +215,9 @@ def make_sorted_set(scores: dict[bytes, float], count: int, limits: EncodingLimi
     check_some(scores)
     if len(scores) != count:
         raise DataError(REPEATED_MEMBER)
-    if any(score != score for score in scores.values()):
-        raise DataError(NO_NUMBER)
+    for score in scores.values():
+        if score != score:
+            raise DataError(NO_NUMBER)
     value = SortedSet(limits)
     value.fill(scores)
     return value
@@ -229,7 +230,7 @@ def read_hash(cursor: Cursor, kind: int, limits: EncodingLimits) -> Hash:
     """A hash, field by field."""
     count: cython.ulonglong = cursor.length()
     value = new_hash(count, limits)
-    for _ in times(count):
+    for _ in range(count):
         field = cursor.string()
         add_field(value, field, cursor.string())
     return checked_hash(value)
@@ -250,7 +251,7 @@ def read_volatile_hash(cursor: Cursor, kind: int, limits: EncodingLimits) -> Has
     """A hash whose fields may have deadlines, as Valkey writes it."""
     count: cython.ulonglong = cursor.length()
     value = new_hash(count, limits)
-    for _ in times(count):
+    for _ in range(count):
         field = cursor.string()
         add_field(value, field, cursor.string())
         deadline_ms = cursor.signed_number(8)
@@ -264,7 +265,7 @@ def read_redis_volatile_hash(cursor: Cursor, kind: int, limits: EncodingLimits) 
     first_ms = cursor.signed_number(8)
     count: cython.ulonglong = cursor.length()
     value = new_hash(count, limits)
-    for _ in times(count):
+    for _ in range(count):
         distance: int = cursor.length()
         field = cursor.string()
         add_field(value, field, cursor.string())
@@ -319,14 +320,6 @@ def checked_hash(value: Hash) -> Hash:
 
 
 # ---------------------------------------------------------------------- for all of them
-
-
-def times(count: cython.ulonglong) -> Iterable[None]:
-    """`count` rounds, which may be more than anybody ever goes."""
-    i: cython.ulonglong = 0
-    while i < count:
-        i += 1
-        yield None
 
 
 @cython.cfunc

@@ -6,7 +6,6 @@ several longest ones the reference's is found: the way back shortens the first s
 """
 
 from array import array
-from collections.abc import Iterator
 
 import cython
 
@@ -59,22 +58,24 @@ class CommonSubsequence:
                     cells[at] = above if above > before else before
                 at += 1
 
-    def steps(self) -> Iterator[Range]:
+    def steps(self) -> list[Range]:
         """The positions in both strings of each common byte, the last one first."""
+        found = []
         i, j = len(self.first), len(self.second)
         while i > 0 and j > 0:
             if self.first[i - 1] == self.second[j - 1]:
                 i -= 1
                 j -= 1
-                yield i, j
+                found.append((i, j))
             elif self.cells[(i - 1) * self.width + j] > self.cells[i * self.width + j - 1]:
                 i -= 1
             else:
                 j -= 1
+        return found
 
     def text(self) -> bytes:
         """The subsequence."""
-        found = bytearray(self.first[i] for i, _ in self.steps())
+        found = bytearray([self.first[i] for i, _ in self.steps()])
         found.reverse()
         return bytes(found)
 

@@ -6,6 +6,7 @@ change there is none, and MemoryError is raised.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import cython
@@ -93,8 +94,7 @@ class List(Quicklist):
         return self.run_count() if self.is_packed else self.length
 
     def __iter__(self) -> Iterator[bytes]:
-        for elements in self.pages():
-            yield from elements
+        return chain.from_iterable(self.pages())
 
     def pages(self) -> Iterator[list[bytes]]:
         """All elements, some hundred at a time, as they are at this moment: whatever happens to the list meanwhile.

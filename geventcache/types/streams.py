@@ -566,7 +566,7 @@ class Stream(Container):
         sizes = [NODE_BYTES + node.memory_usage() for node in self.nodes[::step]]
         if sizes:
             total += sum(sizes) * len(self.nodes) // len(sizes)
-        return total + sum(PENDING_BYTES * len(group.pending) for group in self.groups.values())
+        return total + sum([PENDING_BYTES * len(group.pending) for group in self.groups.values()])
 
     def release(self, count: cython.Py_ssize_t) -> cython.bint:
         """Free about `count` entries and pending entries; True when nothing is left."""

@@ -19,7 +19,7 @@ HEXPIRED_AT_ONCE = event(b"hexpired-at-once", "h")
 
 def events_of(letters):
     """The names of the events that a value of the setting asks for."""
-    return frozenset(name for name, letter in EVENTS.items() if letter in letters)
+    return frozenset([name for name, letter in EVENTS.items() if letter in letters])
 
 
 class Notifications(Listener):
