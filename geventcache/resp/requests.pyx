@@ -6,6 +6,7 @@ from geventcache.base.c_api cimport (
     PyByteArray_Resize,
     PyBytes_AS_STRING,
     PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
     memcpy,
 )
 
@@ -43,7 +44,7 @@ cdef char *write_request(char *p, list request) except NULL:
 
 cdef inline char *write_text(char *p, bytes text) noexcept:
     """Write a bulk string at `p`; return what comes behind."""
-    cdef Py_ssize_t size = len(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
     p = write_header(p, 36, size)
     memcpy(p, PyBytes_AS_STRING(text), size)
     p[size] = 13
