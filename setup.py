@@ -74,8 +74,8 @@ RARE = {
         "strings_parts",
         "transactions",
     },
-    "persistence": {"journal_reader", "listpack", "snapshot_loader", "snapshot_reader", "snapshot_writer", "streams"},
-    "services": {"listeners/notify", "shards/slots"},
+    "persistence": {"listpack", "snapshot_reader", "streams"},
+    "services": {"shards/slots"},
     "types": {"geo", "stream_groups"},
 }
 # Of -O1, what takes a sixth of its time and finds nothing in code that calls a function at every step and keeps what it
