@@ -7,7 +7,7 @@ The rules:
   file alone declares what C has: Cython reads the declarations of all that a module knows, again for each module.
 - It is all or nothing, since compiled modules rely on each other's C interfaces. So a build without a C compiler
   succeeds and installs plain Python, for which GEVENTCACHE_PURE=1 asks.
-- What is hot is optimised by -O2, what is rare by -Og, the rest by -O1: they take the C compiler's time as 9 to 4 to 6.
+- What is hot is optimised by -O2, what is rare by -Og, the rest by -O1: they take the C compiler's time as 8 to 4 to 5.
   What Cython's code has in common stands once, in `geventcache._cyutility`.
 - GEVENTCACHE_CHECKED=1 leaves optimisation to CFLAGS, for sanitizers; names of folders compile these alone, for tests
   of their modules by themselves.
@@ -78,15 +78,22 @@ RARE = {
     "services": {"shards/slots"},
     "types": {"geo", "stream_groups"},
 }
-# Of -O1, what takes a sixth of its time and finds nothing in code that calls a function at every step and keeps what it
-# knows in memory: requests execute as many instructions without it. At -O2 it is of use: without, SET takes 7 % more.
+# What takes a sixth of the compiler's time and finds nothing in code that calls a function at every step and keeps what
+# it knows in memory: requests execute as many instructions without. The second part is of use at -O2.
 FRUITLESS = [
+    "-fno-gcse",
     "-fno-ipa-modref",
     "-fno-ivopts",
+    "-fno-schedule-insns2",
+    "-fno-tree-loop-optimize",
+    "-fno-tree-pre",
+    "-fno-tree-pta",
+    "-fno-tree-vrp",
+]
+FRUITLESS_O1 = [
+    *FRUITLESS,
     "-fno-tree-coalesce-vars",
     "-fno-tree-dominator-opts",
-    "-fno-tree-loop-optimize",
-    "-fno-tree-pta",
     "-fno-tree-scev-cprop",
     "-fno-tree-sink",
     "-fno-tree-slsr",
@@ -131,10 +138,10 @@ class BuildAllOrNone(build_ext):
         self.parallel = self.parallel or os.cpu_count()
         try:
             translate(self.extensions)
-            if not self.knows(FRUITLESS):
+            if not self.knows(FRUITLESS_O1):
                 for extension in self.extensions:
                     flags = extension.extra_compile_args
-                    extension.extra_compile_args = [flag for flag in flags if flag not in FRUITLESS]
+                    extension.extra_compile_args = [flag for flag in flags if flag not in FRUITLESS_O1]
             super().build_extensions()
         except (BaseError, CCompilerError, OSError) as error:
             print(f"geventcache: not compiled, installing plain Python instead: {error}", file=sys.stderr)
@@ -201,7 +208,9 @@ def source_of(declarations: Path) -> Path:
 def flags_of(source: Path) -> list[str]:
     """Return how a module is optimised."""
     room, _, name = source.relative_to(PACKAGE).with_suffix("").as_posix().partition("/")
-    return ["-O2"] if name in HOT.get(room, ()) else RARE_FLAGS if name in RARE.get(room, ()) else ["-O1", *FRUITLESS]
+    if name in HOT.get(room, ()):
+        return ["-O2", *FRUITLESS]
+    return RARE_FLAGS if name in RARE.get(room, ()) else ["-O1", *FRUITLESS_O1]
 
 
 def extension(name: str, sources: list[str], optimised: list[str]) -> Extension:
