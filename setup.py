@@ -60,9 +60,7 @@ RARE = {
     "command": {"effects", "geo_search", "hash_fields"},
     "commands": {
         "bitmaps",
-        "geo",
         "hash_deadlines",
-        "hyperloglog",
         "lists_blocking",
         "pubsub",
         "scripting",

@@ -1,3 +1,0 @@
-from geventcache.services.clients cimport Client
-from geventcache.store.keyspace cimport Keyspace, as_string
-from geventcache.types.hyperloglog cimport add
