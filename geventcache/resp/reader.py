@@ -67,8 +67,10 @@ class RequestReader:
         """Take `size` bytes of `data` (bytes or bytearray); return the list of commands they completed.
 
         Each command is a list of bytes, its name first. After a protocol error `error` is set; the commands before it
-        are returned.
+        are returned. What comes behind it, or behind more than may wait, is dropped.
         """
+        if self.error is not None or self.overflown:
+            return []
         try:
             if self.short_cut is not None and self.args is None and self.tail is None and self.is_trusted:
                 commands = self.short_cut.split(data, size, self.max_bulk)

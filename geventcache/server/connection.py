@@ -455,8 +455,6 @@ class Connection:
 
     def pull(self):
         """Read once: the requests that became complete, None at the end of the stream."""
-        if self.reader.error is not None:
-            return []
         if self.tls is not None:
             return self.pull_tls()
         return wire.receive(self.fd, self.sock, self.client, self.reader, self.buffer)

@@ -120,11 +120,9 @@ def reader_class(request: pytest.FixtureRequest) -> Any:
 
 
 def read(reader: Any, data: bytes, size: int) -> list[list[bytes]]:
-    """Feed pieces of `size` bytes, as a connection does: until an error."""
+    """Feed pieces of `size` bytes, as a connection does: what comes behind an error as well."""
     commands: list[list[bytes]] = []
     for start in range(0, len(data), size):
-        if reader.error is not None:
-            break
         piece = data[start : start + size]
         commands += reader.feed(piece, len(piece))
     return commands
@@ -198,6 +196,9 @@ def test_pending_limit(reader_class: Any) -> None:
     assert not reader.overflown
     assert reader.feed(data[6:], len(data) - 6) == []
     assert reader.overflown
+    held = reader.buffered()
+    assert reader.feed(data[6:], len(data) - 6) == []
+    assert reader.buffered() == held
 
 
 def test_bytearrays_are_read_to_their_size(reader_class: Any) -> None:

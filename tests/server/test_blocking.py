@@ -46,9 +46,12 @@ def test_first_come_first_served(connect: Connect, control: Client) -> None:
     assert control.do("EXISTS", "q") == Reply(":", 0)
 
 
-def test_leaver_takes_nothing(connect: Connect, control: Client) -> None:
-    """A blocked client whose connection ends does not swallow what comes afterwards."""
-    blocked(connect, control).close()
+@pytest.mark.parametrize("last_words", [b"", b"*1\r\n$4\r\nPING\r\n", b"*x\r\n"])
+def test_leaver_takes_nothing(connect: Connect, control: Client, last_words: bytes) -> None:
+    """A blocked client whose connection ends does not swallow what comes afterwards, whatever it has said before."""
+    client = blocked(connect, control)
+    client.send_bytes(last_words)
+    client.close()
     wait_blocked(control, 0)
     assert control.do("RPUSH", "q", "a") == Reply(":", 1)
     assert control.do("LRANGE", "q", 0, -1) == Reply("*", (Reply("$", b"a"),))
