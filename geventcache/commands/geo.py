@@ -1,7 +1,5 @@
 """Geospatial indexes: sorted sets whose scores are positions."""
 
-import cython
-
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
@@ -21,15 +19,12 @@ SEARCH_STORE = event(b"geosearchstore", "z")
 OPTIONS = (b"NX", b"XX", b"CH")
 
 
-@cython.cfunc
-def score_of(longitude: bytes, latitude: bytes) -> cython.double:
+def score_of(longitude: bytes, latitude: bytes) -> float:
     """The score of a position.
 
     Raises:
         CommandError: it is none.
     """
-    x: cython.double
-    y: cython.double
     x, y = position(longitude, latitude)
     return encode(x, y)
 
@@ -48,13 +43,12 @@ def score_of(longitude: bytes, latitude: bytes) -> cython.double:
 def geoadd(ctx: Client, key: bytes, first: bytes, second: bytes, third: bytes, *others: bytes):
     """Adds one or more members to a geospatial index. The key is created if it doesn't exist."""
     if not others and first.upper() not in OPTIONS:
-        score: cython.double = score_of(first, second)
+        score = score_of(first, second)
         target: SortedSet = ctx.db.edit_or_create(key, SortedSet, ZADD)
         return 1 if target.add(third, score) == 1 else 0
     return add_positions(ctx, key, (first, second, third, *others))
 
 
-@cython.cfunc
 def add_positions(ctx: Client, key: bytes, args: tuple):
     """GEOADD with options or several positions."""
     db: Keyspace = ctx.db
@@ -101,17 +95,13 @@ def geodist(ctx: Client, key: bytes, member: bytes, other: bytes, *unit_name: by
     """Returns the distance between two members of a geospatial index."""
     if len(unit_name) > 1:
         raise CommandError(errors.SYNTAX)
-    metres: cython.double = unit(unit_name[0]) if unit_name else METRE
+    metres = unit(unit_name[0]) if unit_name else METRE
     source: SortedSet = ctx.db.read_container(key, SortedSet)
     if source is None:
         return None
     first, second = source.score(member), source.score(other)
     if first is None or second is None:
         return None
-    longitude: cython.double
-    latitude: cython.double
-    other_longitude: cython.double
-    other_latitude: cython.double
     longitude, latitude = decode(first)
     other_longitude, other_latitude = decode(second)
     return format_distance(distance(longitude, latitude, other_longitude, other_latitude) / metres)
@@ -172,22 +162,21 @@ def georadiusbymember_keys(args: list[bytes]) -> list[int]:
     return store_positions(args, 5)
 
 
-def around_position(ctx: Client, key: bytes, args: tuple, is_storing: cython.bint):
+def around_position(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUS; `args` are longitude, latitude, radius, unit and options."""
     search = Search(ctx.db.read_container(key, SortedSet))
     search.centre = position(args[0], args[1])
     return around(ctx, search, args[2:], is_storing)
 
 
-def around_member(ctx: Client, key: bytes, args: tuple, is_storing: cython.bint):
+def around_member(ctx: Client, key: bytes, args: tuple, is_storing: bool):
     """GEORADIUSBYMEMBER; `args` are member, radius, unit and options."""
     search = Search(ctx.db.read_container(key, SortedSet))
     search.centre_at_member(args[0])
     return around(ctx, search, args[1:], is_storing)
 
 
-@cython.cfunc
-def around(ctx: Client, search: Search, args: tuple, is_storing: cython.bint):
+def around(ctx: Client, search: Search, args: tuple, is_storing: bool):
     """The rest of both: radius, unit and options."""
     if search.source is not None or search.centre is not None:
         search.within_radius(args[0], args[1])

@@ -3,8 +3,6 @@
 One that was changed is kept as a bytearray. Counting stores the count in the string: a change without an event.
 """
 
-import cython
-
 from geventcache.base import errors
 from geventcache.base.errors import CommandError
 from geventcache.base.events import event
@@ -28,7 +26,6 @@ SELF_TEST_SPARSE_BYTES = 3000
 SELF_TEST_ERROR = 0.05
 
 
-@cython.cfunc
 def valid(v):
     """The value of a key as a HyperLogLog, uncopied; None stays None.
 
@@ -59,7 +56,7 @@ def pfadd(ctx: Client, key: bytes, *elements: bytes):
     held = valid(db.find_buffer(key))
     data: bytearray = hyperloglog.create() if held is None else held
     try:
-        is_changed: cython.bint = add(data, list(elements), db.limits.hll_sparse_max_bytes)
+        is_changed = add(data, list(elements), db.limits.hll_sparse_max_bytes)
     except CorruptedError:
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
     if not is_changed:
@@ -103,7 +100,6 @@ def pfcount(ctx: Client, key: bytes, *keys: bytes):
         raise CommandError(errors.CORRUPTED_HYPERLOGLOG) from None
 
 
-@cython.cfunc
 def count_one(db: Keyspace, key: bytes):
     """The count of one HyperLogLog, which remembers it."""
     v = db.read(key)

@@ -1,9 +1,6 @@
-# cython: boundscheck=False, wraparound=False
 """What servers before version 7 packed small values in, and the set of integers that all still have."""
 
 from typing import Any
-
-import cython
 
 from geventcache.persistence.cursor import Cursor, DataError
 
@@ -24,16 +21,15 @@ def read_ziplist(data: bytes) -> list[Any]:
         DataError: it is not one ziplist from end to end.
     """
     cursor: Cursor = Cursor(data)
-    size: cython.ulonglong = cursor.number(4)
-    tail: cython.ulonglong = cursor.number(4)
-    count: cython.ulonglong = cursor.number(2)
+    size = cursor.number(4)
+    tail = cursor.number(4)
+    count = cursor.number(2)
     elements: list[Any] = []
-    last: cython.ulonglong = ZIPLIST_HEADER
-    previous: cython.ulonglong = 0
-    start: cython.Py_ssize_t
+    last = ZIPLIST_HEADER
+    previous = 0
     while True:
         start = cursor.at
-        first: cython.ulonglong = cursor.byte()
+        first = cursor.byte()
         if first == END:
             break
         if (cursor.number(4) if first == LARGE else first) != previous:
@@ -41,8 +37,8 @@ def read_ziplist(data: bytes) -> list[Any]:
         elements.append(read_element(cursor))
         last = start
         previous = cursor.at - start
-    found: cython.ulonglong = len(elements)
-    is_whole: cython.bint = cursor.is_done() and size == cython.cast(cython.ulonglong, len(data))
+    found = len(elements)
+    is_whole = cursor.is_done() and size == len(data)
     if not is_whole or tail != last or (found != count != UNCOUNTED):
         raise DataError("a ziplist is not what its header tells")
     return elements
@@ -50,7 +46,7 @@ def read_ziplist(data: bytes) -> list[Any]:
 
 def read_element(cursor: Cursor) -> Any:
     """The next element of a ziplist, behind the length of the one before."""
-    first: cython.uint = cursor.byte()
+    first = cursor.byte()
     if first < 0x40:
         return cursor.take(first)
     if first < 0x80:
@@ -75,9 +71,8 @@ def read_zipmap(data: bytes) -> list[bytes]:
         DataError: it is not one zipmap from end to end.
     """
     cursor: Cursor = Cursor(data)
-    count: cython.uint = cursor.byte()
+    count = cursor.byte()
     elements: list[bytes] = []
-    size: cython.ulonglong
     while True:
         size = cursor.byte()
         if size == END:
@@ -88,7 +83,7 @@ def read_zipmap(data: bytes) -> list[bytes]:
             raise DataError("a zipmap has a field without a value")
         if size == LARGE:
             size = cursor.number(4)
-        unused: cython.uint = cursor.byte()
+        unused = cursor.byte()
         elements.append(cursor.take(size))
         cursor.take(unused)
     if not cursor.is_done() or (count < LARGE and len(elements) != 2 * count):
@@ -103,14 +98,13 @@ def read_intset(data: bytes) -> list[int]:
         DataError: it is not one set from end to end, or they are out of order.
     """
     cursor: Cursor = Cursor(data)
-    width: cython.ulonglong = cursor.number(4)
-    count: cython.ulonglong = cursor.number(4)
-    body: cython.ulonglong = max(len(data) - INTSET_HEADER, 0)
+    width = cursor.number(4)
+    count = cursor.number(4)
+    body = max(len(data) - INTSET_HEADER, 0)
     if width not in (2, 4, 8) or body != width * count:
         raise DataError("a set of integers is not what its header tells")
     numbers: list[int] = []
-    number: cython.longlong
-    last: cython.longlong = 0
+    last = 0
     while not cursor.is_done():
         number = cursor.signed_number(width)
         if numbers and number <= last:
