@@ -66,6 +66,7 @@ cdef class Connection:
     cdef list pull_tls(self)
     cpdef flush(self)
     cdef send_kept(self)
+    cdef put_back(self, bytes rest)
     cdef Py_ssize_t send(self, data, Py_ssize_t start) except -1
     cdef bint must_wait(self) except -1
     cdef withhold(self, data)
