@@ -77,7 +77,7 @@ RARE = {
     "types": {"geo", "stream_groups"},
 }
 # What takes a sixth of the compiler's time and finds nothing in code that calls a function at every step and keeps what
-# it knows in memory: requests execute as many instructions without. The second part is of use at -O2.
+# it knows in memory: requests execute as many instructions without. What only -O1 is without is of use at -O2.
 FRUITLESS = [
     "-fno-gcse",
     "-fno-ipa-modref",
