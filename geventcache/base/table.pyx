@@ -372,18 +372,20 @@ cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) no
     cdef int slot, ignored
     cdef uint64_t hash, bit = (<uint64_t>1 << 63) >> source.depth
     cdef Bucket *bucket
-    cdef Bucket *before = buckets_of(source) + last
     cdef Segment *target
-    if blurred < 0 or before.tags[0]:
+    # Whether the hashes of a bucket's records have to be asked for, and those of the next one's.
+    cdef bint asks = blurred < 0 or buckets_of(source)[last].tags[0] != 0, asks_next
+    if asks:
         prefetch_records(buckets_of(source), True)
     for number in range(last + 1):
         bucket = buckets_of(source) + number
-        if number < last and (blurred < 0 or bucket.tags[0]):
+        asks_next = blurred < 0 or bucket.tags[0] != 0
+        if asks_next and number < last:
             prefetch_records(bucket + 1, True)
         for slot in range(1, SLOTS + 1):
             if not bucket.tags[slot]:
                 continue
-            if blurred < 0 or before.tags[0]:
+            if asks:
                 hash = hash_of_record(bucket.records[slot - 1])
                 target = high if hash & bit else low
                 home = home_in(target, hash)
@@ -392,7 +394,7 @@ cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) no
                 home = first + (number >> blurred)
             if settle_in(target, bucket.records[slot - 1], home, bucket.tags[slot], &ignored) is NULL:
                 return False
-        before = bucket
+        asks = asks_next
     return True
 
 
