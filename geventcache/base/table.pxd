@@ -1,7 +1,9 @@
 """C-level interface of the compiled Table; table.py says what the methods mean, table.pyx how they do it."""
 
 cimport cython
-from geventcache.base.c_api cimport PyObject, int64_t, memcpy, uint16_t, uint32_t, uint64_t, uint8_t, uintptr_t
+from geventcache.base.c_api cimport (
+    PyObject, int64_t, memcpy, prefetch_line, uint16_t, uint32_t, uint64_t, uint8_t, uintptr_t
+)
 
 cpdef enum:
     ABSENT = 0
@@ -25,6 +27,7 @@ cdef enum:
     STAMPS = 0xF8
     MOST_UNFINISHED = 30  # stamps that records may have beside the last one, before they are all wiped out
     AHEAD_MOST = 32
+    LINE = 64  # bytes of a cache line
 
 # Then, without padding, as `flags` say: deadline and filed time, hash; the key, the value.
 cdef struct Record:
@@ -55,6 +58,11 @@ cdef struct Value:
 
 cdef inline char *key_of(Record *record) noexcept nogil:
     return <char *>record + sizeof(Record) + 16 * (record.flags & TIMED) + 4 * (record.flags & HASHED)
+
+cdef inline void fetch_record(const Record *record) noexcept nogil:
+    """Fetch a record with its key, which may stand on the next line, into the caches."""
+    prefetch_line(record)
+    prefetch_line(<const char *>record + LINE)
 
 cdef inline char *value_of(Record *record) noexcept nogil:
     return key_of(record) + record.key_length

@@ -55,6 +55,7 @@ from geventcache.base.c_api cimport (
     Py_INCREF,
     memcmp,
     memset,
+    prefetch_line,
 )
 
 from random import getrandbits
@@ -73,11 +74,8 @@ cdef extern from *:
     #endif
 
     #if defined(__GNUC__)
-    /* To gcc a function that does nothing but prefetch has no effect, and a call of it need not be made: hence the asm. */
-    #define TABLE_PREFETCH(p) do { __builtin_prefetch((const void *)(p)); __asm__ volatile(""); } while (0)
     #define TABLE_LOWEST(m) __builtin_ctz(m)
     #else
-    #define TABLE_PREFETCH(p) ((void)(p))
     static inline int TABLE_LOWEST(unsigned m) { int i = 0; while (!(m & 1)) { m >>= 1; i++; } return i; }
     #endif
 
@@ -99,7 +97,6 @@ cdef extern from *:
     static Py_hash_t (*table_hash_function)(const void *, Py_ssize_t);
     """
     const uint64_t GEVENTCACHE_HASH_MASK
-    void TABLE_PREFETCH(const void *) noexcept nogil
     int TABLE_LOWEST(unsigned) noexcept nogil
     unsigned table_match(const uint8_t *, uint8_t) noexcept nogil
     Py_hash_t (*table_hash_function)(const void *, Py_ssize_t) noexcept nogil
@@ -120,7 +117,6 @@ cdef enum:
     MERGED_MOST = 196  # records of two segments that become one: half of what makes it split again
     LONG_KEY = 256  # bytes from which on a key's hash is kept
     FREE_DEPTH = 14  # a directory of that depth is not measured by the keys: 128 KiB
-    LINE = 64
     SLOT_BYTES = 9  # a record's tag and address
     SMALL_BLOCK = 512  # the most that the allocator takes from pools, in steps of 16 bytes
     DRAWS_MOST = 256
@@ -354,9 +350,10 @@ cdef inline void prefetch_records(Bucket *bucket, bint with_keys) noexcept:
     cdef int slot
     for slot in range(1, SLOTS + 1):
         if bucket.tags[slot]:
-            TABLE_PREFETCH(bucket.records[slot - 1])
-            if with_keys:  # they may stand on the next line
-                TABLE_PREFETCH(<char *>bucket.records[slot - 1] + LINE)
+            if with_keys:
+                fetch_record(bucket.records[slot - 1])
+            else:
+                prefetch_line(bucket.records[slot - 1])
 
 
 cdef bint pour(Segment *source, uint64_t within, Segment *low, Segment *high) noexcept:
@@ -724,7 +721,7 @@ cdef class Table:
     # ------------------------------------------------------------------ looking ahead
 
     cdef inline void prefetch_bucket(self, uint64_t hash) noexcept:
-        TABLE_PREFETCH(home_of(self.directory[entry_number(hash, self.depth)], hash, self.depth))
+        prefetch_line(home_of(self.directory[entry_number(hash, self.depth)], hash, self.depth))
 
     cdef inline void prefetch_record(self, uint64_t hash) noexcept:
         """The record that is likely to be that of the hash: its first two lines."""
@@ -733,8 +730,7 @@ cdef class Table:
         cdef Record *record
         if found:
             record = bucket.records[TABLE_LOWEST(found) - 1]
-            TABLE_PREFETCH(record)
-            TABLE_PREFETCH(<char *>record + LINE)
+            fetch_record(record)
 
     cdef void prefetch(self, const uint64_t *hashes, Py_ssize_t count) noexcept:
         cdef Py_ssize_t at
@@ -748,7 +744,7 @@ cdef class Table:
         cdef Py_ssize_t at
         self.prefetch(hashes, count)
         for at in range(count):
-            TABLE_PREFETCH(self.segment(hashes[at]))
+            prefetch_line(self.segment(hashes[at]))
 
     cpdef ahead(self, list keys):
         """Fetch what is known of up to AHEAD_MOST keys that are about to be sought from memory into the caches."""
@@ -777,7 +773,7 @@ cdef class Table:
         cdef uint64_t hashes[AHEAD_MOST]
         cdef Py_ssize_t at
         for at in range(count):
-            TABLE_PREFETCH(records[at])
+            prefetch_line(records[at])
         for at in range(count):
             hashes[at] = hash_of_record(records[at])
         self.prefetch(hashes, count)
@@ -1158,13 +1154,13 @@ cdef class Table:
         for tries in range(4 * count):
             buckets[found] = self.random_slot(&seed, &slots[found])
             if buckets[found] is not NULL:
-                TABLE_PREFETCH(buckets[found])
+                prefetch_line(buckets[found])
                 found += 1
                 if found == 2 * count:  # every other slot may be empty
                     break
         for at in range(found):
             if buckets[at].tags[slots[at]]:
-                TABLE_PREFETCH(buckets[at].records[slots[at] - 1])
+                prefetch_line(buckets[at].records[slots[at] - 1])
 
     cdef inline Bucket *random_slot(self, uint64_t *seed, int *slot) noexcept:
         """A random bucket, or NULL, and a random slot of it."""

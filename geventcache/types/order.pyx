@@ -26,25 +26,15 @@ from geventcache.base.c_api cimport (
     memcpy,
     memmove,
     nextafter,
+    prefetch_line,
 )
-from geventcache.base.table cimport AHEAD_MOST, Record, Table, key_of
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define ORDER_PREFETCH(p) __builtin_prefetch((const void *)(p))
-    #else
-    #define ORDER_PREFETCH(p) ((void)(p))
-    #endif
-    """
-    void ORDER_PREFETCH(const void *) noexcept nogil
+from geventcache.base.table cimport AHEAD_MOST, Record, Table, fetch_record, key_of
 
 cdef enum:
     MOST = 256
     FEW = 48  # a leaf that shrinks below this is merged with a neighbour, if both together stay under MERGED
     MERGED = 192
     STEP = 16  # leaves grow by so many places
-    LINE = 64
     AHEAD = 4  # how many records ahead of the one that is read are fetched
 
 
@@ -69,8 +59,8 @@ cdef inline Py_ssize_t below(const Pair *pairs, Py_ssize_t count, double score) 
     while count > 1:
         half = count >> 1
         next_half = (count - half) >> 1
-        ORDER_PREFETCH(&pairs[low + next_half])
-        ORDER_PREFETCH(&pairs[low + half + next_half])
+        prefetch_line(&pairs[low + next_half])
+        prefetch_line(&pairs[low + half + next_half])
         low += half & -<Py_ssize_t>(pairs[low + half - 1].score < score)
         count -= half
     return low + (count == 1 and pairs[low].score < score)
@@ -102,8 +92,8 @@ cdef inline Py_ssize_t position(const Pair *pairs, Py_ssize_t count, const Bound
     while low < high:
         middle = (low + high) >> 1
         # The record has to be read, and then one of these two.
-        ORDER_PREFETCH(pairs[(low + middle) >> 1].record)
-        ORDER_PREFETCH(pairs[min((middle + 1 + high) >> 1, count - 1)].record)
+        prefetch_line(pairs[(low + middle) >> 1].record)
+        prefetch_line(pairs[min((middle + 1 + high) >> 1, count - 1)].record)
         if is_before(&pairs[middle], bound):
             low = middle + 1
         else:
@@ -179,12 +169,9 @@ cdef class Order:
     cdef void fetch_end(self, bint last) noexcept:
         """Fetch the record of the first pair, or of the last, which will mostly go next, into the caches."""
         cdef Leaf *leaf
-        cdef Record *record
         if self.number:
             leaf = self.leaves[self.number - 1 if last else 0]
-            record = leaf.pairs[leaf.count - 1 if last else 0].record
-            ORDER_PREFETCH(record)
-            ORDER_PREFETCH(<char *>record + LINE)
+            fetch_record(leaf.pairs[leaf.count - 1 if last else 0].record)
 
     cdef Py_ssize_t rank(self, const Bound *bound) noexcept:
         """How many pairs stand in front of a place."""
@@ -211,7 +198,7 @@ cdef class Order:
                 place = 0
                 leaf = self.leaves[index]
             if place + AHEAD < leaf.count:
-                ORDER_PREFETCH(leaf.pairs[place + AHEAD].record)
+                prefetch_line(leaf.pairs[place + AHEAD].record)
             found.append(member_of(&leaf.pairs[place]))
             place += 1
             start += 1
@@ -232,7 +219,7 @@ cdef class Order:
                 place = 0
                 leaf = self.leaves[index]
             if place + AHEAD < leaf.count:
-                ORDER_PREFETCH(leaf.pairs[place + AHEAD].record)
+                prefetch_line(leaf.pairs[place + AHEAD].record)
             found.append((member_of(&leaf.pairs[place]), leaf.pairs[place].score))
             place += 1
             start += 1
