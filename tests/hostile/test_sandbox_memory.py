@@ -16,6 +16,7 @@ from ..support.subject import environment_with_tests
 
 PATIENCE_S = 120
 STEPS = 40
+STRIDES = [97, 3_001]  # bytes from a limit to the next
 WALK = """
 import sys
 from tests.support.inprocess import InProcessServer
@@ -28,7 +29,7 @@ session.do("HSET", "hash", *[str(i) for i in range(200)])
 scripting = server.state.scripting
 base = scripting.runtime.used()
 for step in range(%d):
-    scripting.runtime.limit_memory(base + 60_000 + step * 3_001)
+    scripting.runtime.limit_memory(base + 60_000 + step * int(sys.argv[2]))
     reply = session.do("EVAL", sys.argv[1], "1", "key", "argument" * 100)
     assert reply.startswith(b"-ERR the script needs more memory"), reply
     assert not scripting.runtime.is_ending and scripting.running is None
@@ -108,10 +109,11 @@ def output_of(*arguments: str) -> bytes:
     return done.stdout
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("script", HOGS)
-def test_a_script_without_memory_ends(script: str) -> None:
+def test_a_script_without_memory_ends(script: str, stride: int) -> None:
     """Whatever it was doing, with whatever limit: it ends with the error, and the next one runs."""
-    assert output_of("-c", WALK % STEPS, script) == b"walked\n"
+    assert output_of("-c", WALK % STEPS, script, str(stride)) == b"walked\n"
 
 
 @pytest.mark.parametrize("script", BRIEF)

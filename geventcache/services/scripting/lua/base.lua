@@ -6,11 +6,48 @@
 -- by others that are not compiled ended with that call, it would try in vain, and then never again for whatever calls it.
 
 local given = ...
-local error, floor, format, getinfo, tonumber, type =
-  error, math.floor, string.format, debug.getinfo, tonumber, type
+local has_jit = jit ~= nil
+
+-- ---------------------------------------------------------------- errors of memory
+
+-- Functions of LuaJIT's that are assembler make a text without saying where their frame ends. If there is no memory for it, the error is put
+-- where a function in C has said that last, which may be amid the frame that is in use: then the process ends. So a function in C is called
+-- first, in the same place; compiled, it is nothing. It stands before the sandbox's own calls here, and before those of scripts in
+-- `safely`, of which their errors show nothing.
+local assembler = {}
+for _, name in ipairs({ "char", "lower", "reverse", "sub", "upper" }) do
+  assembler[name] = string[name]
+end
+
+if has_jit then
+  local rawequal = rawequal
+  local bare_char, bare_reverse, bare_sub, bare_text = string.char, string.reverse, string.sub, tostring
+
+  function string.char(...)
+    rawequal(0, 0)
+    return (bare_char(...))
+  end
+
+  function string.reverse(text)
+    rawequal(0, 0)
+    return (bare_reverse(text))
+  end
+
+  function string.sub(text, first, last)
+    rawequal(0, 0)
+    return (bare_sub(text, first, last or -1))
+  end
+
+  function _G.tostring(value)
+    rawequal(0, 0)
+    return (bare_text(value))
+  end
+end
+
+local error, floor, format, getinfo, rawequal, tonumber, type =
+  error, math.floor, string.format, debug.getinfo, rawequal, tonumber, type
 local byte, char, find, reverse, sub = string.byte, string.char, string.find, string.reverse, string.sub
 local concat, frexp, ldexp, huge = table.concat, math.frexp, math.ldexp, math.huge
-local has_jit = jit ~= nil
 local ffi = has_jit and require("ffi") or nil
 
 local OURS = "<python>"
@@ -25,6 +62,15 @@ local base = {
   versions = given.versions,
   flags = given.flags,
 }
+
+-- A function of the string library that scripts may call.
+function base.safely(name)
+  local f = assembler[name]
+  return function(...)
+    rawequal(0, 0)
+    return f(...)
+  end
+end
 
 -- ---------------------------------------------------------------- errors
 

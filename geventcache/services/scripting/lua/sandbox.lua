@@ -522,7 +522,7 @@ local function copy(source, names)
   return result
 end
 
-local string_functions = copy(string, "byte char len sub")
+local string_functions = copy(string, "byte len")
 for name, f in pairs(strings) do
   string_functions[name] = f
 end

@@ -483,14 +483,15 @@ function result.gsub(...)
   return replaced(subject, pattern, replacement, limit, finder)
 end
 
+result.char, result.sub = base.safely("char"), base.safely("sub")
 for _, name in ipairs({ "lower", "reverse", "upper" }) do
-  local original = string[name]
+  local safe = base.safely(name)
   result[name] = function(...)
     local text = ...
     if type(text) == "string" and #text > LONG then
       charge(#text / 16)
     end
-    return original(...)
+    return safe(...)
   end
 end
 
