@@ -75,7 +75,6 @@ SCRIPTS = {
     "inline escape at the end": b'ECHO "a\\\r\n',
     "inline carriage return inside": b"ECHO a\rb\r\n",
     "inline too big": b"ECHO " + b"a" * 70_000,
-    "inline too big with an end": b"ECHO " + b"a" * 70_000 + b"\r\n",
     "inline big": b"ECHO " + b"a" * 60_000 + b"\r\n",
     "inline unknown": b"nonsense 1 'two words' 3\r\n",
     "inline array sign later": b"ECHO *1\r\n",
